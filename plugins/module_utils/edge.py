@@ -1,0 +1,44 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The edge between Ansible and the domain: the only module_utils file that knows AnsibleModule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from .errors import TrustAnchorError
+
+
+def run(
+    module: AnsibleModule,
+    act: Callable[[AnsibleModule], dict[str, Any]],
+    missing: tuple[str, str] | None = None,
+) -> None:
+    """Run ``act`` and turn its outcome into the module's result.
+
+    Args:
+        module: the module, its options parsed.
+        act: takes the module, returns the result (with ``changed``).
+        missing: name of a Python library that could not be imported, and the traceback of the attempt.
+    """
+    if missing is not None:
+        module.fail_json(msg=missing_required_lib(missing[0]), exception=missing[1])
+    try:
+        result = act(module)
+    except TrustAnchorError as error:
+        module.fail_json(msg=str(error), error=error.as_dict())
+    module.exit_json(**result)
+
+
+def diff(before: dict[str, Any], after: dict[str, Any], header: str) -> dict[str, Any]:
+    """A diff of parsed facts in the form that Ansible prints.
+
+    Args:
+        before: facts before, JSON-serialisable, without secrets.
+        after: facts after.
+        header: names the thing that changed.
+    """
+    return {"before": before, "after": after, "before_header": header, "after_header": header}
