@@ -1,0 +1,40 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a program and say clearly when it failed. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from ..errors import TrustAnchorError
+
+
+def run(
+    arguments: Sequence[str], stdin: bytes = b"", timeout: float = 120, accept: Sequence[int] = (0,)
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program without a shell, in the C locale.
+
+    Args:
+        arguments: program and its arguments; never a secret (other users see them).
+        stdin: what it reads; secrets go this way.
+        timeout: seconds.
+        accept: exit codes that are no fault.
+
+    Raises:
+        TrustAnchorError: program missing, exit code not accepted, or time is up.
+    """
+    name = " ".join(arguments[:3])
+    try:
+        done = subprocess.run(
+            list(arguments), input=stdin, capture_output=True, timeout=timeout, check=False, env={**os.environ, "LC_ALL": "C"}
+        )
+    except FileNotFoundError as error:
+        raise TrustAnchorError(f"program {arguments[0]} is missing", str(error), "Install it") from error
+    except subprocess.TimeoutExpired as error:
+        raise TrustAnchorError(f"'{name}' did not end within {timeout:.0f} seconds") from error
+    if done.returncode not in accept:
+        output = (done.stderr or done.stdout).decode(errors="replace").strip()
+        raise TrustAnchorError(f"'{name}' failed with exit code {done.returncode}", output[-600:])
+    return done

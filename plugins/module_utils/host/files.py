@@ -1,0 +1,184 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are either the old or the new content, never half of one. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..errors import TrustAnchorError
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file must be.
+
+    Args:
+        path: absolute path.
+        content: whole content, bytes.
+        mode: permission bits.
+        owner: user name.
+        group: group name.
+        secret: keep its content out of every message and diff.
+    """
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    secret: bool = False
+
+    def differences(self) -> list[str]:
+        """What is wrong with the file as it is on the host: any of absent, content, mode, owner."""
+        try:
+            state = os.lstat(self.path)
+        except FileNotFoundError:
+            return ["absent"]
+        found = []
+        if read(self.path) != self.content:
+            found.append("content")
+        if state.st_mode & 0o7777 != self.mode:
+            found.append("mode")
+        if (state.st_uid, state.st_gid) != _ids_or_none(self.owner, self.group):
+            found.append("owner")
+        return found
+
+    def write(self) -> None:
+        """Replace the file: written beside it, flushed to the disk, then renamed over it."""
+        write_atomically(self.path, self.content, self.mode, self.owner, self.group)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What a directory must be."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+
+    def differences(self) -> list[str]:
+        """What is wrong with the directory as it is on the host: any of absent, mode, owner."""
+        try:
+            state = os.stat(self.path)
+        except FileNotFoundError:
+            return ["absent"]
+        found = []
+        if state.st_mode & 0o7777 != self.mode:
+            found.append("mode")
+        if (state.st_uid, state.st_gid) != _ids_or_none(self.owner, self.group):
+            found.append("owner")
+        return found
+
+    def make(self) -> None:
+        """Make the directory, or correct its mode and owner."""
+        os.makedirs(self.path, exist_ok=True)
+        uid, gid = ids(self.owner, self.group)
+        os.chown(self.path, uid, gid)
+        os.chmod(self.path, self.mode)
+
+
+def read(path: str) -> bytes | None:
+    """Content of a file, None where it is absent."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def ids(owner: str, group: str) -> tuple[int, int]:
+    """User and group id of names.
+
+    Raises:
+        TrustAnchorError: no such user or group.
+    """
+    try:
+        return pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise TrustAnchorError(
+            f"user {owner} or group {group} does not exist", str(error).strip("'\""), "Create the account first"
+        ) from error
+
+
+def _ids_or_none(owner: str, group: str) -> tuple[int, int] | None:
+    """Ids of names, None where an account is still missing (a plan on a virgin host)."""
+    try:
+        return ids(owner, group)
+    except TrustAnchorError:
+        return None
+
+
+def write_atomically(path: str, content: bytes, mode: int, owner: str, group: str) -> None:
+    """Write beside ``path``, flush, rename over it, flush the directory: a crash leaves the old or the new file.
+
+    Raises:
+        TrustAnchorError: the file cannot be written (disk full, read-only file system).
+    """
+    uid, gid = ids(owner, group)
+    directory = os.path.dirname(path)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=directory)
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(content)
+                os.fchown(descriptor, uid, gid)
+                os.fchmod(descriptor, mode)
+                handle.flush()
+                os.fsync(descriptor)
+            os.rename(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        sync_directory(directory)
+    except OSError as error:
+        raise TrustAnchorError(
+            f"cannot write {path}", error.strerror or str(error), "The old file is untouched; free the cause and run again"
+        ) from error
+
+
+def sync_directory(path: str) -> None:
+    """Flush a directory, so that a rename in it survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def wrong(wanted: Iterable[File | Directory]) -> dict[str, list[str]]:
+    """Path to what is wrong with it, for each wanted thing that is not as wanted."""
+    return {item.path: found for item in wanted if (found := item.differences())}
+
+
+def converge(wanted: Iterable[File | Directory], check: bool) -> dict[str, list[str]]:
+    """Make files and directories as wanted.
+
+    Args:
+        wanted: in the order in which they are to be made.
+        check: only plan.
+
+    Returns:
+        What was (or would be) corrected, as `wrong`.
+    """
+    corrected = {}
+    for item in wanted:
+        found = item.differences()
+        if not found:
+            continue
+        corrected[item.path] = found
+        if check:
+            continue
+        if isinstance(item, Directory):
+            item.make()
+        else:
+            item.write()
+    return corrected

@@ -1,0 +1,66 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask and command systemd. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .commands import run
+
+
+@dataclass(frozen=True)
+class Unit:
+    """State of a unit, as ``systemctl show`` tells it.
+
+    Args:
+        loaded: the unit file is known and without error.
+        active: running.
+        enabled: started at boot.
+        needs_daemon_reload: the file changed after systemd read it.
+        main_pid: process id, 0 where none.
+        started_at: seconds since the epoch at which the main process began, 0 where none.
+    """
+
+    loaded: bool
+    active: bool
+    enabled: bool
+    needs_daemon_reload: bool
+    main_pid: int
+    started_at: float
+
+
+def show(unit: str) -> Unit:
+    """State of a unit; an unknown unit is neither loaded nor active."""
+    properties = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
+    done = run(["systemctl", "show", unit, f"--property={properties}", "--timestamp=unix"])
+    values = dict(line.split("=", 1) for line in done.stdout.decode().splitlines() if "=" in line)
+    started = values.get("ExecMainStartTimestamp", "").lstrip("@")
+    return Unit(
+        loaded=values.get("LoadState") == "loaded",
+        active=values.get("ActiveState") in ("active", "reloading"),
+        enabled=values.get("UnitFileState") == "enabled",
+        needs_daemon_reload=values.get("NeedDaemonReload") == "yes",
+        main_pid=int(values.get("MainPID") or 0),
+        started_at=float(started or 0),
+    )
+
+
+def daemon_reload() -> None:
+    """Make systemd read changed unit files."""
+    run(["systemctl", "daemon-reload"])
+
+
+def act(verb: str, unit: str, timeout: float = 120) -> None:
+    """``systemctl VERB UNIT``.
+
+    Raises:
+        TrustAnchorError: with what systemd said.
+    """
+    run(["systemctl", verb, unit], timeout=timeout)
+
+
+def journal(unit: str, lines: int = 15) -> str:
+    """The last lines that a unit logged, for an error message."""
+    done = run(["journalctl", "--unit", unit, "--no-pager", "--output=cat", f"--lines={lines}"], accept=(0, 1))
+    return done.stdout.decode(errors="replace").strip()

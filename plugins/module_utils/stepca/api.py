@@ -1,0 +1,152 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""step-ca's HTTP interface, seen by a client that trusts one root and nothing else. Standard library only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ..errors import TrustAnchorError
+
+
+class _Connection(http.client.HTTPSConnection):
+    """HTTPS to ``address`` while names are checked against the URL's host: reaches one CA host among several."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, timeout: float, address: str) -> None:
+        super().__init__(host, port, context=context, timeout=timeout)
+        self._tls = context
+        self._address = address
+
+    def connect(self) -> None:
+        raw = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(raw, server_hostname=self.host)
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client of one CA.
+
+    Args:
+        url: ``https://name[:port]``.
+        root_pem: the only trust anchors, PEM.
+        address: connect there instead of where the name points; empty: by DNS.
+        timeout: seconds for each request.
+    """
+
+    url: str
+    root_pem: str
+    address: str = ""
+    timeout: float = 10
+
+    def health(self) -> None:
+        """Whether the process answers; no more than that: /health is a constant (api/api.go).
+
+        Raises:
+            TrustAnchorError: no answer, or not 'ok'.
+        """
+        answer = self.get_json("/health")
+        if answer.get("status") != "ok":
+            raise TrustAnchorError(f"{self.url}/health says {answer}")
+
+    def provisioners(self) -> list[dict[str, Any]]:
+        """All provisioners as clients see them; pages of 100 (api/api.go: cursor and limit)."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = self.get_json(f"/provisioners?limit=100&cursor={quote(cursor)}")
+            found.extend(page.get("provisioners") or [])
+            cursor = page.get("nextCursor") or ""
+            if not cursor:
+                return found
+
+    def intermediates(self) -> str:
+        """The intermediates that the CA issues under now, PEM."""
+        return self.request("GET", "/intermediates.pem").decode()
+
+    def new_nonce(self, provisioner: str) -> None:
+        """An ACME nonce of a provisioner: proves that the database takes a write."""
+        self.request("HEAD", f"/acme/{quote(provisioner)}/new-nonce")
+
+    def sign(self, csr_pem: str, token: str) -> list[str]:
+        """Have a certificate signed.
+
+        Args:
+            csr_pem: the request.
+            token: a one-time token.
+
+        Returns:
+            The chain, leaf first, each PEM.
+
+        Raises:
+            TrustAnchorError: the CA refused; with its reason.
+        """
+        answer = json.loads(self.request("POST", "/1.0/sign", json.dumps({"csr": csr_pem, "ott": token}).encode()))
+        chain = answer.get("certChain") or [answer["crt"], answer["ca"]]
+        return [str(certificate) for certificate in chain]
+
+    def get_json(self, path: str) -> dict[str, Any]:
+        """GET a JSON object."""
+        found = json.loads(self.request("GET", path))
+        if not isinstance(found, dict):
+            raise TrustAnchorError(f"{self.url}{path} gave no JSON object")
+        return found
+
+    def server_certificate(self) -> bytes:
+        """DER of the certificate that the CA itself serves. A reload makes a new one (ca/ca.go getTLSConfig)."""
+        connection = self._connect()
+        try:
+            connection.connect()
+            return connection.sock.getpeercert(binary_form=True) or b""
+        except (OSError, ssl.SSLError) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """One request; the body of a 2xx answer.
+
+        Raises:
+            TrustAnchorError: no connection, a chain that does not lead to the root, or an error status.
+        """
+        connection = self._connect()
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        if not 200 <= response.status < 300:
+            raise TrustAnchorError(f"{self.url}{path} answered {response.status}", _reason(content))
+        return content
+
+    def _connect(self) -> _Connection:
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        context = ssl.create_default_context(cadata=self.root_pem)
+        return _Connection(host, parts.port or 443, context, self.timeout, self.address or host)
+
+    def _unreachable(self, error: Exception) -> TrustAnchorError:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return TrustAnchorError(
+                f"{self.url} serves a certificate that the given root does not vouch for",
+                error.verify_message,
+                "Check that the root and the intermediate belong together, and the clocks",
+            )
+        return TrustAnchorError(f"{self.url} does not answer", str(error) or type(error).__name__)
+
+
+def _reason(content: bytes) -> str:
+    """step-ca's message in an error body: {"status": ..., "message": ...}."""
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return content.decode(errors="replace")[:300]
+    return str(answer.get("message") or answer.get("detail") or answer)[:300] if isinstance(answer, dict) else str(answer)

@@ -1,0 +1,157 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring the running step-ca to what is on the disk: nothing, reload, restart or start.
+
+Facts that decide (ca/ca.go of v0.30.2): SIGHUP reads ca.json, certificates, keys, templates and provisioners anew, but
+neither the password nor listeners nor the database; it is refused silently, systemd sees success all the same.
+What the process has loaded is remembered in /run, so that a play that was interrupted between writing a file and
+reloading is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import TrustAnchorError
+from ..host import systemd
+from ..host.files import read, write_atomically
+from . import unit
+from .layout import Layout
+
+RECORD = "/run/trustanchor/step-ca.json"
+# Keys of ca.json that a reload does not apply, or that crash it when they are removed.
+RESTART_KEYS = ("address", "insecureAddress", "metricsAddress", "db", "kms", "ssh")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a process has loaded.
+
+    Args:
+        pid: main process.
+        started_at: its start, seconds since the epoch.
+        restart: digest of everything that only a start reads.
+        reload: digest of everything that a reload reads too.
+    """
+
+    pid: int
+    started_at: float
+    restart: str
+    reload: str
+
+
+def digests(config: Mapping[str, Any], layout: Layout) -> tuple[str, str]:
+    """Digests (restart, reload) of what is on the disk now."""
+    listeners = {key: config.get(key) for key in RESTART_KEYS}
+    program = os.stat(unit.PROGRAM) if os.path.exists(unit.PROGRAM) else None
+    restart = _digest(
+        [json.dumps(listeners, sort_keys=True).encode(), str(program and (program.st_mtime_ns, program.st_size)).encode()],
+        [unit.PATH, layout.password],
+    )
+    templates = _files_below(f"{layout.base}/templates")
+    reload = _digest([], [layout.config, layout.root, layout.certificate, layout.key, *templates])
+    return restart, reload
+
+
+def _digest(parts: Iterable[bytes], paths: Iterable[str]) -> str:
+    total = hashlib.sha256()
+    for part in [*parts, *(read(path) or b"" for path in paths)]:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()
+
+
+def _files_below(path: str) -> list[str]:
+    return sorted(os.path.join(top, name) for top, _directories, names in os.walk(path) for name in names)
+
+
+def plan(state: systemd.Unit, loaded: Loaded | None, restart: str, reload: str, newest: float) -> str:
+    """What has to happen: ``none``, ``reload``, ``restart`` or ``start``.
+
+    Args:
+        state: the unit.
+        loaded: the record of a former run, None where there is none.
+        restart: digest of what only a start reads, as it is on the disk.
+        reload: digest of what a reload reads.
+        newest: the latest modification among these files, seconds since the epoch.
+    """
+    if not state.active:
+        return "start"
+    if loaded is None or (loaded.pid, loaded.started_at) != (state.main_pid, state.started_at):
+        # Somebody else started the process (a boot, an operator): it read what was there then.
+        return "none" if newest < state.started_at else "restart"
+    if loaded.restart != restart:
+        return "restart"
+    return "none" if loaded.reload == reload else "reload"
+
+
+def newest_change(layout: Layout) -> float:
+    """Latest change (ctime: a renamed-in file counts too) of anything that the daemon reads, seconds."""
+    paths = [unit.PATH, unit.PROGRAM, layout.password, layout.config, layout.root, layout.certificate, layout.key]
+    found = [os.stat(path).st_ctime for path in [*paths, *_files_below(f"{layout.base}/templates")] if os.path.exists(path)]
+    return max(found, default=0.0)
+
+
+def recorded() -> Loaded | None:
+    """The record of a former run; None where there is none or it cannot be read."""
+    content = read(RECORD)
+    if content is None:
+        return None
+    try:
+        return Loaded(**json.loads(content))
+    except (ValueError, TypeError):
+        return None
+
+
+def remember(restart: str, reload: str) -> None:
+    """Record what the running process has loaded."""
+    state = systemd.show(unit.NAME)
+    os.makedirs(os.path.dirname(RECORD), mode=0o755, exist_ok=True)
+    loaded = Loaded(state.main_pid, state.started_at, restart, reload)
+    write_atomically(RECORD, json.dumps(asdict(loaded)).encode(), 0o644, "root", "root")
+
+
+def apply(action: str, serving: Callable[[], bytes]) -> None:
+    """Carry out a plan and wait until the daemon serves with it.
+
+    Args:
+        action: from `plan`.
+        serving: gives the certificate that the daemon serves; raises TrustAnchorError while it does not answer.
+
+    Raises:
+        TrustAnchorError: it does not come up, or a reload was refused; with the end of its log.
+    """
+    if action == "none":
+        return
+    before = serving() if action == "reload" else b""
+    try:
+        systemd.act({"start": "restart"}.get(action, action), unit.NAME)
+        # Every start and every accepted reload makes a new server certificate (ca/ca.go getTLSConfig).
+        wait_until(lambda: serving() != before, 20, f"step-ca did not take over its configuration ({action})")
+    except TrustAnchorError as error:
+        why = " ".join(part for part in (error.why, f"Its log ends: {systemd.journal(unit.NAME)}") if part)
+        raise TrustAnchorError(error.what, why, "Correct the cause and run the play again") from error
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll until a condition holds.
+
+    Raises:
+        TrustAnchorError: it did not hold in time; with the last error that the condition raised.
+    """
+    deadline = time.monotonic() + seconds
+    reason = ""
+    while True:
+        try:
+            if condition():
+                return
+        except TrustAnchorError as error:
+            reason = str(error)
+        if time.monotonic() > deadline:
+            raise TrustAnchorError(what, reason)
+        time.sleep(0.05)

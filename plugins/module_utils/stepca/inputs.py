@@ -1,0 +1,129 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything about a CA that can be found wrong on the controller, before any host is touched."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+
+from ..errors import TrustAnchorError
+from ..x509 import certificates
+from ..x509.chains import check_chain
+from ..x509.name_constraints import permits
+from . import schema, unit
+from .config import CANARY, compose
+from .layout import Layout
+
+_PLACEHOLDER_JWK = {"kty": "EC", "crv": "P-256", "x": "", "y": "", "kid": ""}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the operator declared.
+
+    Args:
+        settings: ca.json in step-ca's own form.
+        root_pem: root certificate.
+        root_sha256: its declared fingerprint.
+        intermediate_pem: intermediate certificate (a bundle: signer first); empty: not signed yet.
+        client_networks: see `unit.Settings`.
+    """
+
+    settings: Mapping[str, Any]
+    root_pem: str
+    root_sha256: str
+    intermediate_pem: str
+    client_networks: Sequence[str] = ()
+
+
+def check(inputs: Inputs, at: dt.datetime) -> dict[str, Any]:
+    """Check all inputs.
+
+    Args:
+        inputs: what was declared.
+        at: the time at which certificates must be valid (aware).
+
+    Returns:
+        Facts for the host's part: ports, and the SHA-256 of the intermediate's public key.
+
+    Raises:
+        TrustAnchorError: the first thing that is wrong.
+    """
+    config = _check_settings(inputs)
+    root = _check_root(inputs, at)
+    signer = _check_intermediate(inputs, root, at)
+    _check_names([str(name) for name in config["dnsNames"]], [root, signer])
+    return {
+        "ports": unit.listen_ports(config),
+        "key_sha256": certificates.spki_sha256(signer.public_key()),
+        "root_sha256": certificates.fingerprint(root),
+    }
+
+
+def _check_settings(inputs: Inputs) -> dict[str, Any]:
+    declared = (inputs.settings.get("authority") or {}).get("provisioners") or []
+    if any(isinstance(p, Mapping) and p.get("name") == CANARY for p in declared):
+        raise TrustAnchorError(
+            f"a provisioner is called '{CANARY}'", "that name is taken by the role's own check", "Choose another name"
+        )
+    config = compose(inputs.settings, _PLACEHOLDER_JWK, Layout())
+    schema.check(config)
+    unit.render(config, unit.Settings(inputs.client_networks), Layout())
+    for provisioner in declared:
+        _check_oidc(provisioner)
+    return config
+
+
+def _check_oidc(provisioner: Mapping[str, Any]) -> None:
+    """Google's ID tokens have no claim ``groups``, so nobody would ever be let in (or everybody, if it is then removed)."""
+    if provisioner["type"] == "OIDC" and provisioner.get("groups") and "accounts.google.com" in provisioner["configurationEndpoint"]:
+        raise TrustAnchorError(
+            f"provisioner {provisioner['name']}: 'groups' cannot work with Google",
+            "Google's ID tokens carry no claim of that name",
+            "Use 'domains', or an identity provider that sends groups",
+        )
+
+
+def _check_root(inputs: Inputs, at: dt.datetime) -> x509.Certificate:
+    root = certificates.load_certificate(inputs.root_pem.encode(), "the root certificate")
+    declared = certificates.normalise_fingerprint(inputs.root_sha256)
+    found = certificates.fingerprint(root)
+    if found != declared:
+        raise TrustAnchorError(
+            f"the root certificate {root.subject.rfc4514_string()} has fingerprint {found}",
+            f"{declared} is declared",
+            "Compare with the ceremony's record: either the file or the declaration is not the one you trust",
+        )
+    check_chain(root, [], root, at)
+    return root
+
+
+def _check_intermediate(inputs: Inputs, root: x509.Certificate, at: dt.datetime) -> x509.Certificate:
+    if not inputs.intermediate_pem.strip():
+        raise TrustAnchorError(
+            "this CA has no intermediate certificate yet",
+            "the public record holds none for it",
+            "Run playbooks/request_intermediate.yml, then the ceremony with playbooks/ceremony.yml, then this again",
+        )
+    bundle = certificates.load_bundle(inputs.intermediate_pem.encode(), "the intermediate certificate")
+    if not certificates.is_ca(bundle[0]):
+        raise TrustAnchorError(f"the intermediate certificate {bundle[0].subject.rfc4514_string()} is not a CA certificate")
+    check_chain(bundle[0], bundle[1:], root, at)
+    return bundle[0]
+
+
+def _check_names(names: Sequence[str], chain: Sequence[x509.Certificate]) -> None:
+    """step-ca does not start when the chain forbids its own names (authority/tls.go GetTLSCertificate)."""
+    for certificate in chain:
+        for name in names:
+            if not permits(certificate, name):
+                raise TrustAnchorError(
+                    f"the name constraints of {certificate.subject.rfc4514_string()} exclude the CA's own name {name}",
+                    "step-ca makes its own server certificate under them and would not start",
+                    "Remove the name from step_ca_dns_names, or have the certificate signed with wider constraints",
+                )

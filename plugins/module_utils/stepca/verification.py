@@ -1,0 +1,109 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proof, through the CA's own interface, that it does what it is for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ..errors import TrustAnchorError
+from ..x509 import certificates
+from ..x509.chains import check_chain
+from . import tokens
+from .api import Client
+from .config import CANARY
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a client must see.
+
+    Args:
+        config: ca.json.
+        root: the root that everything must lead to.
+        intermediates: the bundle of ``crt``.
+    """
+
+    config: Mapping[str, Any]
+    root: x509.Certificate
+    intermediates: Sequence[x509.Certificate]
+
+
+def verify(client: Client, expected: Expected, canary_key: ec.EllipticCurvePrivateKey | None) -> dict[str, Any]:
+    """Look behind /health.
+
+    Args:
+        client: of the CA.
+        expected: what must be seen.
+        canary_key: key of the canary provisioner; None: sign nothing (check mode).
+
+    Returns:
+        What was seen: intermediate, provisioners, canary certificate.
+
+    Raises:
+        TrustAnchorError: the first thing that is not as it must be.
+    """
+    client.health()
+    return {
+        "intermediate": _check_intermediates(client, expected),
+        "provisioners": _check_provisioners(client, expected),
+        "canary": _sign_canary(client, expected, canary_key) if canary_key is not None else None,
+    }
+
+
+def _check_intermediates(client: Client, expected: Expected) -> dict[str, str]:
+    served = certificates.load_bundle(client.intermediates().encode(), f"{client.url}/intermediates.pem")
+    wanted = [certificates.fingerprint(certificate) for certificate in expected.intermediates]
+    if [certificates.fingerprint(certificate) for certificate in served] != wanted:
+        raise TrustAnchorError(
+            f"step-ca issues under {served[0].subject.rfc4514_string()} ({certificates.fingerprint(served[0])[:16]}…)",
+            f"{wanted[0][:16]}… is installed: the reload was refused",
+            "See journalctl --unit step-ca",
+        )
+    return certificates.describe(served[0])
+
+
+def _check_provisioners(client: Client, expected: Expected) -> dict[str, str]:
+    wanted = {p["name"]: p["type"] for p in expected.config["authority"].get("provisioners") or []}
+    served = {p["name"]: p for p in client.provisioners()}
+    for name, provisioner in served.items():
+        if provisioner.get("state") == "Uninitialized":
+            raise TrustAnchorError(
+                f"provisioner {name} is not initialised", str(provisioner.get("stateReason")), "Correct its settings"
+            )
+    if {name: str(p["type"]) for name, p in served.items()} != wanted:
+        raise TrustAnchorError(
+            f"step-ca offers the provisioners {sorted(served)}", f"{sorted(wanted)} are declared", "See journalctl --unit step-ca"
+        )
+    for name, kind in wanted.items():
+        if kind == "ACME":
+            client.new_nonce(name)
+    return wanted
+
+
+def _sign_canary(client: Client, expected: Expected, canary_key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
+    """Have one certificate signed for the CA's own name, with a key that is forgotten at once."""
+    name = str(expected.config["dnsNames"][0])
+    key = ec.generate_private_key(ec.SECP256R1())
+    csr = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    digest = hashlib.sha256(csr.public_bytes(serialization.Encoding.DER)).digest()
+    root_sha256 = certificates.fingerprint(expected.root)
+    token = tokens.mint(canary_key, CANARY, f"{client.url}/1.0/sign", [name], root_sha256, digest)
+    pem = "".join(client.sign(csr.public_bytes(serialization.Encoding.PEM).decode(), token))
+    chain = certificates.load_bundle(pem.encode(), "the canary's chain")
+    check_chain(chain[0], chain[1:], expected.root, dt.datetime.now(dt.timezone.utc))
+    return certificates.describe(chain[0])
