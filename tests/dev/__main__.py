@@ -1,0 +1,56 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands of ./dev."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import lab
+from .console import Failure, say
+from .settings import ansible_environment
+
+HELP = """usage: ./dev COMMAND
+
+  demo                        a complete PKI in the lab, from nothing
+  test [PART]                 everything: lint, unit, molecule, coverage
+  lint                        formatters, types, linters, ansible-test sanity
+  unit [PYTEST ARGUMENT...]   unit tests
+  molecule [SCENARIO...]      scenarios in the lab, two at a time
+  bench NAME                  a benchmark of benchmarks/
+  lab up [HOST...]            start the lab's hosts (name: LAB_NAME, network: LAB_INDEX)
+  lab down [--purge] [HOST..] remove them (and the lab's state)
+  lab reset [HOST...]         replace hosts by virgin ones
+  lab status                  what runs, with which address and names
+  lab ssh HOST [COMMAND...]   log in
+  lab podman ARGUMENT...      podman in the lab's storage
+  run COMMAND...              run a program (ansible-playbook, pytest, ...) in the project's environment
+"""
+
+
+def start(arguments: list[str]) -> int:
+    """Become another program in the project's environment."""
+    if not arguments:
+        raise Failure("./dev run: which program?")
+    os.execvpe(arguments[0], arguments, ansible_environment())
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return the exit code."""
+    commands = {"lab": lab.main, "run": start}
+    name = arguments[0] if arguments else "help"
+    if name in ("help", "-h", "--help"):
+        print(HELP, end="")
+        return 0
+    if name not in commands:
+        print(HELP, end="", file=sys.stderr)
+        return 2
+    try:
+        return commands[name](arguments[1:])
+    except Failure as problem:
+        say(f"FAILED: {problem}")
+        return 1
+
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,141 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Podman with a storage, a state directory and networks of our own, so that a user's podman is left alone.
+
+systemd in a container needs the unified control group hierarchy. On a machine that still has version 1 every podman
+call runs in one private mount namespace in which /sys/fs/cgroup is a pure cgroup2 mount. A long sleep (the keeper)
+holds this namespace: a second namespace would not see the network namespaces that the first one mounted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .console import Failure, run, say
+from .settings import CACHE, content_hash
+
+HOME = CACHE / "podman"
+# Below /run: emptied by a restart of the machine, as podman expects, and short enough for socket names.
+RUN = Path("/run") / f"trustanchor-{content_hash(str(CACHE))[:8]}"
+WRAPPER = HOME / "podman"
+KEEPER = RUN / "keeper.json"
+
+NAMESPACE_SCRIPT = """
+umount -R /sys/fs/cgroup 2>/dev/null || umount -lR /sys/fs/cgroup
+mount -t cgroup2 none /sys/fs/cgroup && echo ready
+exec sleep infinity >/dev/null
+"""
+
+# The limits are given because not every machine lets podman raise them.
+CONTAINERS_CONF = """
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+tmp_dir = "{run}/libpod"
+lock_type = "file"
+[network]
+network_backend = "netavark"
+network_config_dir = "{home}/networks"
+"""
+
+STORAGE_CONF = """
+[storage]
+driver = "overlay"
+graphroot = "{home}/storage"
+runroot = "{run}/containers"
+"""
+
+
+def podman(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run one podman command in our storage; relative paths do not work, the namespace drops the working directory."""
+    return run([WRAPPER, *arguments], check=check)
+
+
+def prepare() -> None:
+    """Make podman usable: configuration, the namespace where it is needed, and the wrapper program."""
+    if os.geteuid() != 0:
+        raise Failure("the lab needs root: containers with systemd, mounts and a network of their own")
+    for directory in (HOME / "networks", RUN):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment = {"CONTAINERS_CONF": HOME / "containers.conf", "CONTAINERS_STORAGE_CONF": HOME / "storage.conf"}
+    _write(HOME / "containers.conf", CONTAINERS_CONF.format(home=HOME, run=RUN))
+    _write(HOME / "storage.conf", STORAGE_CONF.format(home=HOME, run=RUN))
+    enter = "" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else f"nsenter -m -t {_keeper()} -- "
+    exports = "".join(f"export {name}='{value}'\n" for name, value in environment.items())
+    _write(WRAPPER, f'#!/bin/sh\n{exports}exec {enter}podman "$@"\n', mode=0o700)
+
+
+def _write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a small file in one step, if its text differs."""
+    if path.exists() and path.read_text() == text:
+        return
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.write_text(text)
+    new.chmod(mode)
+    new.replace(path)
+
+
+def _start_time(pid: int) -> str | None:
+    """Return the start time of a process in clock ticks (proc(5), field 22), which tells it from a later one."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _keeper() -> int:
+    """Return the process that holds the mount namespace; start or replace it when it is gone."""
+    if KEEPER.exists():
+        known = json.loads(KEEPER.read_text())
+        if _start_time(known["pid"]) == known["started"]:
+            return int(known["pid"])
+    survivor = _monitor()
+    if survivor:
+        keeper = subprocess.Popen(["nsenter", "-m", "-t", str(survivor), "--", "sleep", "infinity"], **_DETACHED)
+    else:
+        _forget_dead_containers()
+        keeper = _new_namespace()
+    _write(KEEPER, json.dumps({"pid": keeper.pid, "started": _start_time(keeper.pid)}))
+    return keeper.pid
+
+
+_DETACHED = {"cwd": "/", "stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+
+
+def _new_namespace() -> subprocess.Popen[bytes]:
+    """Start a keeper in a new mount namespace with a pure cgroup2 mount and wait until it is ready."""
+    command = ["unshare", "-m", "--propagation", "private", "sh", "-c", NAMESPACE_SCRIPT]
+    keeper = subprocess.Popen(command, stdout=subprocess.PIPE, **_DETACHED)
+    assert keeper.stdout is not None
+    if keeper.stdout.readline() != b"ready\n":
+        keeper.kill()
+        raise Failure("no private cgroup2 mount: unshare -m and mount -t cgroup2 must be allowed")
+    return keeper
+
+
+def _monitor() -> int | None:
+    """Return a living conmon of ours: it is in the namespace, so a lost keeper can be replaced without harm."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if words[0].endswith(b"conmon") and any(str(RUN).encode() in word for word in words):
+                return int(entry.name)
+    return None
+
+
+def _forget_dead_containers() -> None:
+    """Empty podman's runtime state after a restart, so that it sees stopped containers instead of lost ones."""
+    if (RUN / "libpod").exists():
+        say("the machine of the lab was restarted: clearing podman's runtime state")
+    for directory in ("libpod", "containers"):
+        shutil.rmtree(RUN / directory, ignore_errors=True)

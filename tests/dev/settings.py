@@ -1,0 +1,59 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Paths and the environment that every program started by ./dev gets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("TRUSTANCHOR_CACHE") or Path.home() / ".cache/trustanchor")
+TESTS = CHECKOUT / "tests"
+INVENTORY = CHECKOUT / "inventories" / "lab"
+
+
+def content_hash(*parts: str | bytes) -> str:
+    """Return 12 hexadecimal digits that name a cache entry made from these parts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    return digest.hexdigest()[:12]
+
+
+def lab_name() -> str:
+    """Return the name of the lab (environment LAB_NAME)."""
+    return os.environ.get("LAB_NAME") or "demo"
+
+
+def lab_index() -> int:
+    """Return the number of the lab, the third octet of its network 10.77.INDEX.0/24 (environment LAB_INDEX)."""
+    return int(os.environ.get("LAB_INDEX") or "1")
+
+
+def collections_path() -> Path:
+    """Return a directory in which Ansible finds this checkout as the collection trustanchor.private_ca."""
+    path = CACHE / f"collections-{content_hash(str(CHECKOUT))}"
+    link = path / "ansible_collections/trustanchor/private_ca"
+    if not link.is_symlink() or link.resolve() != CHECKOUT:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(CHECKOUT)
+    return path
+
+
+def ansible_environment(name: str | None = None, index: int | None = None) -> dict[str, str]:
+    """Return the environment for Ansible, Molecule and pytest against the lab `name` (default: LAB_NAME, LAB_INDEX)."""
+    name = name or lab_name()
+    return {
+        **os.environ,
+        "TRUSTANCHOR_CACHE": str(CACHE),
+        "LAB_NAME": name,
+        "LAB_INDEX": str(index or lab_index()),
+        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
+        "ANSIBLE_VAULT_PASSWORD_FILE": str(CACHE / "labs" / name / "vault-password"),
+        "PYTHONPATH": str(collections_path()),
+    }

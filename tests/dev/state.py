@@ -1,0 +1,111 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state directory of a lab: ssh key, known host keys, public record, encrypted secrets."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from pathlib import Path
+
+from .console import run, say
+from .inventory import Host
+from .podman import WRAPPER
+from .settings import CACHE, lab_name
+
+SSH_CONFIG = """Host *
+    User root
+    IdentityFile {state}/ssh_key
+    IdentitiesOnly yes
+    UserKnownHostsFile {state}/known_hosts
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    PasswordAuthentication no
+    LogLevel ERROR
+"""
+
+
+def directory() -> Path:
+    """Return the state directory of the lab."""
+    return CACHE / "labs" / lab_name()
+
+
+def prepare() -> Path:
+    """Make what is missing in the state directory and return it."""
+    state = directory()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (state / "pki").mkdir(exist_ok=True)
+    if not (state / "ssh_key").exists():
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab {lab_name()}", "-f", state / "ssh_key"])
+    if not all((state / name).exists() for name in ("vault-password", "enrolment.key", "pin", "so_pin")):
+        _make_secrets(state)
+    return state
+
+
+def _secret_file(path: Path, content: bytes) -> None:
+    """Write a file that only root can read; its content is the vault password or already encrypted."""
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
+def _make_secrets(state: Path) -> None:
+    """Make the vault password and the secrets; a secret in clear text never reaches the disk."""
+    from ansible.parsing.vault import VaultLib, VaultSecret
+
+    say("making the secrets of the lab")
+    password = state / "vault-password"
+    if not password.exists():
+        _secret_file(password, secrets.token_urlsafe(32).encode())
+    vault = VaultLib([("default", VaultSecret(password.read_bytes()))])
+    for name, make in (("enrolment.key", _enrolment_key), ("pin", _pin), ("so_pin", _pin)):
+        if not (state / name).exists():
+            _secret_file(state / name, vault.encrypt(make()))
+
+
+def _pin() -> bytes:
+    alphabet = string.ascii_letters + string.digits
+    return "".join(secrets.choice(alphabet) for _ in range(12)).encode()
+
+
+def _enrolment_key() -> bytes:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def write_ssh_config(hosts: list[Host]) -> None:
+    """Write the ssh configuration of the lab; Ansible, testinfra and ./dev lab ssh all use it."""
+    state = directory()
+    blocks = []
+    for host in hosts:
+        if host.address:
+            blocks.append(f"Host {host.name} {host.address}\n    HostName {host.address}\n")
+        else:
+            proxy = f"{WRAPPER} exec -i {lab_name()}-{host.name} /usr/sbin/sshd -i"
+            blocks.append(f"Host {host.name}\n    ProxyCommand {proxy}\n")
+    text = "".join([*blocks, SSH_CONFIG.format(state=state)])
+    path = state / "ssh_config"
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def pin_host_keys(keys: dict[Host, str]) -> None:
+    """Put the hosts' keys into known_hosts in place of older ones."""
+    path = directory() / "known_hosts"
+    lines = path.read_text().splitlines() if path.exists() else []
+    ours = {host.address or host.name for host in keys}
+    kept = [line for line in lines if line.split()[0] not in ours]
+    new = [f"{host.address or host.name} {' '.join(key.split()[:2])}" for host, key in keys.items()]
+    path.write_text("".join(f"{line}\n" for line in sorted(kept + new)))
+
+
+def link_packages(packages: Path) -> None:
+    """Let the state directory's `packages` point to the pinned Debian packages."""
+    link = directory() / "packages"
+    if link.is_symlink() and link.readlink() == packages:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(packages)
