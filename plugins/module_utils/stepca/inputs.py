@@ -41,28 +41,30 @@ class Inputs:
     client_networks: Sequence[str] = ()
 
 
-def check(inputs: Inputs, at: dt.datetime) -> dict[str, Any]:
+def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, Any]:
     """Check all inputs.
 
     Args:
         inputs: what was declared.
         at: the time at which certificates must be valid (aware).
+        planning: only a plan is wanted, so an intermediate that is not signed yet is no fault.
 
     Returns:
-        Facts for the host's part: ports, and the SHA-256 of the intermediate's public key.
+        Facts for the host's part: ports, and the SHA-256 of the intermediate's public key (empty: not signed yet).
 
     Raises:
         TrustAnchorError: the first thing that is wrong.
     """
     config = _check_settings(inputs)
     root = _check_root(inputs, at)
+    names = [str(name) for name in config["dnsNames"]]
+    ports = unit.listen_ports(config)
+    if planning and not inputs.intermediate_pem.strip():
+        _check_names(names, [root])
+        return {"ports": ports, "key_sha256": ""}
     signer = _check_intermediate(inputs, root, at)
-    _check_names([str(name) for name in config["dnsNames"]], [root, signer])
-    return {
-        "ports": unit.listen_ports(config),
-        "key_sha256": certificates.spki_sha256(signer.public_key()),
-        "root_sha256": certificates.fingerprint(root),
-    }
+    _check_names(names, [root, signer])
+    return {"ports": ports, "key_sha256": certificates.spki_sha256(signer.public_key())}
 
 
 def _check_settings(inputs: Inputs) -> dict[str, Any]:

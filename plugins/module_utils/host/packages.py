@@ -1,0 +1,21 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What dpkg knows. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .commands import run
+
+
+def versions(names: Sequence[str]) -> dict[str, str]:
+    """Installed version of each Debian package; an empty text where it is not installed."""
+    found = dict.fromkeys(names, "")
+    # dpkg-query ends with 1 when it does not know a name; the others are printed all the same.
+    done = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Abbrev} ${Version}\\n", *names], accept=(0, 1))
+    for line in done.stdout.decode().splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[1] == "ii":
+            found[fields[0]] = fields[2]
+    return found

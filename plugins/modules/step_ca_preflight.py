@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find what is wrong with a CA's inputs and host before anything changes."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: step_ca_preflight
+short_description: Check a CA's declared inputs and its host before anything changes
+version_added: 1.0.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - On the controller, checks the settings against step-ca's schema, the root against its declared fingerprint, the
+    chain, validity, path length, and that the name constraints permit the CA's own names.
+  - On the host, checks distribution, systemd, the clock against the controller's, the listening ports, and that the
+    intermediate certificate belongs to the key there.
+  - Changes nothing.
+requirements:
+  - cryptography >= 42 on the controller
+extends_documentation_fragment:
+  - trustanchor.private_ca.attributes.info
+notes:
+  - In check mode a missing intermediate certificate is a warning and not an error, so that C(--check) can show the
+    plan for a virgin host.
+options:
+  settings:
+    description: See M(trustanchor.private_ca.step_ca_config).
+    type: dict
+    required: true
+  root:
+    description: Root certificate, PEM.
+    type: str
+    required: true
+  root_sha256:
+    description: Its declared SHA-256 fingerprint.
+    type: str
+    required: true
+  certificate:
+    description: Intermediate certificate, PEM, signer first; empty while it is not signed.
+    type: str
+    default: ""
+  client_networks:
+    description: See M(trustanchor.private_ca.step_ca_service).
+    type: list
+    elements: str
+    default: []
+  controller_time:
+    description: Set by the action plugin. The controller's clock, seconds since the epoch.
+    type: float
+  ports:
+    description: Set by the action plugin. Ports that the CA listens on.
+    type: list
+    elements: int
+    default: []
+  key_sha256:
+    description: Set by the action plugin. SHA-256 of the intermediate certificate's public key.
+    type: str
+    no_log: false
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Check inputs and host
+  trustanchor.private_ca.step_ca_preflight:
+    root: "{{ lookup('ansible.builtin.file', 'pki/roots/root.crt') }}"
+    root_sha256: 2f0cd9e4a9f87a7d4e6f2d1c0b9a8f7e6d5c4b3a29181716151413121110f0e0
+    certificate: "{{ lookup('ansible.builtin.file', 'pki/intermediates/ca1.crt') }}"
+    settings:
+      address: ":443"
+      dnsNames: [ca.corp.example]
+      authority:
+        provisioners:
+          - {type: ACME, name: acme}
+"""
+
+RETURN = r"""
+ready:
+  description: Whether an intermediate certificate can be installed; false only in check mode.
+  returned: success
+  type: bool
+  sample: true
+distribution:
+  description: Distribution and version of the host.
+  returned: success
+  type: str
+  sample: debian 13
+clock_offset:
+  description: Seconds by which the host's clock is ahead of the controller's.
+  returned: success
+  type: float
+  sample: 0.2
+installed:
+  description: Installed versions of the packages step-ca and step-cli; empty where a package is not installed.
+  returned: success
+  type: dict
+  sample: {"step-ca": "0.30.2-1", "step-cli": "0.30.6-1"}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import packages, preflight, systemd
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
+
+
+def check(module: AnsibleModule) -> dict[str, Any]:
+    """The host's part; the action plugin has done the controller's."""
+    options = module.params
+    facts = preflight.check_host(options["controller_time"])
+    pid = systemd.show(unit.NAME).main_pid
+    for port in options["ports"]:
+        preflight.check_port(port, pid)
+    ready = bool(options["key_sha256"])
+    if ready:
+        try:
+            preflight.check_request_key(Layout().request, options["key_sha256"])
+        except TrustAnchorError as error:
+            if not module.check_mode:
+                raise
+            module.warn(f"The play would stop here: {error}")
+            ready = False
+    return {"changed": False, "ready": ready, "installed": packages.versions(["step-ca", "step-cli"]), **facts}
+
+
+def main() -> None:
+    """Entry point."""
+    spec = {
+        "settings": {"type": "dict", "required": True},
+        "root": {"type": "str", "required": True},
+        "root_sha256": {"type": "str", "required": True},
+        "certificate": {"type": "str", "default": ""},
+        "client_networks": {"type": "list", "elements": "str", "default": []},
+        "controller_time": {"type": "float"},
+        "ports": {"type": "list", "elements": "int", "default": []},
+        "key_sha256": {"type": "str", "default": "", "no_log": False},
+    }
+    edge.run(AnsibleModule(spec, supports_check_mode=True), check)
+
+
+if __name__ == "__main__":
+    main()
