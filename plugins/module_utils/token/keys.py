@@ -1,0 +1,167 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys on a token: read the public half, find the private one, generate a pair that never leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pkcs11
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from pkcs11 import Attribute, KeyType, ObjectClass
+from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
+
+from ..errors import TrustAnchorError
+from ..schema import check_keys
+from .sessions import TokenSpec, session
+
+ALGORITHMS = ("ec-p384", "ec-p256", "rsa-3072", "rsa-4096")
+_CURVES = {"ec-p384": "secp384r1", "ec-p256": "secp256r1"}
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+
+@dataclass(frozen=True)
+class KeySpec:
+    """Names one key on a token: CKA_ID and/or CKA_LABEL. On a YubiKey the ID is the slot (02 is 9c)."""
+
+    id: bytes | None = None
+    label: str | None = None
+
+    def __str__(self) -> str:
+        parts = [f"id {self.id.hex()}"] if self.id is not None else []
+        parts += [f"label '{self.label}'"] if self.label is not None else []
+        return f"key with {' and '.join(parts)}"
+
+    def search(self) -> dict[Attribute, Any]:
+        """The PKCS#11 template that finds it. An ID decides alone: the labels on a YubiKey are fixed."""
+        if self.id is not None:
+            return {Attribute.ID: self.id}
+        return {Attribute.LABEL: self.label}
+
+
+def parse_key(data: Mapping[str, Any]) -> KeySpec:
+    """The key named by a module's option ``key`` (``id`` in hexadecimal).
+
+    Raises:
+        TrustAnchorError: unknown key, neither id nor label, id not hexadecimal.
+    """
+    known = {key: value for key, value in data.items() if value is not None}
+    check_keys(known, ("id", "label"), "key")
+    if not known:
+        raise TrustAnchorError("key has neither id nor label", "one of them finds the key on the token")
+    text = known.get("id")
+    try:
+        identifier = bytes.fromhex(text) if text is not None else None
+    except (TypeError, ValueError) as error:
+        raise TrustAnchorError(
+            f"key: id {text!r} is not hexadecimal", "two digits per byte, such as '02'"
+        ) from error
+    if identifier == b"":
+        raise TrustAnchorError(
+            "key: id is empty", "two hexadecimal digits per byte are expected, such as '02'"
+        )
+    return KeySpec(identifier, known.get("label"))
+
+
+def _objects(opened: pkcs11.Session, kind: ObjectClass, key: KeySpec) -> list[Any]:
+    # list(): an open search blocks every other operation of the session.
+    return list(opened.get_objects({Attribute.CLASS: kind, **key.search()}))
+
+
+def _only(found: list[Any], key: KeySpec, spec: TokenSpec) -> Any:
+    if len(found) > 1:
+        raise TrustAnchorError(
+            f"{len(found)} objects on the {spec} match the {key}", "one is expected", "Name it by id"
+        )
+    return found[0] if found else None
+
+
+def public_key(spec: TokenSpec, key: KeySpec) -> PublicKey | None:
+    """The public key, read without a login; None where there is no such object.
+
+    Raises:
+        TrustAnchorError: several match, or the key is neither EC nor RSA.
+    """
+    with session(spec) as opened:
+        found = _only(_objects(opened, ObjectClass.PUBLIC_KEY, key), key, spec)
+        return None if found is None else _decode(found)
+
+
+def _decode(found: Any) -> PublicKey:
+    kind = found[Attribute.KEY_TYPE]
+    if kind == KeyType.EC:
+        return cast(ec.EllipticCurvePublicKey, load_der_public_key(encode_ec_public_key(found)))
+    if kind == KeyType.RSA:
+        exponent = int.from_bytes(found[Attribute.PUBLIC_EXPONENT], "big")
+        return rsa.RSAPublicNumbers(exponent, int.from_bytes(found[Attribute.MODULUS], "big")).public_key()
+    raise TrustAnchorError(
+        f"the key on the token is of type {kind}", "EC and RSA keys can sign certificates here"
+    )
+
+
+def private_key(opened: pkcs11.Session, spec: TokenSpec, key: KeySpec) -> Any:
+    """The private key's handle in a session that is logged in.
+
+    Raises:
+        TrustAnchorError: absent, or several match.
+    """
+    found = _only(_objects(opened, ObjectClass.PRIVATE_KEY, key), key, spec)
+    if found is None:
+        raise TrustAnchorError(
+            f"the {spec} has no private {key}", "it would sign", "Check the token and the key's name"
+        )
+    return found
+
+
+def generate(spec: TokenSpec, key: KeySpec, algorithm: str, pin: str) -> PublicKey:
+    """Make a key pair on the token: sensitive, not extractable, a PIN for every signature.
+
+    PKCS#11 modules overwrite an occupied slot silently, hence the look before.
+
+    Args:
+        spec: which token.
+        key: its id (required) and label.
+        algorithm: one of `ALGORITHMS`.
+        pin: user PIN.
+
+    Raises:
+        TrustAnchorError: unknown algorithm, no id, slot occupied, or the token's refusal.
+    """
+    if algorithm not in ALGORITHMS:
+        raise TrustAnchorError(f"'{algorithm}' is no key algorithm", f"known: {', '.join(ALGORITHMS)}")
+    if key.id is None:
+        raise TrustAnchorError("key has no id", "a new key needs one: modules find their keys by it")
+    with session(spec, pin) as opened:
+        taken = [k for k in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY) if _objects(opened, k, key)]
+        if taken:
+            raise TrustAnchorError(
+                f"the {spec} already has an object for the {key}",
+                "generating would destroy it",
+                "Choose another id, or remove the object by hand once nobody needs it",
+            )
+        return _decode(_generate(opened, key, algorithm))
+
+
+def _generate(opened: pkcs11.Session, key: KeySpec, algorithm: str) -> Any:
+    private = {
+        Attribute.SENSITIVE: True,
+        Attribute.EXTRACTABLE: False,
+        Attribute.PRIVATE: True,
+        Attribute.ALWAYS_AUTHENTICATE: True,
+    }
+    common: dict[str, Any] = {
+        "id": key.id,
+        "label": key.label,
+        "store": True,
+        "public_template": {Attribute.PRIVATE: False},
+        "private_template": private,
+    }
+    if algorithm in _CURVES:
+        template = {Attribute.EC_PARAMS: encode_named_curve_parameters(_CURVES[algorithm])}
+        parameters = opened.create_domain_parameters(KeyType.EC, template, local=True)
+        return parameters.generate_keypair(**common)[0]
+    return opened.generate_keypair(KeyType.RSA, int(algorithm.removeprefix("rsa-")), **common)[0]

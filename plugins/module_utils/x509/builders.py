@@ -1,0 +1,181 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a profile to a builder that lacks only the signature. Needs cryptography 42."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from ..errors import TrustAnchorError
+from .certificates import extension
+from .profiles import CrlProfile, IntermediateProfile, RootProfile
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+BACKDATE = dt.timedelta(minutes=5)  # for clients whose clocks are slow
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What makes one certificate differ from the next with the same profile."""
+
+    serial: int
+    not_before: dt.datetime
+
+    @classmethod
+    def fresh(cls, now: dt.datetime) -> Moment:
+        """A random serial (159 bits, RFC 5280 section 4.1.2.2) and a start five minutes ago."""
+        return cls(x509.random_serial_number(), now.replace(microsecond=0) - BACKDATE)
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """One entry of a CRL."""
+
+    serial: int
+    reason: x509.ReasonFlags
+    date: dt.datetime
+
+
+def digest_for(key: PublicKey) -> hashes.HashAlgorithm:
+    """The hash that matches the strength of the key: SHA-256 for P-256, SHA-384 for P-384 and RSA."""
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return hashes.SHA256()
+    return hashes.SHA384()
+
+
+def checked_key(key: object, whose: str) -> PublicKey:
+    """The key, once it is strong enough for a CA: P-256, P-384, or RSA of 3072 bits and more.
+
+    Raises:
+        TrustAnchorError: another kind or size.
+    """
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, (ec.SECP256R1, ec.SECP384R1)):
+        return key
+    if isinstance(key, rsa.RSAPublicKey) and 3072 <= key.key_size <= 8192 and key.public_numbers().e == 65537:
+        return key
+    found = f"{type(key).__name__} {getattr(key, 'key_size', '')}".strip()
+    raise TrustAnchorError(
+        f"the key of {whose} is {found}",
+        "a CA needs P-256, P-384, or RSA of 3072 to 8192 bits with exponent 65537",
+    )
+
+
+def _base(
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, moment: Moment, days: int, path_length: int
+) -> x509.CertificateBuilder:
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(moment.serial)
+        .not_valid_before(moment.not_before)
+        .not_valid_after(moment.not_before + dt.timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def root_builder(profile: RootProfile, key: PublicKey, moment: Moment) -> x509.CertificateBuilder:
+    """A root: issuer and subject are the same."""
+    builder = _base(profile.subject, profile.subject, key, moment, profile.days, profile.path_length)
+    if profile.constraints is not None:
+        builder = builder.add_extension(profile.constraints.extension(), critical=True)
+    return builder
+
+
+def intermediate_builder(
+    profile: IntermediateProfile, subject: x509.Name, key: PublicKey, issuer: x509.Certificate, moment: Moment
+) -> x509.CertificateBuilder:
+    """An intermediate below ``issuer``, with where to find the issuer's CRL and certificate."""
+    builder = _base(subject, issuer.subject, key, moment, profile.days, profile.path_length)
+    builder = builder.add_extension(authority_key_identifier(issuer), critical=False)
+    if profile.constraints is not None:
+        builder = builder.add_extension(profile.constraints.extension(), critical=True)
+    if profile.crl_urls:
+        points = [
+            x509.DistributionPoint([x509.UniformResourceIdentifier(u)], None, None, None)
+            for u in profile.crl_urls
+        ]
+        builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
+    if profile.issuer_urls:
+        kind = AuthorityInformationAccessOID.CA_ISSUERS
+        places = [
+            x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for url in profile.issuer_urls
+        ]
+        builder = builder.add_extension(x509.AuthorityInformationAccess(places), critical=False)
+    return builder
+
+
+def crl_builder(
+    profile: CrlProfile,
+    issuer: x509.Certificate,
+    number: int,
+    revoked: Sequence[Revoked],
+    this_update: dt.datetime,
+) -> x509.CertificateRevocationListBuilder:
+    """A CRL of CA certificates only: the issuing distribution point says so (RFC 5280 section 5.2.5)."""
+    scope = x509.IssuingDistributionPoint(
+        full_name=None,
+        relative_name=None,
+        only_contains_user_certs=False,
+        only_contains_ca_certs=True,
+        only_some_reasons=None,
+        indirect_crl=False,
+        only_contains_attribute_certs=False,
+    )
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.subject)
+        .last_update(this_update)
+        .next_update(this_update + dt.timedelta(days=profile.days))
+        .add_extension(authority_key_identifier(issuer), critical=False)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(scope, critical=True)
+    )
+    for entry in sorted(revoked, key=lambda one: one.serial):
+        builder = builder.add_revoked_certificate(_entry(entry))
+    return builder
+
+
+def _entry(entry: Revoked) -> x509.RevokedCertificate:
+    builder = x509.RevokedCertificateBuilder().serial_number(entry.serial).revocation_date(entry.date)
+    if entry.reason is not x509.ReasonFlags.unspecified:  # RFC 5280 5.3.1: absent rather than unspecified
+        builder = builder.add_extension(x509.CRLReason(entry.reason), critical=False)
+    return builder.build()
+
+
+def authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """The issuer's subject key identifier as authority key identifier (RFC 5280 section 4.2.1.1).
+
+    Raises:
+        TrustAnchorError: the issuer's certificate has none.
+    """
+    identifier = extension(issuer, x509.SubjectKeyIdentifier)
+    if identifier is None:
+        raise TrustAnchorError(
+            f"the issuer '{issuer.subject.rfc4514_string()}' has no subject key identifier",
+            "RFC 5280 section 4.2.1.2 wants one in every CA certificate",
+        )
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
