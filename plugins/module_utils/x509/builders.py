@@ -45,7 +45,7 @@ class Revoked:
     date: dt.datetime
 
 
-def digest_for(key: PublicKey) -> hashes.HashAlgorithm:
+def digest_for(key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
     """The hash that matches the strength of the key: SHA-256 for P-256, SHA-384 for P-384 and RSA."""
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return hashes.SHA256()

@@ -1,0 +1,150 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The act of signing: rehearse with a throw-away key, lint, sign on the token, compare, verify, lint again.
+
+The order is the one of letsencrypt/boulder's cmd/ceremony: what is signed is byte for byte what was looked at before,
+and the result is verified with the public key that was read before the token was asked to sign.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from ..errors import TrustAnchorError
+from ..token.keys import KeySpec, public_key
+from ..token.sessions import TokenAbsent, TokenSpec
+from ..x509.builders import PrivateKey, PublicKey, digest_for
+from ..x509.lint import require_clean
+
+Signed = TypeVar("Signed", x509.Certificate, x509.CertificateRevocationList)
+
+
+@functools.cache
+def throwaway_key(curve: str | None) -> PrivateKey:
+    """A key that signs rehearsals and is forgotten. The size of an RSA key leaves no trace in what is signed."""
+    if curve is None:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key({"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1}[curve]())
+
+
+def throwaway_like(public: PublicKey) -> PrivateKey:
+    """A throw-away key of the same kind, so that the signature algorithm is the same."""
+    return throwaway_key(public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else None)
+
+
+@dataclass(frozen=True)
+class Draft(Generic[Signed]):
+    """All that is to be signed, but the signature.
+
+    Args:
+        what: names it for people.
+        builder: a certificate or CRL builder, complete.
+        issuer_key: public key of the signer, read before the signature.
+        lint: tells the problems of the signed form.
+    """
+
+    what: str
+    builder: Any
+    issuer_key: PublicKey
+    lint: Callable[[Signed], Iterable[str]]
+
+    def rehearse(self) -> Signed:
+        """Sign with a throw-away key and lint.
+
+        Raises:
+            TrustAnchorError: the draft breaks a rule.
+        """
+        rehearsed = self._signed_by(throwaway_like(self.issuer_key))
+        require_clean(self.what, list(self.lint(rehearsed)))
+        return rehearsed
+
+    def sign(self, key: PrivateKey) -> Signed:
+        """The whole act with the real key.
+
+        Raises:
+            TrustAnchorError: a rule is broken, the token refuses, or the result is not what was rehearsed.
+        """
+        rehearsed = self.rehearse()
+        signed = self._signed_by(key)
+        if tbs(signed) != tbs(rehearsed):
+            raise TrustAnchorError(
+                f"what was signed differs from the rehearsal: {self.what}", "nothing was written"
+            )
+        if not signature_holds(signed, self.issuer_key):
+            raise TrustAnchorError(
+                f"the token's signature does not verify: {self.what}",
+                "the private key does not belong to the public key that was read before; nothing was written",
+                "Check which token is inserted",
+            )
+        require_clean(self.what, list(self.lint(signed)))
+        return signed
+
+    def _signed_by(self, key: PrivateKey) -> Signed:
+        try:
+            signed: Signed = self.builder.sign(key, digest_for(self.issuer_key))
+        except ValueError as error:
+            raise TrustAnchorError(f"{self.what} cannot be built", str(error)) from error
+        return signed
+
+
+def tbs(signed: x509.Certificate | x509.CertificateRevocationList) -> bytes:
+    """The bytes that the signature covers."""
+    if isinstance(signed, x509.Certificate):
+        return signed.tbs_certificate_bytes
+    return signed.tbs_certlist_bytes
+
+
+def signature_holds(signed: x509.Certificate | x509.CertificateRevocationList, key: PublicKey) -> bool:
+    """Whether ``key`` verifies the signature."""
+    digest = signed.signature_hash_algorithm
+    if digest is None:
+        return False
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signed.signature, tbs(signed), padding.PKCS1v15(), digest)
+        else:
+            key.verify(signed.signature, tbs(signed), ec.ECDSA(digest))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def utc_now() -> dt.datetime:
+    """The time of this host, aware, whole seconds."""
+    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class IssuingKey:
+    """The public key that signs; ``missing`` says why it is a throw-away one."""
+
+    public: PublicKey
+    missing: str | None = None
+
+
+def issuing_key(spec: TokenSpec, key: KeySpec, rehearsal: bool) -> IssuingKey:
+    """The issuing public key from the token. A rehearsal goes on without token or key, with a throw-away one.
+
+    Raises:
+        TrustAnchorError: token or key is absent and this is no rehearsal.
+    """
+    try:
+        found = public_key(spec, key)
+        if found is not None:
+            return IssuingKey(found)
+        absent = TrustAnchorError(
+            f"the {spec} has no {key}", "it signs", "Generate it with the module token_key"
+        )
+    except TokenAbsent as error:
+        absent = error
+    if not rehearsal:
+        raise absent
+    return IssuingKey(throwaway_key("secp384r1").public_key(), str(absent))

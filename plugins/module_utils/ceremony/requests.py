@@ -1,0 +1,113 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check an intermediate's request before a root signs it."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import AttributeOID
+
+from ..errors import TrustAnchorError
+from ..x509.builders import PublicKey, checked_key
+from ..x509.profiles import IntermediateProfile
+
+# What the certificate will say anyway; the profile decides the values.
+_HARMLESS = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier)
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
+def load_request(pem: bytes, source: str) -> x509.CertificateSigningRequest:
+    """A request in PEM form.
+
+    Raises:
+        TrustAnchorError: it cannot be parsed.
+    """
+    try:
+        return x509.load_pem_x509_csr(pem)
+    except _UNREADABLE as error:
+        raise TrustAnchorError(
+            f"{source} holds no request that can be parsed",
+            str(error),
+            "Make the request again on the CA host",
+        ) from error
+
+
+def check_request(
+    request: x509.CertificateSigningRequest, profile: IntermediateProfile, source: str
+) -> tuple[x509.Name, PublicKey]:
+    """Subject and key for the certificate.
+
+    Raises:
+        TrustAnchorError: signature invalid, key too weak, subject not as declared or without a name, or something asked
+            for that the profile does not give.
+    """
+    try:
+        _check_signature(request, source)
+        key = checked_key(request.public_key(), source)
+        _check_wishes(request, profile, source)
+        subject = request.subject
+    except _UNREADABLE as error:
+        raise TrustAnchorError(f"{source} holds a request that cannot be read", str(error)) from error
+    if profile.subject is not None and subject != profile.subject:
+        raise TrustAnchorError(
+            f"{source} asks for the subject '{subject.rfc4514_string()}'",
+            f"declared is '{profile.subject.rfc4514_string()}'",
+            "Check whose request this is; correct the declaration or make the request again",
+        )
+    if not subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
+        raise TrustAnchorError(
+            f"{source} asks for a subject without CN", "tools show CAs by their common name"
+        )
+    return subject, key
+
+
+def _check_signature(request: x509.CertificateSigningRequest, source: str) -> None:
+    if not request.is_signature_valid:
+        raise TrustAnchorError(
+            f"the request in {source} is not signed by its own key",
+            "so nobody has shown to hold that key (RFC 2986 section 4.2)",
+            "Make the request again on the CA host",
+        )
+
+
+def _check_wishes(request: x509.CertificateSigningRequest, profile: IntermediateProfile, source: str) -> None:
+    for attribute in request.attributes:
+        if attribute.oid not in (AttributeOID.UNSTRUCTURED_NAME, _EXTENSION_REQUEST):
+            raise _beyond(source, f"the attribute {attribute.oid.dotted_string}")
+    for extension in request.extensions:
+        if not isinstance(extension.value, _HARMLESS):
+            raise _beyond(source, f"the extension {extension.oid._name} ({extension.oid.dotted_string})")
+        if isinstance(extension.value, x509.BasicConstraints):
+            _check_length(extension.value, profile, source)
+        if isinstance(extension.value, x509.KeyUsage):
+            _check_usage(extension.value, source)
+
+
+_EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
+
+
+def _check_length(wish: x509.BasicConstraints, profile: IntermediateProfile, source: str) -> None:
+    if not wish.ca:
+        raise TrustAnchorError(f"{source} asks for a certificate that is no CA", "an intermediate is one")
+    if wish.path_length is not None and wish.path_length > profile.path_length:
+        raise _beyond(source, f"the path length {wish.path_length}")
+
+
+def _check_usage(wish: x509.KeyUsage, source: str) -> None:
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+    )
+    asked = [name for name in names if getattr(wish, name)]
+    if asked:
+        raise _beyond(source, f"the key usage {', '.join(asked)}")
+
+
+def _beyond(source: str, what: str) -> TrustAnchorError:
+    return TrustAnchorError(
+        f"{source} asks for {what}", "the profile does not give it", "Make a request without it"
+    )
