@@ -94,10 +94,10 @@ clock_offset:
   type: float
   sample: 0.2
 installed:
-  description: Installed versions of the packages step-ca and step-cli; empty where a package is not installed.
+  description: Installed versions of the packages that the role needs; empty where a package is not installed.
   returned: success
   type: dict
-  sample: {"step-ca": "0.30.2-1", "step-cli": "0.30.6-1"}
+  sample: {"step-ca": "0.30.2-1", "step-cli": "0.30.6-1", "python3-cryptography": "43.0.0-3"}
 """
 
 from typing import Any
@@ -126,7 +126,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
                 raise
             module.warn(f"The play would stop here: {error}")
             ready = False
-    return {"changed": False, "ready": ready, "installed": packages.versions(["step-ca", "step-cli"]), **facts}
+    return {"changed": False, "ready": ready, "installed": packages.versions(["step-ca", "step-cli", "python3-cryptography"]), **facts}
 
 
 def main() -> None:

@@ -1,0 +1,55 @@
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The roots of a public record, checked."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+name: trust_manifest
+short_description: The roots of a public record, by name
+version_added: 1.0.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - Reads C(trust.yml) and the certificates that it names from a public record, and checks each certificate against its
+    declared fingerprint.
+options:
+  _terms:
+    description: Directory of the public record, on the controller.
+    type: list
+    elements: path
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the declared roots
+  ansible.builtin.debug:
+    msg: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory) }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: For each record, a dictionary from the root's name to C(name), C(sha256), C(state) and C(pem).
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import record
+
+
+class LookupModule(LookupBase):
+    """Read records."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        """One dictionary for each directory."""
+        try:
+            return [{name: anchor.as_dict() for name, anchor in record.read(term).items()} for term in terms]
+        except TrustAnchorError as error:
+            raise AnsibleLookupError(str(error)) from error

@@ -1,0 +1,94 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates on any host, with nothing but the standard library and the openssl program."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import ssl
+from dataclasses import dataclass
+
+from ..errors import TrustAnchorError
+from ..host.commands import run
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Root:
+    """A root as a host handles it.
+
+    Args:
+        sha256: fingerprint, lower-case hex.
+        pem: one PEM block with a newline at its end: the same certificate gives the same bytes.
+    """
+
+    sha256: str
+    pem: str
+
+
+def fingerprint(block: str) -> str:
+    """SHA-256 of the DER in one PEM block, lower-case hex."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(block.strip())).hexdigest()
+
+
+def fingerprints(text: str) -> set[str]:
+    """Fingerprints of all certificates in a PEM text; blocks that cannot be decoded are passed over."""
+    found = set()
+    for match in _BLOCK.finditer(text):
+        if match.group(1).endswith("CERTIFICATE"):
+            try:
+                found.add(fingerprint(match.group(0)))
+            except ValueError:
+                continue
+    return found
+
+
+def parse_root(text: str, where: str) -> Root:
+    """Read one root, strictly.
+
+    Args:
+        text: PEM; a byte order mark and CRLF line ends are forgiven.
+        where: for messages.
+
+    Raises:
+        TrustAnchorError: not exactly one certificate, another kind of block (a private key), not a CA, expired.
+    """
+    blocks = list(_BLOCK.finditer(text.lstrip("\ufeff").replace("\r\n", "\n")))
+    kinds = [match.group(1) for match in blocks]
+    if kinds != ["CERTIFICATE"]:
+        raise TrustAnchorError(
+            f"{where} holds {', '.join(kinds) or 'no PEM block'}",
+            "exactly one certificate is expected",
+            "Give each root its own entry; a private key must never be here",
+        )
+    try:
+        der = ssl.PEM_cert_to_DER_cert(blocks[0].group(0))
+    except ValueError as error:
+        raise TrustAnchorError(f"{where} cannot be decoded", str(error)) from error
+    root = Root(hashlib.sha256(der).hexdigest(), ssl.DER_cert_to_PEM_cert(der))
+    _check_authority(root, where)
+    return root
+
+
+def _check_authority(root: Root, where: str) -> None:
+    shown = run(
+        ["openssl", "x509", "-noout", "-subject", "-enddate", "-ext", "basicConstraints", "-checkend", "0"],
+        stdin=root.pem.encode(),
+        accept=(0, 1),
+    )
+    text = shown.stdout.decode(errors="replace")
+    name = subject(text) or root.sha256[:16]
+    if "notAfter=" not in text:
+        raise TrustAnchorError(f"{where} is no certificate", shown.stderr.decode(errors="replace").strip())
+    if "CA:TRUE" not in text:
+        raise TrustAnchorError(f"{where} ({name}) is not a CA certificate", "it would be of no use as a trust anchor")
+    if "Certificate will expire" in text:
+        raise TrustAnchorError(f"{where} ({name}) has expired", text.partition("notAfter=")[2].splitlines()[0])
+
+
+def subject(text: str) -> str:
+    """The subject in what ``openssl x509 -subject`` printed."""
+    match = re.search(r"^subject=\s*(.*)$", text, re.MULTILINE)
+    return match.group(1).strip() if match else ""

@@ -1,0 +1,86 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The system store of Debian and Ubuntu: the bundle file and the directory of hash links.
+
+update-ca-certificates leaves dangling links when a file vanishes, stale links when one is overwritten, and ends with 0
+when a hook fails; so: one certificate per file, the fingerprint in its name, --fresh on removal, and read back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Sequence
+
+from ...errors import TrustAnchorError
+from ...host.commands import run
+from ...host.files import File, read
+from ..pem import Root, fingerprints
+
+SOURCE = "/usr/local/share/ca-certificates"
+DIRECTORY = "/etc/ssl/certs"
+BUNDLE = f"{DIRECTORY}/ca-certificates.crt"
+PREFIX = "trustanchor-"
+_HASH_LINK = re.compile(r"^[0-9a-f]{8}\.\d+$")
+
+
+def file_name(sha256: str) -> str:
+    """Base name of a root's file, without suffix: the first 32 hex digits keep it readable and unique."""
+    return f"{PREFIX}{sha256[:32]}"
+
+
+def require() -> None:
+    """Raises: TrustAnchorError: the host has no such store."""
+    if not os.path.exists("/usr/sbin/update-ca-certificates"):
+        raise TrustAnchorError(
+            "update-ca-certificates is missing", "the system store cannot be converged", "Install the package ca-certificates"
+        )
+
+
+def files(roots: Sequence[Root]) -> list[File]:
+    """The source files that must be there."""
+    return [File(f"{SOURCE}/{file_name(root.sha256)}.crt", root.pem.encode()) for root in roots]
+
+
+def foreign_files(roots: Sequence[Root], absent: Collection[str]) -> list[str]:
+    """Source files that must go: ours that left the set, and anybody's that hold a fingerprint which must be absent."""
+    keep = {f"{file_name(root.sha256)}.crt" for root in roots}
+    found = []
+    for top, _directories, names in os.walk(SOURCE):
+        for name in sorted(names):
+            path = os.path.join(top, name)
+            ours = name.startswith(PREFIX) and name not in keep
+            if ours or (absent and fingerprints(_text(path)) & set(absent)):
+                found.append(path)
+    return found
+
+
+def trusted_by_bundle() -> set[str]:
+    """Fingerprints in the bundle file: what curl, Python and Go read."""
+    return fingerprints(_text(BUNDLE))
+
+
+def trusted_by_directory() -> set[str]:
+    """Fingerprints behind the hash links: what OpenSSL's CApath reads."""
+    found: set[str] = set()
+    if os.path.isdir(DIRECTORY):
+        for name in os.listdir(DIRECTORY):
+            if _HASH_LINK.match(name):
+                found |= fingerprints(_text(os.path.join(DIRECTORY, name)))
+    return found
+
+
+def dangling_links() -> list[str]:
+    """Links of ours in the directory that point to nothing, or files that nobody needs any more."""
+    names = os.listdir(DIRECTORY) if os.path.isdir(DIRECTORY) else []
+    paths = [os.path.join(DIRECTORY, name) for name in names if name.startswith(PREFIX)]
+    return sorted(path for path in paths if not os.path.exists(path))
+
+
+def rebuild() -> None:
+    """Run update-ca-certificates from scratch; its exit code proves nothing, the caller reads back."""
+    run(["update-ca-certificates", "--fresh"], timeout=300)
+
+
+def _text(path: str) -> str:
+    return (read(path) or b"").decode(errors="replace") if os.path.exists(path) else ""
