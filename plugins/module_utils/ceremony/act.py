@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The act of signing: rehearse with a throw-away key, lint, sign on the token, compare, verify, lint again.
 
-The order is the one of letsencrypt/boulder's cmd/ceremony: what is signed is byte for byte what was looked at before,
-and the result is verified with the public key that was read before the token was asked to sign.
+The order is the one of letsencrypt/boulder's cmd/ceremony: what is signed is byte for byte what was looked at
+before, and the result is verified with the public key that was read before the token was asked to sign.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from ..errors import TrustAnchorError
-from ..token.keys import KeySpec, public_key
-from ..token.sessions import TokenAbsent, TokenSpec
 from ..x509.builders import PrivateKey, PublicKey, digest_for
 from ..x509.lint import require_clean
 
@@ -29,7 +27,7 @@ Signed = TypeVar("Signed", x509.Certificate, x509.CertificateRevocationList)
 
 @functools.cache
 def throwaway_key(curve: str | None) -> PrivateKey:
-    """A key that signs rehearsals and is forgotten. The size of an RSA key leaves no trace in what is signed."""
+    """A key that signs rehearsals and is forgotten. The size of an RSA key leaves no trace in the TBS."""
     if curve is None:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key({"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1}[curve]())
@@ -120,31 +118,3 @@ def signature_holds(signed: x509.Certificate | x509.CertificateRevocationList, k
 def utc_now() -> dt.datetime:
     """The time of this host, aware, whole seconds."""
     return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-
-
-@dataclass(frozen=True)
-class IssuingKey:
-    """The public key that signs; ``missing`` says why it is a throw-away one."""
-
-    public: PublicKey
-    missing: str | None = None
-
-
-def issuing_key(spec: TokenSpec, key: KeySpec, rehearsal: bool) -> IssuingKey:
-    """The issuing public key from the token. A rehearsal goes on without token or key, with a throw-away one.
-
-    Raises:
-        TrustAnchorError: token or key is absent and this is no rehearsal.
-    """
-    try:
-        found = public_key(spec, key)
-        if found is not None:
-            return IssuingKey(found)
-        absent = TrustAnchorError(
-            f"the {spec} has no {key}", "it signs", "Generate it with the module token_key"
-        )
-    except TokenAbsent as error:
-        absent = error
-    if not rehearsal:
-        raise absent
-    return IssuingKey(throwaway_key("secp384r1").public_key(), str(absent))

@@ -86,12 +86,13 @@ def load_crl(der: bytes, source: str) -> x509.CertificateRevocationList:
         ) from error
 
 
-def parse_revocation(data: Any, issuer: x509.Certificate) -> tuple[int, x509.ReasonFlags]:
+def parse_revocation(data: Any, issuer: x509.Certificate, directory: Path) -> tuple[int, x509.ReasonFlags]:
     """Serial and reason of one declared revocation.
 
     Args:
         data: ``certificate`` (path of a PEM file) or ``serial`` (hexadecimal), and optionally ``reason``.
         issuer: the CA whose CRL it is.
+        directory: where relative paths start.
 
     Raises:
         TrustAnchorError: strict schema broken, unknown reason, or a certificate of another issuer.
@@ -108,10 +109,10 @@ def parse_revocation(data: Any, issuer: x509.Certificate) -> tuple[int, x509.Rea
         raise TrustAnchorError(
             "revoked: an entry names both or neither of certificate and serial", "one is expected"
         )
-    return _serial(known, issuer), x509.ReasonFlags[reason]
+    return _serial(known, issuer, directory), x509.ReasonFlags[reason]
 
 
-def _serial(entry: Mapping[str, Any], issuer: x509.Certificate) -> int:
+def _serial(entry: Mapping[str, Any], issuer: x509.Certificate, directory: Path) -> int:
     if "serial" in entry:
         try:
             serial = int(str(entry["serial"]).replace(":", ""), 16)
@@ -120,7 +121,7 @@ def _serial(entry: Mapping[str, Any], issuer: x509.Certificate) -> int:
         if serial <= 0 or serial.bit_length() > 159:
             raise TrustAnchorError(f"revoked: '{entry['serial']}' is no serial (RFC 5280 section 4.1.2.2)")
         return serial
-    path = Path(str(entry["certificate"]))
+    path = directory / str(entry["certificate"])
     pem = read_optional(path)
     if pem is None:
         raise TrustAnchorError(f"revoked: {path} does not exist", "the certificate to revoke is read from it")

@@ -112,8 +112,8 @@ def plan_intermediate(
     """Plan an intermediate. A request with another key than the certificate at ``path`` renews it.
 
     Raises:
-        TrustAnchorError: the request is refused, the token's key is not the issuer's, or the certificate at ``path`` has
-            the request's key and says something else.
+        TrustAnchorError: the request is refused, the token's key is not the issuer's, or the certificate at
+            ``path`` has the request's key and says something else.
     """
     subject, key = check_request(request, profile, f"the request for {path.stem}")
     _require_issuer(issuer, issuer_key)

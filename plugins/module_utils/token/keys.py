@@ -103,6 +103,13 @@ def _decode(found: Any) -> PublicKey:
     )
 
 
+def algorithm_of(key: PublicKey) -> str:
+    """The algorithm in the form of `ALGORITHMS`."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"rsa-{key.key_size}"
+    return f"ec-p{key.curve.key_size}"
+
+
 def private_key(opened: pkcs11.Session, spec: TokenSpec, key: KeySpec) -> Any:
     """The private key's handle in a session that is logged in.
 

@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carry public artefacts between the record and the ceremony host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ceremony_record
+short_description: Carry public artefacts between the record and the ceremony host
+version_added: 1.0.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - The stick of a ceremony. With O(direction=in) the requests, certificates and CRLs of the record on the controller go to
+    the ceremony host; with O(direction=out) its certificates and CRLs come back into the record.
+  - Where both ends have a file and they differ, the newer intermediate and the CRL with the higher number win, on either
+    end, and the older intermediate is kept in C(intermediates/archive). Different roots of one name are an error.
+  - Only files that parse as what their place says are carried, so no secret can get into the record this way.
+requirements:
+  - cryptography >= 42
+extends_documentation_fragment:
+  - trustanchor.private_ca.attributes
+options:
+  record:
+    description: The public record, a directory on the controller.
+    type: path
+    required: true
+  directory:
+    description: The working directory on the ceremony host.
+    type: path
+    required: true
+  direction:
+    description: Which way to carry.
+    type: str
+    choices: [in, out]
+    required: true
+  files:
+    description: Set by the action, file to content in base64.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Carry the requests to the ceremony host
+  trustanchor.private_ca.ceremony_record:
+    record: pki
+    directory: /var/lib/root-ceremony
+    direction: in
+
+- name: Carry what was signed into the record
+  trustanchor.private_ca.ceremony_record:
+    record: pki
+    directory: /var/lib/root-ceremony
+    direction: out
+"""
+
+RETURN = r"""
+written:
+  description: Files that were (or would be) written at the receiving end.
+  returned: success
+  type: list
+  elements: str
+  sample: [intermediates/ca1.crt, roots/r1.crt]
+"""
+
+import traceback
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+
+MISSING = None
+try:
+    import base64
+    from pathlib import Path
+
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import record
+except ImportError:
+    MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
+
+
+def converge(module: AnsibleModule) -> dict[str, Any]:
+    """The ceremony host's end."""
+    options, directory = module.params, Path(module.params["directory"])
+    if options["direction"] == "out":
+        found = record.read(directory, requests=False)
+        return {
+            "changed": False,
+            "files": {name: base64.b64encode(data).decode() for name, data in found.items()},
+        }
+    incoming = {name: base64.b64decode(data) for name, data in options["files"].items()}
+    merge = record.plan_merge(directory, incoming)
+    new = not directory.is_dir()
+    if not module.check_mode:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        merge.apply()
+    return {
+        "changed": merge.changed or new,
+        "written": merge.paths(),
+        "diff": edge.diff({"written": []}, {"written": merge.paths()}, str(directory)),
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    spec = {
+        "record": {"type": "path", "required": True},
+        "directory": {"type": "path", "required": True},
+        "direction": {"type": "str", "choices": ["in", "out"], "required": True},
+        "files": {"type": "dict", "default": {}},
+    }
+    edge.run(AnsibleModule(spec, supports_check_mode=True), converge, MISSING)
+
+
+if __name__ == "__main__":
+    main()
