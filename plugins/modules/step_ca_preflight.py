@@ -105,8 +105,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import packages, preflight, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import packages, preflight
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 
 
@@ -114,9 +113,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     """The host's part; the action plugin has done the controller's."""
     options = module.params
     facts = preflight.check_host(options["controller_time"])
-    pid = systemd.show(unit.NAME).main_pid
     for port in options["ports"]:
-        preflight.check_port(port, pid)
+        preflight.check_port(port, Layout().user)
     ready = bool(options["key_sha256"])
     if ready:
         try:

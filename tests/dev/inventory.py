@@ -37,7 +37,7 @@ def hosts() -> dict[str, Host]:
     return {
         name: _host(name, group, variables or {})
         for group, content in groups.items()
-        for name, variables in content["hosts"].items()
+        for name, variables in content.get("hosts", {}).items()
     }
 
 

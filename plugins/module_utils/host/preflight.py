@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import re
 import ssl
 import time
@@ -86,35 +87,42 @@ def check_host(controller_time: float) -> dict[str, object]:
     return {"distribution": distribution, "clock_offset": round(check_clock(controller_time, time.time()), 1)}
 
 
-def check_port(number: int, allowed_pid: int) -> None:
-    """Nobody but one process may listen on a TCP port.
+def check_port(number: int, user: str) -> None:
+    """Nobody but one account may listen on a TCP port.
 
     Args:
         number: the port.
-        allowed_pid: main process of the daemon that owns the port on a rerun; 0: none.
+        user: account of the daemon that owns the port on a rerun; may not exist yet.
 
     Raises:
         TrustAnchorError: somebody else does.
     """
-    inodes = set(_listening_inodes(number))
-    if not inodes or (allowed_pid and inodes & _socket_inodes(allowed_pid)):
-        return
-    raise TrustAnchorError(
-        f"port {number} is in use by {_owner(inodes)}",
-        "step-ca has to listen there",
-        "Stop that program, or choose another port in step_ca_address",
-    )
+    if inodes := set(_foreign_listeners(number, _uid(user))):
+        raise TrustAnchorError(
+            f"port {number} is in use by {_owner(inodes)}",
+            "step-ca has to listen there",
+            "Stop that program, or choose another port in step_ca_address",
+        )
 
 
-def _listening_inodes(number: int) -> Iterator[str]:
-    """Inodes of sockets in state LISTEN (0A) on a port; proc(5) /proc/net/tcp."""
+def _uid(user: str) -> int:
+    """User id of an account, -1 where it does not exist."""
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return -1
+
+
+def _foreign_listeners(number: int, own_uid: int) -> Iterator[str]:
+    """Inodes of sockets in state LISTEN (0A) on a port that another account opened; proc(5) /proc/net/tcp."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         if not os.path.exists(table):
             continue
         with open(table, encoding="ascii") as handle:
             for line in list(handle)[1:]:
                 fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == number:
+                listening = fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == number
+                if listening and int(fields[7]) != own_uid:
                     yield fields[9]
 
 

@@ -37,12 +37,16 @@ class Client:
         root_pem: the only trust anchors, PEM.
         address: connect there instead of where the name points; empty: by DNS.
         timeout: seconds for each request.
+        certificate: path of the client's own chain, PEM, leaf first; empty: none.
+        key: path of its private key, PEM.
     """
 
     url: str
     root_pem: str
     address: str = ""
     timeout: float = 10
+    certificate: str = ""
+    key: str = ""
 
     def health(self) -> None:
         """Whether the process answers; no more than that: /health is a constant (api/api.go).
@@ -73,12 +77,13 @@ class Client:
         """An ACME nonce of a provisioner: proves that the database takes a write."""
         self.request("HEAD", f"/acme/{quote(provisioner)}/new-nonce")
 
-    def sign(self, csr_pem: str, token: str) -> list[str]:
+    def sign(self, csr_pem: str, token: str, lifetime: str = "") -> list[str]:
         """Have a certificate signed.
 
         Args:
             csr_pem: the request.
             token: a one-time token.
+            lifetime: Go duration such as 24h; empty: the provisioner's default.
 
         Returns:
             The chain, leaf first, each PEM.
@@ -86,9 +91,19 @@ class Client:
         Raises:
             TrustAnchorError: the CA refused; with its reason.
         """
-        answer = json.loads(self.request("POST", "/1.0/sign", json.dumps({"csr": csr_pem, "ott": token}).encode()))
-        chain = answer.get("certChain") or [answer["crt"], answer["ca"]]
-        return [str(certificate) for certificate in chain]
+        body = {"csr": csr_pem, "ott": token, **({"notAfter": lifetime} if lifetime else {})}
+        return _chain(self.request("POST", "/1.0/sign", json.dumps(body).encode()))
+
+    def renew(self) -> list[str]:
+        """Have the client's own certificate renewed: same key, names and lifetime (authority/tls.go Renew).
+
+        Returns:
+            The chain, leaf first, each PEM.
+
+        Raises:
+            TrustAnchorError: the CA refused; with its reason.
+        """
+        return _chain(self.request("POST", "/1.0/renew", b"{}"))
 
     def get_json(self, path: str) -> dict[str, Any]:
         """GET a JSON object."""
@@ -131,6 +146,8 @@ class Client:
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         context = ssl.create_default_context(cadata=self.root_pem)
+        if self.certificate:
+            context.load_cert_chain(self.certificate, self.key)
         return _Connection(host, parts.port or 443, context, self.timeout, self.address or host)
 
     def _unreachable(self, error: Exception) -> TrustAnchorError:
@@ -141,6 +158,12 @@ class Client:
                 "Check that the root and the intermediate belong together, and the clocks",
             )
         return TrustAnchorError(f"{self.url} does not answer", str(error) or type(error).__name__)
+
+
+def _chain(content: bytes) -> list[str]:
+    """The chain in an answer to /sign or /renew (api/api.go SignResponse)."""
+    answer = json.loads(content)
+    return [str(certificate) for certificate in answer.get("certChain") or [answer["crt"], answer["ca"]]]
 
 
 def _reason(content: bytes) -> str:

@@ -130,7 +130,10 @@ def apply(action: str, serving: Callable[[], bytes]) -> None:
         return
     before = serving() if action == "reload" else b""
     try:
-        systemd.act({"start": "restart"}.get(action, action), unit.NAME)
+        if action != "reload":
+            # Failed starts of a former run must not count against this one (StartLimitBurst=).
+            systemd.act("reset-failed", unit.NAME)
+        systemd.act("reload" if action == "reload" else "restart", unit.NAME)
         # Every start and every accepted reload makes a new server certificate (ca/ca.go getTLSConfig).
         wait_until(lambda: serving() != before, 20, f"step-ca did not take over its configuration ({action})")
     except TrustAnchorError as error:

@@ -63,6 +63,7 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
         _check_names(names, [root])
         return {"ports": ports, "key_sha256": ""}
     signer = _check_intermediate(inputs, root, at)
+    _check_key_usage(signer, bool((config.get("crl") or {}).get("enabled")))
     _check_names(names, [root, signer])
     return {"ports": ports, "key_sha256": certificates.spki_sha256(signer.public_key())}
 
@@ -102,6 +103,7 @@ def _check_root(inputs: Inputs, at: dt.datetime) -> x509.Certificate:
             "Compare with the ceremony's record: either the file or the declaration is not the one you trust",
         )
     check_chain(root, [], root, at)
+    _check_key_usage(root, signs_crls=False)
     return root
 
 
@@ -117,6 +119,18 @@ def _check_intermediate(inputs: Inputs, root: x509.Certificate, at: dt.datetime)
         raise TrustAnchorError(f"the intermediate certificate {bundle[0].subject.rfc4514_string()} is not a CA certificate")
     check_chain(bundle[0], bundle[1:], root, at)
     return bundle[0]
+
+
+def _check_key_usage(authority: x509.Certificate, signs_crls: bool) -> None:
+    """RFC 5280 section 4.2.1.3; step-ca does not start when it cannot sign the CRL that is enabled."""
+    usage = certificates.extension(authority, x509.KeyUsage)
+    for allowed, name in ((usage and usage.key_cert_sign, "keyCertSign"), (usage and usage.crl_sign or not signs_crls, "cRLSign")):
+        if not allowed:
+            raise TrustAnchorError(
+                f"the CA certificate {authority.subject.rfc4514_string()} lacks the key usage {name}",
+                "clients or step-ca itself would refuse it",
+                "Have it made again with the profiles of the role root_ceremony",
+            )
 
 
 def _check_names(names: Sequence[str], chain: Sequence[x509.Certificate]) -> None:

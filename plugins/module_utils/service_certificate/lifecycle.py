@@ -1,0 +1,127 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Enrol, renew, tell the service, leave metrics. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import TrustAnchorError
+from ..host import systemd
+from ..host.files import read, write_atomically
+from ..stepca.api import Client
+from . import store
+from .settings import Settings
+
+_METRICS = {
+    "not_after_seconds": "End of the certificate's validity, seconds since the epoch.",
+    "last_success_seconds": "Last time at which the certificate was found or made good, seconds since the epoch.",
+    "last_attempt_success": "Whether the last attempt succeeded.",
+    "renew_before_seconds": "How long before its end the certificate is renewed.",
+}
+
+
+def fault(settings: Settings) -> str:
+    """Why the current pair cannot be used; empty: it is good."""
+    if not os.path.exists(store.current(settings).chain):
+        return "there is no certificate yet"
+    try:
+        store.verify(settings, store.current(settings))
+    except TrustAnchorError as error:
+        return str(error)
+    return ""
+
+
+def enrol(settings: Settings, token: str) -> None:
+    """Turn the waiting request into the current certificate.
+
+    Args:
+        settings: of the certificate.
+        token: one-time token, bound to the request.
+
+    Raises:
+        TrustAnchorError: the CA refused or the answer is not good; what was current stays.
+    """
+    waiting = store.pending(settings)
+    request = (read(waiting.request) or b"").decode()
+    chain = "".join(Client(settings.ca_url, settings.root_pem).sign(request, token, f"{settings.lifetime}s"))
+    store.activate(settings, waiting.key, chain)
+    finish(settings)
+    os.unlink(waiting.request)
+    os.unlink(waiting.key)
+    os.rmdir(waiting.directory)
+
+
+def renew_if_due(settings: Settings, now: float) -> bool:
+    """Renew when the end is near; finish what a former run left undone; leave metrics in any case.
+
+    Args:
+        settings: of the certificate.
+        now: seconds since the epoch.
+
+    Returns:
+        Whether there is a new certificate.
+
+    Raises:
+        TrustAnchorError: it was due and did not work; the current certificate stays.
+    """
+    pair = store.current(settings)
+    try:
+        due = store.validity(pair)[1] - now <= settings.renew_before
+        if due:
+            client = Client(settings.ca_url, settings.root_pem, certificate=pair.chain, key=pair.key)
+            store.activate(settings, pair.key, "".join(client.renew()))
+        finish(settings)
+    except TrustAnchorError:
+        write_metrics(settings, good=False)
+        raise
+    return due
+
+
+def finish(settings: Settings) -> None:
+    """Reload the services unless they already have the current generation, and leave metrics.
+
+    The mark is written after the reload: a run that is killed in between makes the next one reload again.
+    """
+    mark = f"{settings.directory}/reloaded"
+    generation = os.path.realpath(store.current(settings).directory).encode()
+    if read(mark) != generation:
+        for unit in settings.reload:
+            if systemd.show(unit).active:
+                systemd.act("reload-or-restart", unit)
+        write_atomically(mark, generation, 0o644, "root", "root")
+    write_metrics(settings, good=True)
+
+
+def write_metrics(settings: Settings, good: bool) -> None:
+    """A file for node_exporter's textfile collector."""
+    if not settings.metrics_directory:
+        return
+    os.makedirs(settings.metrics_directory, mode=0o755, exist_ok=True)
+    path = f"{settings.metrics_directory}/service_certificate_{settings.name}.prom"
+    text = "".join(_metric_lines(settings, good, _last_success(path)))
+    write_atomically(path, text.encode(), 0o644, "root", "root")
+
+
+def _metric_lines(settings: Settings, good: bool, last_success: float) -> Iterator[str]:
+    values: dict[str, Any] = {
+        "not_after_seconds": store.validity(store.current(settings))[1],
+        "last_success_seconds": time.time() if good else last_success,
+        "last_attempt_success": 1 if good else 0,
+        "renew_before_seconds": settings.renew_before,
+    }
+    for key, value in values.items():
+        name = f"service_certificate_{key}"
+        yield f"# HELP {name} {_METRICS[key]}\n# TYPE {name} gauge\n"
+        yield f'{name}{{certificate="{settings.name}"}} {value:.0f}\n'
+
+
+def _last_success(path: str) -> float:
+    """What the file said before, 0 where there is none."""
+    for line in (read(path) or b"").decode().splitlines():
+        if line.startswith("service_certificate_last_success_seconds{"):
+            return float(line.split()[-1])
+    return 0.0

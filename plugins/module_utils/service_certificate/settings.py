@@ -1,0 +1,116 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a service's certificate must be, as it is kept on the host for the renewer. Standard library only."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import TrustAnchorError
+from ..host.files import read
+
+BASE = "/etc/service-certificates"
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+_DNS_NAME = re.compile(r"^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One certificate of one service.
+
+    Args:
+        name: of the certificate; part of paths and of the unit's instance name.
+        names: subject alternative names (DNS names and IP addresses); the first is the subject.
+        ca_url: of the CA.
+        root_pem: the root that the chain must lead to.
+        lifetime: seconds.
+        renew_before: seconds before the end at which it is renewed: the outage of the CA that is survived.
+        key_type: P-256, P-384 or RSA-3072.
+        owner: user that may read key and certificate.
+        group: group that may read them.
+        reload: systemd units that are reloaded when the certificate changed.
+        metrics_directory: of node_exporter's textfile collector; empty: no metrics.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    ca_url: str
+    root_pem: str
+    lifetime: int
+    renew_before: int
+    key_type: str = "P-256"
+    owner: str = "root"
+    group: str = "root"
+    reload: tuple[str, ...] = ()
+    metrics_directory: str = ""
+
+    @property
+    def directory(self) -> str:
+        """Where everything about this certificate is."""
+        return f"{BASE}/{self.name}"
+
+    def dump(self) -> bytes:
+        """As JSON; holds nothing secret."""
+        return (json.dumps(asdict(self), indent=2, sort_keys=True) + "\n").encode()
+
+
+def load(name: str) -> Settings:
+    """The settings that are on the host.
+
+    Raises:
+        TrustAnchorError: there are none of that name.
+    """
+    content = read(f"{BASE}/{name}/settings.json")
+    if content is None:
+        raise TrustAnchorError(f"no certificate is called {name}", f"{BASE}/{name}/settings.json is missing")
+    values: dict[str, Any] = json.loads(content)
+    values["names"], values["reload"] = tuple(values["names"]), tuple(values["reload"])
+    return Settings(**values)
+
+
+def seconds(text: str, where: str) -> int:
+    """A duration such as ``24h``, ``1h30m`` or ``300s``, in seconds.
+
+    Raises:
+        TrustAnchorError: it is none.
+    """
+    parts = re.findall(r"(\d+)([hms])", text)
+    total = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if not total or "".join(number + unit for number, unit in parts) != text:
+        raise TrustAnchorError(f"{where}: '{text}' is no duration", "a number and h, m or s are expected", "Write for example 24h")
+    return total
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that cannot work.
+
+    Raises:
+        TrustAnchorError: what is wrong.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", settings.name):
+        raise TrustAnchorError(f"'{settings.name}' is no name for a certificate", "letters, digits, '-', '_' and '.' are allowed")
+    if not settings.names:
+        raise TrustAnchorError(f"certificate {settings.name} has no names", "clients check the name", "List at least one")
+    for name in settings.names:
+        if not is_address(name) and not _DNS_NAME.match(name):
+            raise TrustAnchorError(f"'{name}' is neither a DNS name nor an IP address", "names are lower case and have no port")
+    if not settings.lifetime // 10 <= settings.renew_before <= settings.lifetime * 9 // 10:
+        raise TrustAnchorError(
+            f"certificate {settings.name}: renewal {settings.renew_before} seconds before the end does not fit a lifetime of "
+            f"{settings.lifetime} seconds",
+            "less than a tenth leaves no time for a CA that is down, more than nine tenths renews without end",
+            "Choose two thirds of the lifetime (24h and 16h)",
+        )
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an IP address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
