@@ -25,18 +25,21 @@ from .settings import CACHE, lab_name
 # CAP_SYS_ADMIN, a shared root mount and no confinement: what systemd needs to sandbox its units and to hand them
 # credentials.
 RUN_OPTIONS = (
-    "--detach --systemd=always --no-hosts --cap-add SYS_ADMIN --security-opt apparmor=unconfined "
+    "--detach --systemd=always --restart=always --no-hosts --cap-add SYS_ADMIN --security-opt apparmor=unconfined "
     "--security-opt seccomp=unconfined --pids-limit=-1"
 ).split()
+# Podman also lists the machine's own name server, which knows nothing of the lab: only the lab's may stay.
 INIT = """
 mount --make-rshared /
 test -e /etc/ssh/ssh_host_ed25519_key || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 install -d -m 700 /root/.ssh && echo "$0" > /root/.ssh/authorized_keys
+test -z "$1" || printf 'search corp.example\nnameserver %s\n' "$1" > /etc/resolv.conf
 exec /sbin/init
 """
 # Before the bus answers, is-system-running fails at once; after that --wait returns when the start is complete.
 READY = """
-until systemctl is-system-running --wait >/run/lab-state 2>/dev/null || grep -q degraded /run/lab-state; do sleep 0.1; done
+until timeout 10 systemctl is-system-running --wait >/run/lab-state 2>/dev/null || grep -q degraded /run/lab-state
+do sleep 0.1; done
 cat /run/lab-state /etc/ssh/ssh_host_ed25519_key.pub
 """
 DEADLINE_SECONDS = 60
@@ -107,12 +110,14 @@ def _create(host: Host, image: str, public_key: str) -> None:
     options = [*RUN_OPTIONS, "--name", container(host), "--hostname", host.name]
     options += ["--label", f"lab={lab_name()}", "--label", f"host={host.name}"]
     if host.address:
-        options += ["--network", network(), "--ip", host.address, "--dns-search", DOMAIN]
+        # A fixed address on the link too, so that no neighbour asks in vain for the one before a restart.
+        mac = "02:00:" + ":".join(f"{int(octet):02x}" for octet in host.address.split("."))
+        options += ["--network", network(), "--ip", host.address, "--mac-address", mac, "--dns-search", DOMAIN]
         for name in host.names:
             options += ["--network-alias", name]
     else:
         options += ["--network", "none"]
-    podman("run", *options, image, "sh", "-c", INIT, public_key)
+    podman("run", *options, image, "sh", "-c", INIT, public_key, f"{subnet()}.1" if host.address else "")
 
 
 def _wait_until_ready(these: list[Host]) -> None:

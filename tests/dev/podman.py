@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -24,8 +25,12 @@ RUN = Path("/run") / f"trustanchor-{content_hash(str(CACHE))[:8]}"
 WRAPPER = HOME / "podman"
 KEEPER = RUN / "keeper.json"
 
+# podman's networks and runc keep their state at fixed paths below /run: here they get directories of our own.
 NAMESPACE_SCRIPT = """
 umount -R /sys/fs/cgroup 2>/dev/null || umount -lR /sys/fs/cgroup
+for fixed in containers/networks runc; do
+    mkdir -p "/run/$fixed" "$0/$fixed" && mount --bind "$0/$fixed" "/run/$fixed"
+done
 mount -t cgroup2 none /sys/fs/cgroup && echo ready
 exec sleep infinity >/dev/null
 """
@@ -83,11 +88,12 @@ def _write(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return the start time of a process in clock ticks (proc(5), field 22), which tells it from a later one."""
+    """Return the start time of a living process in clock ticks (proc(5), field 22): it tells it from a later one."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return None if fields[0] == "Z" else fields[19]
 
 
 def _keeper() -> int:
@@ -98,7 +104,7 @@ def _keeper() -> int:
             return int(known["pid"])
     survivor = _monitor()
     if survivor:
-        keeper = subprocess.Popen(["nsenter", "-m", "-t", str(survivor), "--", "sleep", "infinity"], **_DETACHED)
+        keeper = subprocess.Popen(["nsenter", "-m", "-t", str(survivor), "--", "sleep", "infinity"], stdout=subprocess.DEVNULL, **_DETACHED)
     else:
         _forget_dead_containers()
         keeper = _new_namespace()
@@ -111,7 +117,7 @@ _DETACHED = {"cwd": "/", "stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNU
 
 def _new_namespace() -> subprocess.Popen[bytes]:
     """Start a keeper in a new mount namespace with a pure cgroup2 mount and wait until it is ready."""
-    command = ["unshare", "-m", "--propagation", "private", "sh", "-c", NAMESPACE_SCRIPT]
+    command = ["unshare", "-m", "--propagation", "private", "sh", "-c", NAMESPACE_SCRIPT, str(RUN)]
     keeper = subprocess.Popen(command, stdout=subprocess.PIPE, **_DETACHED)
     assert keeper.stdout is not None
     if keeper.stdout.readline() != b"ready\n":
@@ -120,22 +126,30 @@ def _new_namespace() -> subprocess.Popen[bytes]:
     return keeper
 
 
-def _monitor() -> int | None:
-    """Return a living conmon of ours: it is in the namespace, so a lost keeper can be replaced without harm."""
+def _ours(place: str) -> list[int]:
+    """Return the processes that name our state directory in the file `place` of their /proc directory."""
+    found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except (FileNotFoundError, ProcessLookupError):
+                text = (entry / place).read_bytes()
+            except OSError:
                 continue
-            if words[0].endswith(b"conmon") and any(str(RUN).encode() in word for word in words):
-                return int(entry.name)
-    return None
+            if f"{RUN}/".encode() in text:
+                found.append(int(entry.name))
+    return found
+
+
+def _monitor() -> int | None:
+    """Return a living conmon of ours: it is in the namespace, so a lost keeper can be replaced without harm."""
+    return next((pid for pid in _ours("cmdline") if Path(f"/proc/{pid}/comm").read_text() == "conmon\n"), None)
 
 
 def _forget_dead_containers() -> None:
     """Empty podman's runtime state after a restart, so that it sees stopped containers instead of lost ones."""
     if (RUN / "libpod").exists():
         say("the machine of the lab was restarted: clearing podman's runtime state")
-    for directory in ("libpod", "containers"):
-        shutil.rmtree(RUN / directory, ignore_errors=True)
+    for pid in _ours("mountinfo"):  # only what is in our namespace sees mounts from there
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(RUN, ignore_errors=True)
+    RUN.mkdir(mode=0o700)

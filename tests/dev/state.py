@@ -21,6 +21,7 @@ SSH_CONFIG = """Host *
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
     PasswordAuthentication no
+    ConnectTimeout 5
     LogLevel ERROR
 """
 
