@@ -173,6 +173,8 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         after = plan.rehearse()
     before = certificate_facts(plan.existing) if plan.existing else {}
     facts = certificate_facts(after)
+    if plan.changed and rehearsal:
+        facts |= {"sha256": "(known once signed)", "serial": "(random)"}
     return {
         "changed": plan.changed,
         "certificate": facts,

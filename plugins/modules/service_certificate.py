@@ -77,7 +77,9 @@ options:
     type: str
     default: root
   reload:
-    description: Systemd units that are reloaded (or restarted, where they cannot reload) when the certificate changed.
+    description:
+      - Systemd units that are reloaded (or restarted, where they cannot reload) when the certificate changed.
+      - After an enrolment, a unit that is enabled and does not run is started, since most cannot without a certificate.
     type: list
     elements: str
     default: []

@@ -19,7 +19,7 @@ description:
     and tests. A root that matters is on a hardware token.
   - The PINs never appear in an argument list; the token is initialised by a direct call of its PKCS#11 module.
 requirements:
-  - python-pkcs11 >= 0.8
+  - python-pkcs11 >= 0.10
   - libsofthsm2
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes

@@ -49,7 +49,7 @@ def enrol(settings: Settings, token: str) -> None:
     request = (read(waiting.request) or b"").decode()
     chain = "".join(Client(settings.ca_url, settings.root_pem).sign(request, token, f"{settings.lifetime}s"))
     store.activate(settings, waiting.key, chain)
-    finish(settings)
+    finish(settings, start=True)
     os.unlink(waiting.request)
     os.unlink(waiting.key)
     os.rmdir(waiting.directory)
@@ -81,16 +81,21 @@ def renew_if_due(settings: Settings, now: float) -> bool:
     return due
 
 
-def finish(settings: Settings) -> None:
+def finish(settings: Settings, start: bool = False) -> None:
     """Reload the services unless they already have the current generation, and leave metrics.
 
     The mark is written after the reload: a run that is killed in between makes the next one reload again.
+
+    Args:
+        settings: of the certificate.
+        start: also start units that are enabled and do not run, since most cannot start without a certificate.
     """
     mark = f"{settings.directory}/reloaded"
     generation = os.path.realpath(store.current(settings).directory).encode()
     if read(mark) != generation:
         for unit in settings.reload:
-            if systemd.show(unit).active:
+            state = systemd.show(unit)
+            if state.active or (start and state.enabled):
                 systemd.act("reload-or-restart", unit)
         write_atomically(mark, generation, 0o644, "root", "root")
     write_metrics(settings, good=True)

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real TLS handshakes from a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: tls_handshake_info
+short_description: Shake hands with services, with the clients and trust stores that a host really has
+version_added: 1.0.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - Lets curl, Python and Java of a host open a verified TLS connection to each target, each with its own trust store,
+    and shows a table with issuer, expiry and outcome.
+  - Fails when a handshake fails, unless O(require=false).
+  - Changes nothing.
+extends_documentation_fragment:
+  - trustanchor.private_ca.attributes.info
+options:
+  targets:
+    description: Services, each as C(host:port).
+    type: list
+    elements: str
+    required: true
+  clients:
+    description: The clients to use. Java needs a JDK.
+    type: list
+    elements: str
+    choices: [curl, python, java]
+    default: [curl, python]
+  require:
+    description: Whether every handshake must succeed.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Prove that the services are trusted
+  trustanchor.private_ca.tls_handshake_info:
+    targets: ["www.corp.example:443"]
+    clients: [curl, python, java]
+"""
+
+RETURN = r"""
+handshakes:
+  description: One entry for each target.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - target: www.corp.example:443
+      clients: {"curl": "ok", "python": "ok", "java": "ok"}
+      issuer: Example Corp Intermediate CA 1
+      not_after: "2026-11-24T15:00:00+00:00"
+table:
+  description: The same for a person to read.
+  returned: always
+  type: str
+  sample: "service  issuer  expires  curl  python"
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import handshake
+
+
+def measure(module: AnsibleModule) -> dict[str, Any]:
+    """All handshakes; the action plugin shows the table."""
+    results = [asdict(result) for result in handshake.shake(module.params["targets"], module.params["clients"])]
+    failed = handshake.failures(results)
+    answer: dict[str, Any] = {"changed": False, "handshakes": results, "table": handshake.table(results)}
+    if failed and module.params["require"]:
+        answer |= {"failed": True, "msg": "Handshakes failed. " + "; ".join(failed)}
+    return answer
+
+
+def main() -> None:
+    """Entry point."""
+    spec = {
+        "targets": {"type": "list", "elements": "str", "required": True},
+        "clients": {"type": "list", "elements": "str", "choices": ["curl", "python", "java"], "default": ["curl", "python"]},
+        "require": {"type": "bool", "default": True},
+    }
+    edge.run(AnsibleModule(spec, supports_check_mode=True), measure)
+
+
+if __name__ == "__main__":
+    main()
