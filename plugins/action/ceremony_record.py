@@ -11,7 +11,25 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import record
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import parse_manifest
+
+
+def require_complete(home: Path) -> None:
+    """Refuse a record that lost a root: the ceremony would make a second root of the same name.
+
+    Raises:
+        TrustAnchorError: a root of the trust manifest has no certificate in the record.
+    """
+    path = home / "trust.yml"
+    for root in parse_manifest(read_optional(path), str(path)).roots:
+        if root.state != "distrusted" and not (home / "roots" / f"{root.name}.crt").exists():
+            raise TrustAnchorError(
+                f"the record has no roots/{root.name}.crt",
+                f"its trust manifest lists that root as {root.state}",
+                "Restore the record from its history before anything is signed",
+            )
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -24,6 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         home = Path(str(args.get("record", ""))).expanduser()
         try:
             if args.get("direction") == "in":
+                require_complete(home)
                 args["files"] = {
                     name: base64.b64encode(data).decode()
                     for name, data in record.read(home, requests=True).items()

@@ -47,7 +47,7 @@ options:
     type: str
 requirements:
   - cryptography >= 42
-  - python-pkcs11 >= 0.8
+  - python-pkcs11 >= 0.10
 notes:
   - The module runs on the ceremony host.
   - Check mode signs with a throw-away key and never uses the key on the token.

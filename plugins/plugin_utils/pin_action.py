@@ -93,9 +93,9 @@ class PinAction(ActionBase):  # type: ignore[misc]
     def _prompt(self, text: str) -> str:
         try:
             entered = display.prompt_until(text, private=True)
-        except AnsiblePromptNoninteractive as error:
+        except AnsiblePromptNoninteractive:
             raise AnsibleActionFail(
                 "A PIN is needed and there is no terminal to ask at. Run the play from a terminal, or give the PIN by a "
                 f"variable from a secrets manager. Asked was: {text.strip()}"
-            ) from error
+            ) from None
         return bytes(entered).decode().strip("\r\n")

@@ -97,6 +97,7 @@ def plan_root(profile: RootProfile, key: PublicKey, path: Path, now: dt.datetime
     if existing is not None:
         _require_same(existing, build, key, path)
         return CertificatePlan(path, existing, None)
+    _require_unused(key, path)
     what = f"root certificate '{profile.subject.rfc4514_string()}', {profile.days} days"
     return CertificatePlan(path, None, Draft(what, build(Moment.fresh(now)), key, lint))
 
@@ -130,6 +131,16 @@ def plan_intermediate(
         return CertificatePlan(path, existing, None)
     what = f"intermediate certificate '{subject.rfc4514_string()}', {profile.days} days"
     return CertificatePlan(path, existing, Draft(what, build(Moment.fresh(now)), issuer_key, lint))
+
+
+def _require_unused(key: PublicKey, path: Path) -> None:
+    for other in sorted(path.parent.glob(f"*{path.suffix}")):
+        if other != path and certs.load_certificate(other.read_bytes(), str(other)).public_key() == key:
+            raise TrustAnchorError(
+                f"the token's key is the key of {other.name} already",
+                "two roots with one key cannot be told apart by their signatures, nor distrusted one by one",
+                "Make a key with another id for the new root",
+            )
 
 
 def _load(path: Path) -> x509.Certificate | None:

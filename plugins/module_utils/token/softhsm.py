@@ -29,6 +29,7 @@ class SoftHsmPlan:
     spec: TokenSpec
     directory: Path
     config_missing: bool
+    token_missing: bool
     serial: str | None
 
     @property
@@ -45,8 +46,9 @@ class SoftHsmPlan:
         _check_pins(pin, so_pin)
         if self.config_missing:
             _write_config(self.spec, self.directory)
-        if self.serial is None:
+        if self.token_missing:
             _init_token(self.spec, so_pin)
+        if self.serial is None:
             with session(self.spec, so_pin=so_pin) as opened:
                 opened.init_pin(pin)
         return token_serial(self.spec)
@@ -70,16 +72,11 @@ def plan_softhsm(spec: TokenSpec, directory: Path) -> SoftHsmPlan:
         raise TrustAnchorError(f"token: label '{spec.label}' is longer than {_LABEL_BYTES} bytes")
     try:
         token = find_token(spec)
-        serial = token_serial(spec) if TokenFlag.USER_PIN_INITIALIZED in token.flags else None
     except TokenAbsent:
-        return SoftHsmPlan(spec, directory, not Path(spec.softhsm_config).exists(), None)
-    if serial is None:
-        raise TrustAnchorError(
-            f"the {spec} has no user PIN: an earlier initialisation was interrupted",
-            "",
-            f"Remove it (softhsm2-util --delete-token --token {spec.label}) and repeat the step",
-        )
-    return SoftHsmPlan(spec, directory, False, serial)
+        return SoftHsmPlan(spec, directory, not Path(spec.softhsm_config).exists(), True, None)
+    # Without a user PIN an earlier run was interrupted between the two steps; this one finishes it.
+    ready = TokenFlag.USER_PIN_INITIALIZED in token.flags
+    return SoftHsmPlan(spec, directory, False, False, token_serial(spec) if ready else None)
 
 
 def _check_pins(pin: str, so_pin: str) -> None:

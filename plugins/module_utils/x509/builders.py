@@ -17,6 +17,9 @@ from ..errors import TrustAnchorError
 from .certificates import extension
 from .profiles import CrlProfile, IntermediateProfile, RootProfile
 
+if not hasattr(x509.Certificate, "not_valid_after_utc"):
+    raise ImportError("cryptography 42 or newer is needed")
+
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 

@@ -1,0 +1,49 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.schema import (
+    check_keys,
+    read_int,
+    read_texts,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+    max_leaves=10,
+)
+
+
+def test_unknown_key_names_the_nearest() -> None:
+    with pytest.raises(TrustAnchorError, match="unknown key 'dayz'.*Did you mean 'days'"):
+        check_keys({"dayz": 1}, ("days", "subject"), "profile")
+
+
+def test_unknown_key_far_from_all_lists_the_known() -> None:
+    with pytest.raises(TrustAnchorError, match="Known keys: days, subject"):
+        check_keys({"zzzzzz": 1}, ("days", "subject"), "profile")
+
+
+@given(ANYTHING)
+def test_anything_is_accepted_or_refused_in_order(value: object) -> None:
+    try:
+        assert set(check_keys(value, ("a", "b"), "here")) <= {"a", "b"}
+    except TrustAnchorError as error:
+        assert "here" in str(error)
+
+
+@pytest.mark.parametrize("value", [True, "5", 0, 11, 5.0, []])
+def test_numbers_are_numbers_in_range(value: object) -> None:
+    with pytest.raises(TrustAnchorError, match="from 1 to 10"):
+        read_int({"n": value}, "n", "here", 5, 1, 10)
+
+
+@pytest.mark.parametrize("value", ["corp.example", [""], [1], {"a": 1}])
+def test_a_list_of_texts_is_no_text(value: object) -> None:
+    with pytest.raises(TrustAnchorError, match="list of texts"):
+        read_texts({"n": value}, "n", "here")
