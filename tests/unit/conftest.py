@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def _tree() -> str:
-    """A directory that has ansible_collections/trustanchor/private_ca: the environment's, or a temporary one."""
+    """Where ansible_collections/trustanchor/private_ca is: the environment's place, or a temporary one."""
     for place in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":"):
         if place and (Path(place) / "ansible_collections/trustanchor/private_ca").exists():
             return place

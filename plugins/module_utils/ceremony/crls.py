@@ -80,7 +80,7 @@ def load_crl(der: bytes, source: str) -> x509.CertificateRevocationList:
     """
     try:
         return x509.load_der_x509_crl(der)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise TrustAnchorError(
             f"{source} holds no DER-encoded CRL", str(error), "Restore it from the record"
         ) from error

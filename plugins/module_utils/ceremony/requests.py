@@ -14,7 +14,13 @@ from ..x509.profiles import IntermediateProfile
 
 # What the certificate will say anyway; the profile decides the values.
 _HARMLESS = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier)
-_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def load_request(pem: bytes, source: str) -> x509.CertificateSigningRequest:

@@ -1,0 +1,58 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+    Root,
+    parse_manifest,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+R1, R2 = Root("r1", "11" * 32, "trusted"), Root("r2", "22" * 32, "staged")
+
+
+def test_the_sequence_rises_only_with_a_change() -> None:
+    first = parse_manifest(None, "trust.yml").with_root(R1)
+    assert first.sequence == 1
+    assert first.with_root(R1) is first
+    second = parse_manifest(first.to_yaml(), "trust.yml").with_root(R2)
+    assert (second.sequence, second.roots) == (2, (R1, R2))
+
+
+def test_a_listed_root_keeps_its_state() -> None:
+    retiring = parse_manifest(None, "trust.yml").with_root(Root("r1", "11" * 32, "retiring"))
+    assert retiring.with_root(R1).roots[0].state == "retiring"
+
+
+@pytest.mark.parametrize("root", [Root("r1", "33" * 32, "trusted"), Root("r3", "11" * 32, "trusted")])
+def test_a_name_is_one_certificate(root: Root) -> None:
+    with pytest.raises(TrustAnchorError, match="the trust manifest lists 'r1'"):
+        parse_manifest(None, "trust.yml").with_root(R1).with_root(root)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 2}, "version 1 is understood"),
+        ({"sequence": "x"}, "whole number"),
+        ({"roots": {}}, "no list"),
+        ({"roots": [{"name": "a", "sha256": "11", "state": "trusted"}]}, "no SHA-256 fingerprint"),
+        ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "good"}]}, "known: staged"),
+        ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "trusted"}] * 2}, "lists a name twice"),
+        ({"rootz": []}, "Did you mean 'roots'"),
+    ],
+)
+def test_strict_reading(change: dict[str, object], message: str) -> None:
+    text = yaml.safe_dump({"version": 1, "sequence": 1, "roots": [], **change}).encode()
+    with pytest.raises(TrustAnchorError, match=message):
+        parse_manifest(text, "trust.yml")
+
+
+@given(st.binary(max_size=60))
+def test_garbage_is_explained(data: bytes) -> None:
+    with pytest.raises(TrustAnchorError):
+        parse_manifest(data, "trust.yml")
