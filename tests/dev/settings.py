@@ -52,8 +52,14 @@ def ansible_environment(name: str | None = None, index: int | None = None) -> di
         "TRUSTANCHOR_CACHE": str(CACHE),
         "LAB_NAME": name,
         "LAB_INDEX": str(index or lab_index()),
+        "LAB_STATE": str(CACHE / "labs" / name),
+        "TRUSTANCHOR_CHECKOUT": str(CHECKOUT),
         "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
         "ANSIBLE_VAULT_PASSWORD_FILE": str(CACHE / "labs" / name / "vault-password"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(TESTS / "dev" / "callback"),
+        "ANSIBLE_CALLBACKS_ENABLED": "executed_modules",
+        "TRUSTANCHOR_EXECUTED_MODULES": os.environ.get("TRUSTANCHOR_EXECUTED_MODULES")
+        or str(CACHE / "executed-modules.jsonl"),
         "PYTHONPATH": str(collections_path()),
     }

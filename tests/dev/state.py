@@ -26,14 +26,14 @@ SSH_CONFIG = """Host *
 """
 
 
-def directory() -> Path:
-    """Return the state directory of the lab."""
-    return CACHE / "labs" / lab_name()
+def directory(name: str | None = None) -> Path:
+    """Return the state directory of the lab `name` (default: LAB_NAME)."""
+    return CACHE / "labs" / (name or lab_name())
 
 
-def prepare() -> Path:
+def prepare(name: str | None = None) -> Path:
     """Make what is missing in the state directory and return it."""
-    state = directory()
+    state = directory(name)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     (state / "pki").mkdir(exist_ok=True)
     if not (state / "ssh_key").exists():

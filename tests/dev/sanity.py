@@ -1,0 +1,57 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-test sanity on a copy of the checkout: it wants a path .../ansible_collections/NAMESPACE/NAME and Git."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from .console import run
+from .settings import CACHE, CHECKOUT, content_hash
+
+# ansible-test fetches pip's installer from the network; a file in its cache is taken instead. This one installs the pip
+# that Python brings along.
+GET_PIP = """\
+import subprocess
+import sys
+
+subprocess.run([sys.executable, "-m", "ensurepip", "--upgrade", "--default-pip"], check=True)
+"""
+
+
+def command() -> list[str]:
+    """Return the command that runs all sanity tests on this Python."""
+    from ansible_test._internal.python_requirements import VIRTUALENV_VERSION  # noqa: F401
+
+    return ["ansible-test", "sanity", "--python", f"{sys.version_info.major}.{sys.version_info.minor}", "--requirements"]
+
+
+def copy() -> Path:
+    """Bring the copy up to date with the checkout, changes that are not committed included, and return it."""
+    target = CACHE / f"sanity-{content_hash(str(CHECKOUT))}" / "ansible_collections/trustanchor/private_ca"
+    target.mkdir(parents=True, exist_ok=True)
+    listed = run(["git", "-C", CHECKOUT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]).stdout
+    files = {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
+    for old in [path for path in target.rglob("*") if path.is_file() and ".git" not in path.relative_to(target).parts]:
+        if str(old.relative_to(target)) not in files:
+            old.unlink()
+    for name in files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(CHECKOUT / name, target / name)
+    if not (target / ".git").exists():
+        run(["git", "-C", target, "init", "--quiet"])
+    run(["git", "-C", target, "add", "--all"])
+    _installer()
+    return target
+
+
+def _installer() -> None:
+    """Put the stand-in for pip's installer where this ansible-core looks for it."""
+    import ansible_test._internal.python_requirements as requirements
+
+    source = Path(requirements.__file__).read_text()
+    place = Path.home() / ".ansible/test/cache"
+    place.mkdir(parents=True, exist_ok=True)
+    _ = source
