@@ -9,9 +9,10 @@ import datetime as dt
 import time
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import inputs
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import inputs, installation
 
 
 class ActionModule(ActionBase):
@@ -33,4 +34,31 @@ class ActionModule(ActionBase):
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
         args |= {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}
-        return {**result, **self._execute_module("trustanchor.private_ca.step_ca_preflight", args, task_vars=task_vars)}
+        found = self._execute_module("trustanchor.private_ca.step_ca_preflight", args, task_vars=task_vars)
+        if found.get("failed"):
+            return {**result, **found}
+        return {**result, **found, **self._check_installation(found["installed"])}
+
+    def _check_installation(self, installed: dict[str, str]) -> dict[str, Any]:
+        """What has to be installed, and whether the controller has what that needs."""
+        args = self._task.args
+        wanted = installation.Installation(
+            method=args.get("install_method") or "apt",
+            versions={"step-ca": str(args.get("version")), "step-cli": str(args.get("cli_version"))},
+            apt_key=args.get("apt_key") or "",
+            debs=args.get("debs") or [],
+        )
+        outdated = wanted.outdated(installed)
+        try:
+            if outdated:
+                wanted.check(self._find)
+        except TrustAnchorError as error:
+            return {"failed": True, "msg": str(error), "error": error.as_dict()}
+        return {"outdated": outdated, "library_missing": not installed[installation.LIBRARY]}
+
+    def _find(self, path: str) -> str:
+        """The path as Ansible resolves it (role, playbook); itself where it is nowhere."""
+        try:
+            return str(self._find_needle("files", path))
+        except AnsibleError:
+            return path

@@ -48,6 +48,28 @@ options:
     type: list
     elements: str
     default: []
+  install_method:
+    description: How step-ca is to be installed, when it is not there in the declared version.
+    type: str
+    choices: [apt, deb, file]
+    default: apt
+  version:
+    description: Wanted version of the package step-ca.
+    type: str
+    required: true
+  cli_version:
+    description: Wanted version of the package step-cli.
+    type: str
+    required: true
+  apt_key:
+    description: For O(install_method=apt), path of the repository's signing key on the controller.
+    type: str
+    default: ""
+  debs:
+    description: For O(install_method=deb), C(url) and C(sha256) of each package; for O(install_method=file), C(path) and C(sha256).
+    type: list
+    elements: dict
+    default: []
   controller_time:
     description: Set by the action plugin. The controller's clock, seconds since the epoch.
     type: float
@@ -59,7 +81,6 @@ options:
   key_sha256:
     description: Set by the action plugin. SHA-256 of the intermediate certificate's public key.
     type: str
-    no_log: false
     default: ""
 """
 
@@ -69,6 +90,9 @@ EXAMPLES = r"""
     root: "{{ lookup('ansible.builtin.file', 'pki/roots/root.crt') }}"
     root_sha256: 2f0cd9e4a9f87a7d4e6f2d1c0b9a8f7e6d5c4b3a29181716151413121110f0e0
     certificate: "{{ lookup('ansible.builtin.file', 'pki/intermediates/ca1.crt') }}"
+    version: 0.30.2-1
+    cli_version: 0.30.6-1
+    apt_key: files/smallstep.asc
     settings:
       address: ":443"
       dnsNames: [ca.corp.example]
@@ -83,6 +107,16 @@ ready:
   returned: success
   type: bool
   sample: true
+outdated:
+  description: Whether step-ca or step-cli has to be installed.
+  returned: success
+  type: bool
+  sample: false
+library_missing:
+  description: Whether python3-cryptography has to be installed.
+  returned: success
+  type: bool
+  sample: false
 distribution:
   description: Distribution and version of the host.
   returned: success
@@ -135,6 +169,11 @@ def main() -> None:
         "root_sha256": {"type": "str", "required": True},
         "certificate": {"type": "str", "default": ""},
         "client_networks": {"type": "list", "elements": "str", "default": []},
+        "install_method": {"type": "str", "choices": ["apt", "deb", "file"], "default": "apt"},
+        "version": {"type": "str", "required": True},
+        "cli_version": {"type": "str", "required": True},
+        "apt_key": {"type": "str", "default": "", "no_log": False},
+        "debs": {"type": "list", "elements": "dict", "default": []},
         "controller_time": {"type": "float"},
         "ports": {"type": "list", "elements": "int", "default": []},
         "key_sha256": {"type": "str", "default": "", "no_log": False},
