@@ -42,8 +42,10 @@ options:
         type: str
   pin:
     description:
-      - User PIN. Without it the action asks for it at the terminal, and only when the token's key is really needed.
-      - It is sent only over a pipelined connection, since without pipelining Ansible writes module options to a file.
+      - User PIN. Without it the action asks for it at the terminal, and only when the token's key is really
+        needed.
+      - It is sent only over a pipelined connection, since without pipelining Ansible writes module options
+        to a file.
     type: str
 requirements:
   - cryptography >= 42

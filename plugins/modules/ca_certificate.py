@@ -14,12 +14,12 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Builds the certificate from a profile, signs it with a throw-away key, checks it against the project's rules, signs it
-    on the token, compares what was signed byte for byte with the rehearsal, verifies the signature with the public key
-    that was read before, and writes the certificate once.
-  - A certificate that exists and says what the profile says is left alone, without a signature and without a PIN. One that
-    says something else is an error. An intermediate whose request has a new key is renewed; the old certificate is kept in
-    the directory C(archive) beside it.
+  - Builds the certificate from a profile, signs it with a throw-away key, checks it against the project's
+    rules, signs it on the token, compares what was signed byte for byte with the rehearsal, verifies the
+    signature with the public key that was read before, and writes the certificate once.
+  - A certificate that exists and says what the profile says is left alone, without a signature and without a
+    PIN. One that says something else is an error. An intermediate whose request has a new key is renewed;
+    the old certificate is kept in the directory C(archive) beside it.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.token
@@ -42,10 +42,11 @@ options:
   profile:
     description:
       - What the certificate says. Unknown keys are refused.
-      - For both types C(subject) (RFC 4514, such as V(CN=Example Root R1,O=Example); of an intermediate the request's is
-        taken where it is absent), C(days), C(path_length), C(name_constraints) and C(unconstrained).
-      - C(name_constraints) has C(permitted_dns), C(permitted_ip), C(excluded_dns), C(excluded_ip). Where no address range
-        is permitted or excluded, all IP addresses are excluded.
+      - For both types C(subject) (RFC 4514, such as V(CN=Example Root R1,O=Example); of an intermediate the
+        request's is taken where it is absent), C(days), C(path_length), C(name_constraints) and
+        C(unconstrained).
+      - C(name_constraints) has C(permitted_dns), C(permitted_ip), C(excluded_dns), C(excluded_ip). Where no
+        address range is permitted or excluded, all IP addresses are excluded.
       - Only for a root C(allow_weak_root), which accepts a P-256 key.
       - Only for an intermediate C(crl_urls) and C(issuer_urls), plain http.
     type: dict

@@ -14,8 +14,9 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Signs a CRL when there is none, when a certificate is revoked, or when it is about to expire. Each has the next CRL
-    number, the authority key identifier and an issuing distribution point that says that it lists CA certificates only.
+  - Signs a CRL when there is none, when a certificate is revoked, or when it is about to expire. Each has
+    the next CRL number, the authority key identifier and an issuing distribution point that says that it
+    lists CA certificates only.
   - Entries of the present CRL are kept; a revocation is final.
   - The file is DER, the form in which a CRL is published over HTTP (RFC 5280 section 4.2.1.13).
 extends_documentation_fragment:
@@ -35,7 +36,8 @@ options:
     type: dict
     default: {}
   revoked:
-    description: Certificates to revoke. Each entry has either O(revoked[].certificate) or O(revoked[].serial).
+    description: Certificates to revoke. Each entry has either O(revoked[].certificate) or
+      O(revoked[].serial).
     type: list
     elements: dict
     default: []

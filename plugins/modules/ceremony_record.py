@@ -14,10 +14,12 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - The stick of a ceremony. With O(direction=in) the requests, certificates and CRLs of the record on the controller go to
-    the ceremony host; with O(direction=out) its certificates and CRLs come back into the record.
-  - Where both ends have a file and they differ, the newer intermediate and the CRL with the higher number win, on either
-    end, and the older intermediate is kept in C(intermediates/archive). Different roots of one name are an error.
+  - The stick of a ceremony. With O(direction=in) the requests, certificates and CRLs of the record on the
+    controller go to the ceremony host; with O(direction=out) its certificates and CRLs come back into the
+    record.
+  - Where both ends have a file and they differ, the newer intermediate and the CRL with the higher number
+    win, on either end, and the older intermediate is kept in C(intermediates/archive). Different roots of
+    one name are an error.
   - Only files that parse as what their place says are carried, so no secret can get into the record this way.
 requirements:
   - cryptography >= 42

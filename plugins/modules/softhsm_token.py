@@ -15,9 +15,10 @@ author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
   - Makes a SoftHSM2 token with the given label unless there is one, and SoftHSM's configuration file with it.
-  - A SoftHSM token is a directory of files; whoever copies them and knows the PIN has the key. It is for rehearsals, labs
-    and tests. A root that matters is on a hardware token.
-  - The PINs never appear in an argument list; the token is initialised by a direct call of its PKCS#11 module.
+  - A SoftHSM token is a directory of files; whoever copies them and knows the PIN has the key. It is for
+    rehearsals, labs and tests. A root that matters is on a hardware token.
+  - The PINs never appear in an argument list; the token is initialised by a direct call of its PKCS#11
+    module.
 requirements:
   - python-pkcs11 >= 0.10
   - libsofthsm2
@@ -49,7 +50,8 @@ options:
     description: User PIN of a new token. Without it the action asks for it at the terminal, twice.
     type: str
   so_pin:
-    description: Security officer's PIN of a new token. Without it the action asks for it at the terminal, twice.
+    description: Security officer's PIN of a new token. Without it the action asks for it at the terminal,
+      twice.
     type: str
 notes:
   - The module runs on the ceremony host.

@@ -14,8 +14,8 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Generates a key pair on the token unless the key is there. The private key is sensitive, cannot be extracted, and
-    wants the PIN for each signature.
+  - Generates a key pair on the token unless the key is there. The private key is sensitive, cannot be
+    extracted, and wants the PIN for each signature.
   - An occupied slot is never overwritten, and a key of another algorithm is an error.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes

@@ -14,8 +14,8 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Adds a root to the trust manifest, the file that says which roots the estate trusts. Other entries are never changed,
-    and a root that is listed keeps its state.
+  - Adds a root to the trust manifest, the file that says which roots the estate trusts. Other entries are
+    never changed, and a root that is listed keeps its state.
   - The sequence number rises when, and only when, the content changes.
 requirements:
   - cryptography
@@ -41,7 +41,7 @@ options:
     choices: [staged, trusted]
     default: trusted
 notes:
-  - Runs on the controller, with C(delegate_to: localhost).
+  - Runs on the controller; delegate it to localhost.
 """
 
 EXAMPLES = r"""

@@ -144,15 +144,16 @@ def plan_crl(
 ) -> CrlPlan:
     """Plan the CRL at ``path``, from the one that is there.
 
-    Entries of the present CRL are kept with their dates: a revocation is final, whatever the declaration forgot.
+    Entries of the present CRL are kept with their dates: a revocation is final, whatever is declared.
 
     Raises:
-        TrustAnchorError: the token's key is not the issuer's, the present CRL is not the issuer's or from the future.
+        TrustAnchorError: the token's key is not the issuer's, the present CRL is not the issuer's or from
+            the future.
     """
     if issuer.public_key() != issuer_key:
         raise TrustAnchorError(
             f"the token's key is not the key of '{issuer.subject.rfc4514_string()}'",
-            "",
+            "the CRL would not verify",
             "Check which token is inserted",
         )
     der = read_optional(path)
@@ -173,7 +174,8 @@ def plan_crl(
     def lint(crl: x509.CertificateRevocationList) -> Iterable[str]:
         return lint_crl(crl, issuer)
 
-    what = f"CRL number {number} of '{issuer.subject.rfc4514_string()}', {len(entries)} revoked, {profile.days} days"
+    name = issuer.subject.rfc4514_string()
+    what = f"CRL number {number} of '{name}', {len(entries)} revoked, {profile.days} days"
     builder = crl_builder(profile, issuer, number, list(entries.values()), this_update)
     return CrlPlan(path, existing, Draft(what, builder, issuer_key, lint), why)
 

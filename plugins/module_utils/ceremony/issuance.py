@@ -152,7 +152,7 @@ def _require_issuer(issuer: x509.Certificate, key: PublicKey) -> None:
     if issuer.public_key() != key:
         raise TrustAnchorError(
             f"the token's key is not the key of '{issuer.subject.rfc4514_string()}'",
-            f"the certificate has {certs.spki_sha256(issuer.public_key())[:16]}, the token {certs.spki_sha256(key)[:16]}",
+            f"certificate: {certs.spki_sha256(issuer.public_key())}, token: {certs.spki_sha256(key)}",
             "Check which token is inserted and which root is in the record",
         )
 
@@ -168,7 +168,7 @@ def _require_same(existing: x509.Certificate, build: Build, issuer_key: PublicKe
         raise TrustAnchorError(
             f"{path} exists and differs from what is asked: {details or 'encoding'}",
             "signed artefacts are never overwritten",
-            "Restore the declaration that it was signed from, or use another name (root) or a new key (intermediate)",
+            "Restore the declaration it was signed from, or use a new name (root) or a new key (intermediate)",
         )
     if not signature_holds(existing, issuer_key):
         raise TrustAnchorError(

@@ -45,8 +45,8 @@ def check_request(
     """Subject and key for the certificate.
 
     Raises:
-        TrustAnchorError: signature invalid, key too weak, subject not as declared or without a name, or something
-            asked for that the profile does not give.
+        TrustAnchorError: signature invalid, key too weak, subject not as declared or without a name, or
+            something asked for that the profile does not give.
     """
     try:
         _check_signature(request, source)

@@ -3,7 +3,7 @@
 """Private keys on a token in the shape that cryptography's builders take.
 
 The builders for certificates, requests and CRLs accept any subclass of the abstract key classes and call its
-``sign`` with the bytes to be signed; pyca/cryptography names this as the way for keys in hardware (42 and newer).
+``sign`` with the bytes to be signed; pyca/cryptography names this as the way for keys in hardware.
 """
 
 from __future__ import annotations

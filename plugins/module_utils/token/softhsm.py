@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Initialise a SoftHSM2 token for rehearsals and labs.
 
-PINs must not be in any argument list, so softhsm2-util is not run: C_InitToken is called directly (python-pkcs11
-does not offer it), and the user's PIN is set through a session of the security officer.
+PINs must not be in any argument list, so softhsm2-util is not run: C_InitToken is called directly
+(python-pkcs11 does not offer it), and the user's PIN is set through a session of the security officer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The trust manifest: which roots the estate trusts, in which state, with a sequence number against rollback."""
+"""The trust manifest: which roots the estate trusts, in which state, and a sequence against rollback."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Manifest:
         """The manifest with the root in it. One that is listed keeps its state.
 
         Raises:
-            TrustAnchorError: the name is taken by another certificate, or the certificate listed under another name.
+            TrustAnchorError: the name is taken by another certificate, or the certificate listed under
+            another name.
         """
         for present in self.roots:
             if (present.name, present.sha256) == (root.name, root.sha256):

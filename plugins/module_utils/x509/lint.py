@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The project's own rules for CA certificates and CRLs, checked before (on a rehearsal) and after signing.
 
-Web-PKI linters know RFC 5280; they do not know this project's policy. Each rule returns problems as sentences,
-so that a person sees all of them at once. Needs cryptography 42.
+Web-PKI linters know RFC 5280; they do not know this project's policy. Each rule returns problems as
+sentences, so that a person sees all of them at once. Needs cryptography 42.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ def _domains(data: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
         if not _DNS.fullmatch(name):
             raise TrustAnchorError(
                 f"{where}: {key} has '{name}'",
-                "a domain without leading dot, trailing dot or wildcard is expected; names below it are covered",
+                "a domain without leading dot, trailing dot or wildcard is expected",
             )
     return tuple(name.lower() for name in names)
 
@@ -217,7 +217,7 @@ def _urls(data: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
 
 
 def check_http_url(url: str, where: str) -> None:
-    """Refuse what is not plain http: https would need the very chain that is being checked (RFC 5280 section 8).
+    """Refuse what is not plain http: https would need the very chain that is checked (RFC 5280 section 8).
 
     Raises:
         TrustAnchorError: another scheme, no host, characters outside of ASCII.
