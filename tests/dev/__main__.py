@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import lab, scenarios
+from . import lab, suite
 from .console import Failure, say
 from .settings import ansible_environment
 
@@ -38,7 +38,7 @@ def start(arguments: list[str]) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run one command and return the exit code."""
-    commands = {"lab": lab.main, "run": start, "molecule": scenarios.main}
+    commands = {"lab": lab.main, "run": start, **suite.COMMANDS}
     name = arguments[0] if arguments else "help"
     if name in ("help", "-h", "--help"):
         print(HELP, end="")

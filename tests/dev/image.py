@@ -87,8 +87,13 @@ def ceremony_image() -> str:
 def _download_wheels(base: str, requirements: Path, target: Path) -> None:
     """Download the wheels for the image's Python here, where pip is configured for this machine."""
     script = "import sys; print('%d.%d' % sys.version_info[:2])"
-    version = podman("run", "--rm", "--pids-limit=-1", "--network", "none", base, "python3", "-c", script).stdout.strip()
-    tags = [f"--platform={tag}_{platform.machine()}" for tag in ("manylinux2014", "manylinux_2_28", "manylinux_2_34")]
+    version = podman(
+        "run", "--rm", "--pids-limit=-1", "--network", "none", base, "python3", "-c", script
+    ).stdout.strip()
+    tags = [
+        f"--platform={tag}_{platform.machine()}"
+        for tag in ("manylinux2014", "manylinux_2_28", "manylinux_2_34")
+    ]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", *tags]
     run([*command, f"--python-version={version}", f"--dest={target}", "-r", requirements])
 

@@ -24,10 +24,7 @@ from .settings import CACHE, lab_name
 
 # CAP_SYS_ADMIN, a shared root mount and no confinement: what systemd needs to sandbox its units and to hand them
 # credentials.
-RUN_OPTIONS = (
-    "--detach --systemd=always --restart=always --no-hosts --cap-add SYS_ADMIN --security-opt apparmor=unconfined "
-    "--security-opt seccomp=unconfined --pids-limit=-1"
-).split()
+RUN_OPTIONS = ["--detach", "--systemd=always", "--restart=always", "--no-hosts", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "seccomp=unconfined", "--pids-limit=-1"]
 # Podman also lists the machine's own name server, which knows nothing of the lab: only the lab's may stay.
 INIT = """
 mount --make-rshared /
@@ -112,7 +109,16 @@ def _create(host: Host, image: str, public_key: str) -> None:
     if host.address:
         # A fixed address on the link too, so that no neighbour asks in vain for the one before a restart.
         mac = "02:00:" + ":".join(f"{int(octet):02x}" for octet in host.address.split("."))
-        options += ["--network", network(), "--ip", host.address, "--mac-address", mac, "--dns-search", DOMAIN]
+        options += [
+            "--network",
+            network(),
+            "--ip",
+            host.address,
+            "--mac-address",
+            mac,
+            "--dns-search",
+            DOMAIN,
+        ]
         for name in host.names:
             options += ["--network-alias", name]
     else:
@@ -127,7 +133,9 @@ def _wait_until_ready(these: list[Host]) -> None:
         answer = podman("exec", container(host), "timeout", str(DEADLINE_SECONDS), "sh", "-c", READY).stdout
         system_state, key = answer.splitlines()[:2]
         if system_state != "running":
-            failed = podman("exec", container(host), "systemctl", "--failed", "--no-legend", check=False).stdout
+            failed = podman(
+                "exec", container(host), "systemctl", "--failed", "--no-legend", check=False
+            ).stdout
             raise Failure(f"{host.name}: systemd is {system_state}: {failed}")
         return key
 
@@ -138,7 +146,9 @@ def _wait_until_ready(these: list[Host]) -> None:
 def _await_ssh(host: Host) -> None:
     config = str(state.directory() / "ssh_config")
     end = time.monotonic() + DEADLINE_SECONDS
-    while run(["ssh", "-F", config, "-o", "BatchMode=yes", host.name, "true"], check=time.monotonic() > end).returncode:
+    while run(
+        ["ssh", "-F", config, "-o", "BatchMode=yes", host.name, "true"], check=time.monotonic() > end
+    ).returncode:
         time.sleep(0.1)
 
 
@@ -168,7 +178,9 @@ def status() -> None:
         prepare()
     present = _containers()
     for host in hosts().values():
-        print(f"{host.name:10} {host.address or '-':14} {present.get(host.name, 'absent'):8} {' '.join(host.names)}")
+        print(
+            f"{host.name:10} {host.address or '-':14} {present.get(host.name, 'absent'):8} {' '.join(host.names)}"
+        )
     print(f"state: {state.directory()}")
 
 

@@ -69,7 +69,10 @@ def prepare() -> None:
         raise Failure("the lab needs root: containers with systemd, mounts and a network of their own")
     for directory in (HOME / "networks", RUN):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environment = {"CONTAINERS_CONF": HOME / "containers.conf", "CONTAINERS_STORAGE_CONF": HOME / "storage.conf"}
+    environment = {
+        "CONTAINERS_CONF": HOME / "containers.conf",
+        "CONTAINERS_STORAGE_CONF": HOME / "storage.conf",
+    }
     _write(HOME / "containers.conf", CONTAINERS_CONF.format(home=HOME, run=RUN))
     _write(HOME / "storage.conf", STORAGE_CONF.format(home=HOME, run=RUN))
     enter = "" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else f"nsenter -m -t {_keeper()} -- "
@@ -104,7 +107,11 @@ def _keeper() -> int:
             return int(known["pid"])
     survivor = _monitor()
     if survivor:
-        keeper = subprocess.Popen(["nsenter", "-m", "-t", str(survivor), "--", "sleep", "infinity"], stdout=subprocess.DEVNULL, **_DETACHED)
+        keeper = subprocess.Popen(
+            ["nsenter", "-m", "-t", str(survivor), "--", "sleep", "infinity"],
+            stdout=subprocess.DEVNULL,
+            **_DETACHED,
+        )
     else:
         _forget_dead_containers()
         keeper = _new_namespace()
@@ -142,7 +149,9 @@ def _ours(place: str) -> list[int]:
 
 def _monitor() -> int | None:
     """Return a living conmon of ours: it is in the namespace, so a lost keeper can be replaced without harm."""
-    return next((pid for pid in _ours("cmdline") if Path(f"/proc/{pid}/comm").read_text() == "conmon\n"), None)
+    return next(
+        (pid for pid in _ours("cmdline") if Path(f"/proc/{pid}/comm").read_text() == "conmon\n"), None
+    )
 
 
 def _forget_dead_containers() -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -23,18 +25,26 @@ subprocess.run([sys.executable, "-m", "ensurepip", "--upgrade", "--default-pip"]
 
 def command() -> list[str]:
     """Return the command that runs all sanity tests on this Python."""
-    from ansible_test._internal.python_requirements import VIRTUALENV_VERSION  # noqa: F401
-
-    return ["ansible-test", "sanity", "--python", f"{sys.version_info.major}.{sys.version_info.minor}", "--requirements"]
+    return [
+        "ansible-test",
+        "sanity",
+        "--python",
+        f"{sys.version_info.major}.{sys.version_info.minor}",
+        "--requirements",
+    ]
 
 
 def copy() -> Path:
     """Bring the copy up to date with the checkout, changes that are not committed included, and return it."""
     target = CACHE / f"sanity-{content_hash(str(CHECKOUT))}" / "ansible_collections/trustanchor/private_ca"
     target.mkdir(parents=True, exist_ok=True)
-    listed = run(["git", "-C", CHECKOUT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]).stdout
+    listed = run(
+        ["git", "-C", CHECKOUT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    ).stdout
     files = {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
-    for old in [path for path in target.rglob("*") if path.is_file() and ".git" not in path.relative_to(target).parts]:
+    for old in [
+        path for path in target.rglob("*") if path.is_file() and ".git" not in path.relative_to(target).parts
+    ]:
         if str(old.relative_to(target)) not in files:
             old.unlink()
     for name in files:
@@ -48,10 +58,11 @@ def copy() -> Path:
 
 
 def _installer() -> None:
-    """Put the stand-in for pip's installer where this ansible-core looks for it."""
-    import ansible_test._internal.python_requirements as requirements
-
-    source = Path(requirements.__file__).read_text()
+    """Put the stand-in for pip's installer where this ansible-core looks for it; the name has its pip version."""
+    spec = importlib.util.find_spec("ansible_test")
+    assert spec and spec.origin
+    source = Path(spec.origin).parent / "_internal/python_requirements.py"
     place = Path.home() / ".ansible/test/cache"
     place.mkdir(parents=True, exist_ok=True)
-    _ = source
+    for version in re.findall(r"""pip['"]?\s*[:=]\s*['"]([0-9.]+)['"]""", source.read_text()):
+        (place / f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP)

@@ -34,12 +34,25 @@ def scenario(name: str, logs: Path) -> bool:
     shutil.rmtree(state.directory(lab), ignore_errors=True)  # a public record of its own, from nothing
     state.prepare(lab)
     environment["NO_COLOR"] = "1"
-    command = ["molecule", "--base-config", str(CHECKOUT / "molecule/config.yml"), "test", "--scenario-name", name]
+    command = [
+        "molecule",
+        "--base-config",
+        str(CHECKOUT / "molecule/config.yml"),
+        "test",
+        "--scenario-name",
+        name,
+    ]
     began = time.monotonic()
     log = logs / f"{name}.log"
     with log.open("w") as output:
         done = subprocess.run(
-            command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
         )
     ok = done.returncode == 0
     say(f"scenario {name}: {'ok' if ok else 'FAILED'} in {time.monotonic() - began:.0f}s ({log})")

@@ -37,7 +37,20 @@ def prepare(name: str | None = None) -> Path:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     (state / "pki").mkdir(exist_ok=True)
     if not (state / "ssh_key").exists():
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab {lab_name()}", "-f", state / "ssh_key"])
+        run(
+            [
+                "ssh-keygen",
+                "-q",
+                "-t",
+                "ed25519",
+                "-N",
+                "",
+                "-C",
+                f"lab {lab_name()}",
+                "-f",
+                state / "ssh_key",
+            ]
+        )
     if not all((state / name).exists() for name in ("vault-password", "enrolment.key", "pin", "so_pin")):
         _make_secrets(state)
     return state

@@ -74,7 +74,12 @@ def _compile(package: Package, target: Path) -> Path:
     """Build the program; the version of the newest package of a name is also kept in bin/."""
     output = target / "bin" / f"{package.name}-{package.version}"
     flags = f"-s -w -X main.Version={package.version}"
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    environment = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+    }
     command = [_go(), "build", "-trimpath", "-ldflags", flags, "-o", output, package.module]
     run(command, cwd=SOURCE, env=environment)
     short = target / "bin" / (package.alternative or package.name)
