@@ -94,6 +94,7 @@ except ImportError:
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Compose, check, compare, write."""
     options, layout = module.params, Layout()
+    schema.check_declared(options["settings"])
     key_made, jwk = canary.ensure_key(layout, module.check_mode)
     wanted = config.compose(options["settings"], jwk, layout)
     schema.check(wanted)

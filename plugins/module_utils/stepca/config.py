@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .layout import Layout
+from .schema import SECRETS
 
 CANARY = "canary"  # name of the provisioner that proves that the CA signs
 
@@ -92,7 +93,9 @@ def render(config: Mapping[str, Any]) -> bytes:
 
 def defaults(url: str, fingerprint: str, layout: Layout) -> bytes:
     """defaults.json of the step CLI; the fingerprint is needed too (smallstep/certificates issue 1852)."""
-    return render({"ca-url": url, "ca-config": layout.config, "fingerprint": fingerprint, "root": layout.root})
+    return render(
+        {"ca-url": url, "ca-config": layout.config, "fingerprint": fingerprint, "root": layout.root}
+    )
 
 
 def public(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,11 +103,8 @@ def public(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _public(key, value) for key, value in config.items()}
 
 
-_SECRET = {"password", "clientSecret", "encryptedKey", "challenge", "decrypterKeyPEM", "decrypterKeyPassword", "pin", "managementKey", "dataSource"}
-
-
 def _public(key: str, value: Any) -> Any:
-    if key in _SECRET and value:
+    if key in SECRETS and value:
         return "(not shown)"
     if isinstance(value, Mapping):
         return public(value)

@@ -69,10 +69,13 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
 
 
 def _check_settings(inputs: Inputs) -> dict[str, Any]:
-    declared = (inputs.settings.get("authority") or {}).get("provisioners") or []
-    if any(isinstance(p, Mapping) and p.get("name") == CANARY for p in declared):
+    schema.check_declared(inputs.settings)
+    declared = inputs.settings.get("authority", {}).get("provisioners", [])
+    if any(provisioner["name"] == CANARY for provisioner in declared):
         raise TrustAnchorError(
-            f"a provisioner is called '{CANARY}'", "that name is taken by the role's own check", "Choose another name"
+            f"a provisioner is called '{CANARY}'",
+            "that name is taken by the role's own check",
+            "Choose another name",
         )
     config = compose(inputs.settings, _PLACEHOLDER_JWK, Layout())
     schema.check(config)
@@ -84,7 +87,11 @@ def _check_settings(inputs: Inputs) -> dict[str, Any]:
 
 def _check_oidc(provisioner: Mapping[str, Any]) -> None:
     """Google's ID tokens have no claim ``groups``, so nobody would ever be let in (or everybody, if it is then removed)."""
-    if provisioner["type"] == "OIDC" and provisioner.get("groups") and "accounts.google.com" in provisioner["configurationEndpoint"]:
+    if (
+        provisioner["type"] == "OIDC"
+        and provisioner.get("groups")
+        and "accounts.google.com" in provisioner["configurationEndpoint"]
+    ):
         raise TrustAnchorError(
             f"provisioner {provisioner['name']}: 'groups' cannot work with Google",
             "Google's ID tokens carry no claim of that name",
@@ -116,7 +123,9 @@ def _check_intermediate(inputs: Inputs, root: x509.Certificate, at: dt.datetime)
         )
     bundle = certificates.load_bundle(inputs.intermediate_pem.encode(), "the intermediate certificate")
     if not certificates.is_ca(bundle[0]):
-        raise TrustAnchorError(f"the intermediate certificate {bundle[0].subject.rfc4514_string()} is not a CA certificate")
+        raise TrustAnchorError(
+            f"the intermediate certificate {bundle[0].subject.rfc4514_string()} is not a CA certificate"
+        )
     check_chain(bundle[0], bundle[1:], root, at)
     return bundle[0]
 
@@ -124,7 +133,10 @@ def _check_intermediate(inputs: Inputs, root: x509.Certificate, at: dt.datetime)
 def _check_key_usage(authority: x509.Certificate, signs_crls: bool) -> None:
     """RFC 5280 section 4.2.1.3; step-ca does not start when it cannot sign the CRL that is enabled."""
     usage = certificates.extension(authority, x509.KeyUsage)
-    for allowed, name in ((usage and usage.key_cert_sign, "keyCertSign"), (usage and usage.crl_sign or not signs_crls, "cRLSign")):
+    for allowed, name in (
+        (usage and usage.key_cert_sign, "keyCertSign"),
+        (usage and usage.crl_sign or not signs_crls, "cRLSign"),
+    ):
         if not allowed:
             raise TrustAnchorError(
                 f"the CA certificate {authority.subject.rfc4514_string()} lacks the key usage {name}",

@@ -22,8 +22,13 @@ STRING, NUMBER, BOOLEAN, ANY, DURATION = "string", "number", "boolean", "anythin
 STRINGS = [STRING]
 STRING_OR_STRINGS = "string or array of strings"
 
-# Go's time.ParseDuration: no unit for days.
-_DURATION = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$")
+# Go's time.ParseDuration: no unit for days; a zero needs no unit.
+_DURATION = re.compile(r"[+-]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+)")
+# Keys whose values are never shown, not even when they are wrong.
+SECRETS = {
+    *("password", "clientSecret", "encryptedKey", "challenge", "decrypterKeyPEM", "decrypterKeyPassword"),
+    *("pin", "managementKey", "dataSource"),
+}
 
 CLAIMS = {
     **{
@@ -47,7 +52,17 @@ _WEBHOOK = {
 }
 OPTIONS = {"x509": _TEMPLATE, "ssh": _TEMPLATE, "webhooks": [_WEBHOOK], "wire": ANY}
 _COMMON = {"type": STRING, "name": STRING, "claims": CLAIMS, "options": OPTIONS}
-_JWK_KEY = {"kty": STRING, "crv": STRING, "x": STRING, "y": STRING, "n": STRING, "e": STRING, "kid": STRING, "use": STRING, "alg": STRING}
+_JWK_KEY = {
+    "kty": STRING,
+    "crv": STRING,
+    "x": STRING,
+    "y": STRING,
+    "n": STRING,
+    "e": STRING,
+    "kid": STRING,
+    "use": STRING,
+    "alg": STRING,
+}
 
 PROVISIONERS: dict[str, dict[str, Any]] = {
     "JWK": {**_COMMON, "key": _JWK_KEY, "encryptedKey": STRING},
@@ -124,7 +139,12 @@ PROVISIONERS: dict[str, dict[str, Any]] = {
         "disableTrustOnFirstUse": BOOLEAN,
     },
 }
-_REQUIRED = {"JWK": ("key",), "OIDC": ("clientID", "configurationEndpoint"), "X5C": ("roots",), "Nebula": ("roots",)}
+_REQUIRED = {
+    "JWK": ("key",),
+    "OIDC": ("clientID", "configurationEndpoint"),
+    "X5C": ("roots",),
+    "Nebula": ("roots",),
+}
 
 _NAMES = {"cn": STRINGS, "dns": STRINGS, "ip": STRINGS, "email": STRINGS, "uri": STRINGS}
 _SSH_NAMES = {"dns": STRINGS, "ip": STRINGS, "email": STRINGS, "principal": STRINGS}
@@ -152,7 +172,7 @@ AUTHORITY = {
     "config": ANY,
     "authorityId": STRING,
     "deploymentType": STRING,
-    "provisioners": ANY,  # checked by type, see check()
+    "provisioners": [ANY],  # checked by type, see check_declared()
     "template": _DN,
     "claims": CLAIMS,
     "policy": POLICY,
@@ -169,16 +189,43 @@ CONFIG: dict[str, Any] = {
     "address": STRING,
     "insecureAddress": STRING,
     "dnsNames": STRINGS,
-    "kms": {"type": STRING, "uri": STRING, "credentialsFile": STRING, "pin": STRING, "managementKey": STRING, "region": STRING, "profile": STRING},
-    "ssh": {"hostKey": STRING, "userKey": STRING, "keys": ANY, "addUserPrincipal": STRING, "addUserCommand": STRING, "bastion": ANY},
+    "kms": {
+        "type": STRING,
+        "uri": STRING,
+        "credentialsFile": STRING,
+        "pin": STRING,
+        "managementKey": STRING,
+        "region": STRING,
+        "profile": STRING,
+    },
+    "ssh": {
+        "hostKey": STRING,
+        "userKey": STRING,
+        "keys": ANY,
+        "addUserPrincipal": STRING,
+        "addUserCommand": STRING,
+        "bastion": ANY,
+    },
     "logger": {"format": STRING, "traceHeader": STRING},
-    "db": {"type": STRING, "dataSource": STRING, "valueDir": STRING, "database": STRING, "badgerFileLoadingMode": STRING},
+    "db": {
+        "type": STRING,
+        "dataSource": STRING,
+        "valueDir": STRING,
+        "database": STRING,
+        "badgerFileLoadingMode": STRING,
+    },
     "monitoring": {"type": STRING, "name": STRING, "key": STRING},
     "authority": AUTHORITY,
     "tls": {"cipherSuites": STRINGS, "minVersion": NUMBER, "maxVersion": NUMBER, "renegotiation": BOOLEAN},
     "templates": ANY,
     "commonName": STRING,
-    "crl": {"enabled": BOOLEAN, "generateOnRevoke": BOOLEAN, "cacheDuration": DURATION, "renewPeriod": DURATION, "idpURL": STRING},
+    "crl": {
+        "enabled": BOOLEAN,
+        "generateOnRevoke": BOOLEAN,
+        "cacheDuration": DURATION,
+        "renewPeriod": DURATION,
+        "idpURL": STRING,
+    },
     "metricsAddress": STRING,
 }
 REQUIRED = ("root", "crt", "key", "address", "dnsNames", "authority")
@@ -191,18 +238,29 @@ def check(config: Mapping[str, Any]) -> None:
         TrustAnchorError: unknown key (with the nearest known one), wrong type, missing key, password or private key in
             the file, a provisioner that step-ca would not load.
     """
-    if "password" in config:
+    check_declared(config)
+    for key in REQUIRED:
+        if not config.get(key):
+            raise TrustAnchorError(
+                f"ca.json: '{key}' is missing or empty", "step-ca does not start without it"
+            )
+
+
+def check_declared(config: Any) -> None:
+    """Check the part of ca.json that is there; what `REQUIRED` names may still be missing.
+
+    Raises:
+        TrustAnchorError: as `check`.
+    """
+    if isinstance(config, Mapping) and "password" in config:
         raise TrustAnchorError(
             "ca.json: 'password' holds a secret in clear",
             "the password reaches step-ca as a systemd credential",
             "Remove the key",
         )
     _check_value(config, CONFIG, "ca.json")
-    for key in REQUIRED:
-        if not config.get(key):
-            raise TrustAnchorError(f"ca.json: '{key}' is missing or empty", "step-ca does not start without it")
     names: set[str] = set()
-    for index, provisioner in enumerate(config["authority"].get("provisioners") or []):
+    for index, provisioner in enumerate(config.get("authority", {}).get("provisioners", [])):
         check_provisioner(provisioner, f"ca.json: authority.provisioners[{index}]")
         if provisioner["name"] in names:
             raise TrustAnchorError(
@@ -268,7 +326,7 @@ def _check_value(value: Any, schema: Any, where: str) -> None:
     elif schema == STRING_OR_STRINGS:
         _check_value(value, STRING if isinstance(value, str) else STRINGS, where)
     elif schema == DURATION:
-        if not isinstance(value, str) or not _DURATION.match(value):
+        if not isinstance(value, str) or not _DURATION.fullmatch(value):
             raise TrustAnchorError(
                 f"{where}: {value!r} is no duration",
                 "step-ca reads Go durations: a number and ns, us, ms, s, m or h; there is no unit for days",
@@ -283,4 +341,5 @@ def _check_value(value: Any, schema: Any, where: str) -> None:
 
 
 def _wrong(where: str, expected: str, value: Any) -> None:
-    raise TrustAnchorError(f"{where} must be {expected}, found {type(value).__name__}: {value!r}")
+    shown = "" if where.replace(": ", ".").rpartition(".")[2] in SECRETS else f": {value!r}"
+    raise TrustAnchorError(f"{where} must be {expected}, found {type(value).__name__}{shown}")
