@@ -42,15 +42,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         home = Path(str(args.get("record", ""))).expanduser()
         try:
             if args.get("direction") == "in":
-                require_complete(home)
-                args["files"] = {
-                    name: base64.b64encode(data).decode()
-                    for name, data in record.read(home, requests=True).items()
-                }
-                return {**result, **self._remote(args, task_vars)}
+                return {**result, **self._send(home, args, task_vars)}
             return {**result, **self._receive(home, self._remote(args, task_vars))}
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
+
+    def _send(self, home: Path, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        require_complete(home)
+        files = record.read(home, requests=True)
+        args["files"] = {name: base64.b64encode(data).decode() for name, data in files.items()}
+        requests = {name: data.decode() for name, data in files.items() if name.startswith("requests/")}
+        return {**self._remote(args, task_vars), "requests": requests}
 
     def _remote(self, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         found: dict[str, Any] = self._execute_module(

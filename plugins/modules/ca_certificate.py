@@ -34,8 +34,11 @@ options:
     type: path
     required: true
   request:
-    description: Certificate signing request of the intermediate, PEM.
+    description: Path of the intermediate's certificate signing request, PEM. This or O(request_content).
     type: path
+  request_content:
+    description: The request itself, PEM. So check mode sees one that is not on the ceremony host yet.
+    type: str
   issuer:
     description: Certificate of the issuing root, PEM.
     type: path
@@ -185,12 +188,23 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
+def _request(options: dict[str, Any]) -> bytes:
+    if options["request_content"] is not None:
+        return str(options["request_content"]).encode()
+    return read_optional(Path(options["request"])) or b""
+
+
 def _absent(options: dict[str, Any]) -> TrustAnchorError | None:
-    for name in ("request", "issuer") if options["type"] == "intermediate" else ():
-        if not Path(options[name]).exists():
-            return TrustAnchorError(
-                f"the {name} {options[name]} does not exist", "the intermediate is signed from it"
-            )
+    if options["type"] == "root":
+        return None
+    if not _request(options):
+        return TrustAnchorError(
+            f"there is no request for {options['path']}",
+            "the intermediate is signed from it",
+            "Make it on the CA host and put it into the record",
+        )
+    if not Path(options["issuer"]).exists():
+        return TrustAnchorError(f"the issuer {options['issuer']} does not exist", "it signs the intermediate")
     return None
 
 
@@ -198,7 +212,7 @@ def _plan(options: dict[str, Any], profile: Any, issuer: Any) -> CertificatePlan
     path, now = Path(options["path"]), utc_now()
     if options["type"] == "root":
         return plan_root(profile, issuer.public, path, now)
-    request = load_request(read_optional(Path(options["request"])) or b"", options["request"])
+    request = load_request(_request(options), options["request"] or "the request")
     root = load_certificate(read_optional(Path(options["issuer"])) or b"", options["issuer"])
     return plan_intermediate(profile, request, root, issuer.public, path, now)
 
@@ -210,11 +224,18 @@ def main() -> None:
         "type": {"type": "str", "choices": ["root", "intermediate"], "required": True},
         "path": {"type": "path", "required": True},
         "request": {"type": "path"},
+        "request_content": {"type": "str"},
         "issuer": {"type": "path"},
         "profile": {"type": "dict", "required": True},
     }
     module = AnsibleModule(
-        spec, supports_check_mode=True, required_if=[("type", "intermediate", ("request", "issuer"))]
+        spec,
+        supports_check_mode=True,
+        mutually_exclusive=[("request", "request_content")],
+        required_if=[
+            ("type", "intermediate", ("request", "request_content"), True),
+            ("type", "intermediate", ("issuer",)),
+        ],
     )
     edge.run(module, converge, MISSING)
 

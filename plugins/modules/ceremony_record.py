@@ -66,6 +66,11 @@ written:
   type: list
   elements: str
   sample: [intermediates/ca1.crt, roots/r1.crt]
+requests:
+  description: The requests of the record, path in the record to PEM.
+  returned: with O(direction=in)
+  type: dict
+  sample: {requests/ca1.csr: "-----BEGIN CERTIFICATE REQUEST-----..."}
 """
 
 import traceback

@@ -73,8 +73,8 @@ class PinAction(ActionBase):  # type: ignore[misc]
     def _require_pipelining(self) -> None:
         if not self._is_pipelining_enabled("new"):
             raise AnsibleActionFail(
-                "Pipelining is off for this connection. Without it Ansible would write the PIN to a file on the "
-                "ceremony host. Set ANSIBLE_PIPELINING=1 (pipelining = true in ansible.cfg) and unset "
+                "Pipelining is off for this connection. Without it Ansible would write the PIN to a file on "
+                "the ceremony host. Set ANSIBLE_PIPELINING=1 (pipelining = true in ansible.cfg) and unset "
                 "keep_remote_files."
             )
 
@@ -96,7 +96,7 @@ class PinAction(ActionBase):  # type: ignore[misc]
             entered = display.prompt_until(text, private=True)
         except AnsiblePromptNoninteractive:
             raise AnsibleActionFail(
-                "A PIN is needed and there is no terminal to ask at. Run the play from a terminal, or give the PIN "
-                f"by a variable from a secrets manager. It is the {text.strip(': ')}."
+                "A PIN is needed and there is no terminal to ask at. Run the play from a terminal, or give "
+                f"the PIN by a variable from a secrets manager. It is the {text.strip(': ')}."
             ) from None
         return bytes(entered).decode().strip("\r\n")

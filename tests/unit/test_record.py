@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import x509_factory as make
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.issuance import archive
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.record import plan_merge, read
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
@@ -50,6 +51,17 @@ def test_the_older_certificate_does_not_come_back(tmp_path: Path) -> None:
     merge(tmp_path, intermediates__ca1_crt=NEW)
     assert merge(tmp_path, intermediates__ca1_crt=OLD)[0].startswith("intermediates/archive/ca1-")
     assert (tmp_path / "intermediates/ca1.crt").read_bytes() == NEW
+
+
+def test_what_one_end_has_replaced_does_not_come_back_whatever_the_clock_says(tmp_path: Path) -> None:
+    record, host = tmp_path / "record", tmp_path / "host"
+    merge(record, intermediates__ca1_crt=NEW)
+    merge(host, intermediates__ca1_crt=OLD)
+    archive(host / "intermediates/ca1.crt", x509.load_pem_x509_certificate(NEW))
+    plan_merge(record, read(host, requests=False)).apply()
+    assert (record / "intermediates/ca1.crt").read_bytes() == OLD
+    merge(host, intermediates__ca1_crt=NEW)
+    assert (host / "intermediates/ca1.crt").read_bytes() == OLD
 
 
 def test_a_lower_crl_number_does_not_come_back(tmp_path: Path) -> None:

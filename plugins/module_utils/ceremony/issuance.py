@@ -168,7 +168,7 @@ def _require_same(existing: x509.Certificate, build: Build, issuer_key: PublicKe
         raise TrustAnchorError(
             f"{path} exists and differs from what is asked: {details or 'encoding'}",
             "signed artefacts are never overwritten",
-            "Restore the declaration it was signed from, or use a new name (root) or a new key (intermediate)",
+            "Restore the declaration it was signed from, or use a new name (root) or new key (intermediate)",
         )
     if not signature_holds(existing, issuer_key):
         raise TrustAnchorError(

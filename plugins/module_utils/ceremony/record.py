@@ -3,8 +3,8 @@
 """Carry public artefacts between the record and the ceremony host: the stick.
 
 Both ends have the same layout and use the same merge, so an interrupted ceremony finishes on its rerun
-whichever end is ahead: the newer certificate and the higher CRL number win, and a certificate that loses
-goes to the archive. Only files that parse as what their place says are carried; a secret cannot get into the
+whichever end is ahead: the certificate that replaced the other and the higher CRL number win, and a
+certificate that loses goes to the archive. Only files that parse as what their place says are carried; a secret cannot get into the
 record this way.
 """
 
@@ -109,11 +109,12 @@ def plan_merge(directory: Path, incoming: Mapping[str, bytes]) -> Merge:
             if here != data:
                 writes[name] = data
         elif here != data:
-            writes.update(_resolve(directory, name, here, data))
+            writes.update(_resolve(directory, name, here, incoming))
     return Merge(directory, {n: d for n, d in writes.items() if read_optional(directory / n) != d})
 
 
-def _resolve(directory: Path, name: str, here: bytes, there: bytes) -> dict[str, bytes]:
+def _resolve(directory: Path, name: str, here: bytes, incoming: Mapping[str, bytes]) -> dict[str, bytes]:
+    there = incoming[name]
     if name.startswith("crls/"):
         newer = crl_number(load_crl(there, name)) > crl_number(load_crl(here, name))
         return {name: there} if newer else {}
@@ -126,11 +127,15 @@ def _resolve(directory: Path, name: str, here: bytes, there: bytes) -> dict[str,
             f"{certs.fingerprint(ours)} and {certs.fingerprint(theirs)}",
             "Find out which is right before anything is signed",
         )
-    newer = certs.not_before(theirs) > certs.not_before(ours)
-    older_name, older = _archived(directory, name, ours if newer else theirs)
-    return {older_name: older, name: there} if newer else {older_name: older}
+    our_place, their_place = (_archived(directory, name, one) for one in (ours, theirs))
+    if our_place in incoming:  # the sender has replaced ours already
+        newer = True
+    elif (directory / their_place).exists():  # we have replaced theirs
+        newer = False
+    else:
+        newer = certs.not_before(theirs) > certs.not_before(ours)
+    return {our_place: certs.to_pem(ours), name: there} if newer else {their_place: certs.to_pem(theirs)}
 
 
-def _archived(directory: Path, name: str, certificate: x509.Certificate) -> tuple[str, bytes]:
-    target = archive_path(directory / name, certificate)
-    return str(target.relative_to(directory)), certs.to_pem(certificate)
+def _archived(directory: Path, name: str, certificate: x509.Certificate) -> str:
+    return str(archive_path(directory / name, certificate).relative_to(directory))

@@ -1,0 +1,97 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.trustanchor.private_ca.plugins.action import softhsm_token, token_key
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import pin_action
+
+
+class Harness:
+    """An action whose module and terminal are played by the test."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, kind: type, args: dict[str, Any], check: bool = False
+    ) -> None:
+        self.calls: list[tuple[bool, dict[str, Any]]] = []
+        self.prompts: list[str] = []
+        self.answers: list[bytes] = []
+        self.rehearsal = {"changed": True, "purpose": "sign it", "missing": ""}
+        self.pipelining = True
+        self.action = kind.__new__(kind)
+        self.action._task = SimpleNamespace(args=args, check_mode=check)
+        monkeypatch.setattr(ActionBase, "run", lambda *_: {})
+        monkeypatch.setattr(kind, "_execute_module", self.execute)
+        monkeypatch.setattr(kind, "_is_pipelining_enabled", lambda *_: self.pipelining)
+        monkeypatch.setattr(pin_action, "display", SimpleNamespace(prompt_until=self.prompt))
+
+    def execute(self, _name: str, args: dict[str, Any], task_vars: Any = None) -> dict[str, Any]:
+        self.calls.append((self.action._task.check_mode, args))
+        return self.rehearsal if self.action._task.check_mode else {"changed": True}
+
+    def prompt(self, text: str, private: bool) -> bytes:
+        assert private
+        self.prompts.append(text)
+        return self.answers.pop(0)
+
+    def run(self) -> Any:
+        return self.action.run(None, {})
+
+
+def test_without_work_there_is_no_prompt_and_no_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_key.ActionModule, {"pin": "4711-secret"})
+    harness.rehearsal = {"changed": False}
+    assert harness.run() == {"changed": False}
+    assert harness.calls == [(True, {})]
+
+
+def test_check_mode_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_key.ActionModule, {}, check=True)
+    assert harness.run()["changed"]
+    assert harness.calls == [(True, {})]
+
+
+def test_a_given_pin_is_sent_with_the_second_call_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_key.ActionModule, {"pin": "4711-secret", "algorithm": "ec-p384"})
+    harness.run()
+    assert harness.calls == [
+        (True, {"algorithm": "ec-p384"}),
+        (False, {"algorithm": "ec-p384", "pin": "4711-secret"}),
+    ]
+    assert harness.action._task.check_mode is False
+
+
+def test_the_prompt_says_what_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_key.ActionModule, {"pin": ""})
+    harness.answers = [b"4711-secret\r"]
+    harness.run()
+    assert harness.prompts == ["PIN to sign it: "]
+    assert harness.calls[1][1]["pin"] == "4711-secret"
+
+
+def test_no_pin_without_pipelining(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_key.ActionModule, {"pin": "4711-secret"})
+    harness.pipelining = False
+    with pytest.raises(AnsibleActionFail, match="Pipelining is off"):
+        harness.run()
+    assert len(harness.calls) == 1
+
+
+def test_no_prompt_for_a_token_that_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_key.ActionModule, {})
+    harness.rehearsal["missing"] = "no token is present"
+    with pytest.raises(AnsibleActionFail, match="no token is present"):
+        harness.run()
+
+
+def test_a_new_pin_is_typed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, softhsm_token.ActionModule, {})
+    harness.answers = [b"so-4711", b"so-4711", b"pin-4711", b"pin-4712"]
+    with pytest.raises(AnsibleActionFail, match="differ"):
+        harness.run()
+    assert len(harness.calls) == 1
