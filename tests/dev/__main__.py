@@ -16,6 +16,7 @@ HELP = """usage: ./dev COMMAND
   demo                        a complete PKI in the lab, from nothing
   test [PART]                 everything: lint, unit, molecule, coverage
   lint                        formatters, types, linters, ansible-test sanity
+  ignores                     write the ignore files of ansible-test
   unit [PYTEST ARGUMENT...]   unit tests
   molecule [SCENARIO...]      scenarios in the lab, two at a time
   bench NAME                  a benchmark of benchmarks/

@@ -21,8 +21,8 @@ PACKAGES = (
     "curl,nginx,default-jdk-headless,ca-certificates-java"
 )
 
-# Host keys are made by each host at its first start. nginx is there but off. Timers of the distribution would run apt
-# in the middle of a test.
+# Host keys are made by each host at its first start. nginx is there but off. Timers of the distribution would
+# run apt in the middle of a test.
 CUSTOMIZE = r"""
 rm -f "$1"/etc/ssh/ssh_host_*_key*
 : > "$1/etc/machine-id"
@@ -31,7 +31,8 @@ printf 'MaxStartups 100\nMaxSessions 100\n' > "$1/etc/ssh/sshd_config.d/lab.conf
 mkdir -p "$1/etc/systemd/system-preset"
 printf 'disable nginx.service\n' > "$1/etc/systemd/system-preset/00-lab.preset"
 systemctl --root="$1" disable nginx.service
-systemctl --root="$1" mask apt-daily.timer apt-daily-upgrade.timer systemd-networkd.service systemd-resolved.service
+systemctl --root="$1" mask apt-daily.timer apt-daily-upgrade.timer
+systemctl --root="$1" mask systemd-networkd.service systemd-resolved.service
 """
 
 CEREMONY_SCRIPT = """set -e
@@ -67,10 +68,11 @@ def host_image() -> str:
 
 
 def ceremony_image() -> str:
-    """Return the image of the offline ceremony machine: a host with a software token and a Python environment."""
+    """Return the image of the offline ceremony machine: a host with a software token and Python."""
     requirements = CHECKOUT / "requirements.txt"
     base = host_image()
-    tag = f"localhost/trustanchor/ceremony:{release()}-{content_hash(base, CEREMONY_SCRIPT, requirements.read_text())}"
+    recipe = content_hash(base, CEREMONY_SCRIPT, requirements.read_text())
+    tag = f"localhost/trustanchor/ceremony:{release()}-{recipe}"
     if podman("image", "exists", tag, check=False).returncode == 0:
         return tag
     with step(f"building the image {tag}"), tempfile.TemporaryDirectory(dir="/var/tmp") as wheels:

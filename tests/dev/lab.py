@@ -22,9 +22,19 @@ from .inventory import DOMAIN, Host, chosen, hosts, subnet
 from .podman import WRAPPER, podman, prepare
 from .settings import CACHE, lab_name
 
-# CAP_SYS_ADMIN, a shared root mount and no confinement: what systemd needs to sandbox its units and to hand them
-# credentials.
-RUN_OPTIONS = ["--detach", "--systemd=always", "--restart=always", "--no-hosts", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "seccomp=unconfined", "--pids-limit=-1"]
+# CAP_SYS_ADMIN, a shared root mount and no confinement: what systemd needs to sandbox its units and to hand
+# them credentials.
+RUN_OPTIONS = (
+    *("--detach", "--systemd=always", "--restart=always", "--no-hosts", "--pids-limit=-1"),
+    *(
+        "--cap-add",
+        "SYS_ADMIN",
+        "--security-opt",
+        "apparmor=unconfined",
+        "--security-opt",
+        "seccomp=unconfined",
+    ),
+)
 # Podman also lists the machine's own name server, which knows nothing of the lab: only the lab's may stay.
 INIT = """
 mount --make-rshared /
@@ -33,10 +43,12 @@ install -d -m 700 /root/.ssh && echo "$0" > /root/.ssh/authorized_keys
 test -z "$1" || printf 'search corp.example\nnameserver %s\n' "$1" > /etc/resolv.conf
 exec /sbin/init
 """
-# Before the bus answers, is-system-running fails at once; after that --wait returns when the start is complete.
+# Before the bus answers, is-system-running fails at once; then --wait returns when the start is complete.
 READY = """
-until timeout 10 systemctl is-system-running --wait >/run/lab-state 2>/dev/null || grep -q degraded /run/lab-state
-do sleep 0.1; done
+until timeout 10 systemctl is-system-running --wait >/run/lab-state 2>/dev/null; do
+    grep -q degraded /run/lab-state && break
+    sleep 0.1
+done
 cat /run/lab-state /etc/ssh/ssh_host_ed25519_key.pub
 """
 DEADLINE_SECONDS = 60
@@ -178,9 +190,8 @@ def status() -> None:
         prepare()
     present = _containers()
     for host in hosts().values():
-        print(
-            f"{host.name:10} {host.address or '-':14} {present.get(host.name, 'absent'):8} {' '.join(host.names)}"
-        )
+        address, condition = host.address or "-", present.get(host.name, "absent")
+        print(f"{host.name:10} {address:14} {condition:8} {' '.join(host.names)}")
     print(f"state: {state.directory()}")
 
 

@@ -36,6 +36,7 @@ def checks() -> list[Check]:
         Check("mypy", ["mypy", "--config-file", str(CHECKOUT / "pyproject.toml"), utils], tree),
         Check("ruff check", ["ruff", "check", "."], CHECKOUT),
         Check("ruff format", ["ruff", "format", "--check", "--quiet", "."], CHECKOUT),
+        Check("ignore files", [str(CHECKOUT / "dev"), "ignores", "--check"], CHECKOUT),
         Check("yamllint", ["yamllint", "--strict", "."], CHECKOUT),
     ]
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Podman with a storage, a state directory and networks of our own, so that a user's podman is left alone.
 
-systemd in a container needs the unified control group hierarchy. On a machine that still has version 1 every podman
-call runs in one private mount namespace in which /sys/fs/cgroup is a pure cgroup2 mount. A long sleep (the keeper)
-holds this namespace: a second namespace would not see the network namespaces that the first one mounted.
+systemd in a container needs the unified control group hierarchy. On a machine that still has version 1 every
+podman call runs in one private mount namespace where /sys/fs/cgroup is a pure cgroup2 mount. A long sleep (the
+keeper) holds this namespace: another one would not see the network namespaces that the first one mounted.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ runroot = "{run}/containers"
 
 
 def podman(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one podman command in our storage; relative paths do not work, the namespace drops the working directory."""
+    """Run one podman command in our storage; paths must be absolute, the namespace drops the directory."""
     return run([WRAPPER, *arguments], check=check)
 
 
@@ -91,7 +91,7 @@ def _write(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return the start time of a living process in clock ticks (proc(5), field 22): it tells it from a later one."""
+    """Return the start time of a living process (proc(5), field 22), which tells it from a later one."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -148,14 +148,14 @@ def _ours(place: str) -> list[int]:
 
 
 def _monitor() -> int | None:
-    """Return a living conmon of ours: it is in the namespace, so a lost keeper can be replaced without harm."""
+    """Return a living conmon of ours: it is in the namespace, which so outlives its keeper."""
     return next(
         (pid for pid in _ours("cmdline") if Path(f"/proc/{pid}/comm").read_text() == "conmon\n"), None
     )
 
 
 def _forget_dead_containers() -> None:
-    """Empty podman's runtime state after a restart, so that it sees stopped containers instead of lost ones."""
+    """Empty podman's runtime state after a restart: the containers are stopped, not lost."""
     if (RUN / "libpod").exists():
         say("the machine of the lab was restarted: clearing podman's runtime state")
     for pid in _ours("mountinfo"):  # only what is in our namespace sees mounts from there

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ansible-test sanity on a copy of the checkout: it wants a path .../ansible_collections/NAMESPACE/NAME and Git."""
+"""ansible-test sanity on a copy of the checkout: it wants .../ansible_collections/NAMESPACE/NAME and Git."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from .console import run
 from .settings import CACHE, CHECKOUT, content_hash
 
-# ansible-test fetches pip's installer from the network; a file in its cache is taken instead. This one installs the pip
-# that Python brings along.
+# ansible-test fetches pip's installer from the network unless it is in its cache already. This one installs
+# the pip that Python brings along.
 GET_PIP = """\
 import subprocess
 import sys
@@ -58,7 +58,7 @@ def copy() -> Path:
 
 
 def _installer() -> None:
-    """Put the stand-in for pip's installer where this ansible-core looks for it; the name has its pip version."""
+    """Put the stand-in where this ansible-core looks for pip's installer; the name has its pip version."""
     spec = importlib.util.find_spec("ansible_test")
     assert spec and spec.origin
     source = Path(spec.origin).parent / "_internal/python_requirements.py"

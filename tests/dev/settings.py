@@ -29,7 +29,7 @@ def lab_name() -> str:
 
 
 def lab_index() -> int:
-    """Return the number of the lab, the third octet of its network 10.77.INDEX.0/24 (environment LAB_INDEX)."""
+    """Return the number of the lab, the third octet of its network (environment LAB_INDEX)."""
     return int(os.environ.get("LAB_INDEX") or "1")
 
 
@@ -45,7 +45,7 @@ def collections_path() -> Path:
 
 
 def ansible_environment(name: str | None = None, index: int | None = None) -> dict[str, str]:
-    """Return the environment for Ansible, Molecule and pytest against the lab `name` (default: LAB_NAME, LAB_INDEX)."""
+    """Return the environment for programs against the lab `name` (default: LAB_NAME, LAB_INDEX)."""
     name = name or lab_name()
     return {
         **os.environ,

@@ -78,7 +78,7 @@ def _make_secrets(state: Path) -> None:
 
 def _pin() -> bytes:
     alphabet = string.ascii_letters + string.digits
-    return "".join(secrets.choice(alphabet) for _ in range(12)).encode()
+    return "".join(secrets.choice(alphabet) for _index in range(12)).encode()
 
 
 def _enrolment_key() -> bytes:

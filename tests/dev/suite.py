@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import coverage, lab, lint, scenarios
+from . import coverage, ignores, lab, lint, scenarios
 from .console import Failure, say, step
 from .settings import CACHE, CHECKOUT, INVENTORY, ansible_environment
 
@@ -39,7 +39,7 @@ def _pytest(arguments: list[str]) -> tuple[int, dict[str, int]]:
 
 def unit(arguments: list[str]) -> int:
     """./dev unit [PYTEST ARGUMENT...]"""
-    return _pytest(["-n", "auto", *arguments] if not arguments else arguments)[0]
+    return _pytest(arguments or ["-n", "auto"])[0]
 
 
 def _unit() -> tuple[int, int]:
@@ -115,6 +115,7 @@ def bench(arguments: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "demo": demo,
+    "ignores": ignores.main,
     "lint": lint.main,
     "molecule": scenarios.main,
     "test": test,

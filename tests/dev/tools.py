@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""step-ca and step, built from source at the versions of tests/tools/go.mod, as programs and as Debian packages."""
+"""step-ca and step, built from source at the versions of tests/tools/go.mod, as Debian packages."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ name: executed_modules
 type: aggregate
 short_description: Record the modules that ran
 description:
-  - Appends one JSON line per task result to the file named by the environment variable TRUSTANCHOR_EXECUTED_MODULES.
+  - Appends one JSON line per task result to a file.
+  - The environment variable TRUSTANCHOR_EXECUTED_MODULES names the file.
 """
 COLLECTION = "trustanchor.private_ca."
 
