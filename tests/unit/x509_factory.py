@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.timezone.utc)
+NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 ROOT_KEY = throwaway_key("secp384r1")
 
 ROOT = {"subject": "CN=Test Root R1,O=Test", "name_constraints": {"permitted_dns": ["corp.example"]}}

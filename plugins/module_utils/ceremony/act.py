@@ -117,4 +117,4 @@ def signature_holds(signed: x509.Certificate | x509.CertificateRevocationList, k
 
 def utc_now() -> dt.datetime:
     """The time of this host, aware, whole seconds."""
-    return dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)

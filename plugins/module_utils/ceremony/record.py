@@ -3,8 +3,8 @@
 """Carry public artefacts between the record and the ceremony host: the stick.
 
 Both ends have the same layout and use the same merge, so an interrupted ceremony finishes on its rerun
-whichever end is ahead: the certificate that replaced the other and the higher CRL number win, and a
-certificate that loses goes to the archive. Only files that parse as what their place says are carried; a secret cannot get into the
+whichever end is ahead: the certificate that replaced the other and the higher CRL number win, and what loses
+goes to the archive. Only files that parse as what their place says are carried; a secret cannot get into the
 record this way.
 """
 

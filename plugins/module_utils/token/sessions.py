@@ -113,13 +113,13 @@ def find_token(spec: TokenSpec) -> pkcs11.Token:
 
 
 def _serial(token: pkcs11.Token) -> str:
-    return token.serial.decode("ascii", "replace").strip()
+    return bytes(token.serial).decode("ascii", "replace").strip()
 
 
 def _matches(token: pkcs11.Token, spec: TokenSpec) -> bool:
     if spec.serial is not None:
         return _serial(token) == spec.serial
-    return token.label.strip() == spec.label
+    return str(token.label).strip() == spec.label
 
 
 def token_serial(spec: TokenSpec) -> str:

@@ -101,7 +101,7 @@ class TokenEcKey(ec.EllipticCurvePrivateKey):
         """Not offered."""
         _refuse()
 
-    def private_bytes(self, encoding: Any, format: Any, encryption_algorithm: Any) -> bytes:
+    def private_bytes(self, encoding: Any, format: Any, encryption_algorithm: Any) -> bytes:  # noqa: A002
         """Not offered."""
         _refuse()
 
@@ -141,7 +141,7 @@ class TokenRsaKey(rsa.RSAPrivateKey):
         """Not offered."""
         _refuse()
 
-    def private_bytes(self, encoding: Any, format: Any, encryption_algorithm: Any) -> bytes:
+    def private_bytes(self, encoding: Any, format: Any, encryption_algorithm: Any) -> bytes:  # noqa: A002
         """Not offered."""
         _refuse()
 
