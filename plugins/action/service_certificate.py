@@ -29,7 +29,11 @@ class ActionModule(ActionBase):
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
         # The provisioner's key stays here; the module only checks that the option was given.
-        args = {**self._task.args, "provisioner_key": "(kept on the controller)", "controller_time": time.time()}
+        args = {
+            **self._task.args,
+            "provisioner_key": "(kept on the controller)",
+            "controller_time": time.time(),
+        }
         prepared = self._execute_module(_MODULE, args, task_vars=task_vars)
         digest = prepared.pop("request_sha256", "")
         if prepared.get("failed") or not digest:
@@ -47,4 +51,6 @@ class ActionModule(ActionBase):
         root = certificates.load_certificate(str(options["root"]).encode(), "root")
         audience = f"{str(options['ca_url']).rstrip('/')}/1.0/sign"
         names = [str(name) for name in options["names"]]
-        return tokens.mint(key, str(options["provisioner"]), audience, names, certificates.fingerprint(root), request_sha256)
+        return tokens.mint(
+            key, str(options["provisioner"]), audience, names, certificates.fingerprint(root), request_sha256
+        )

@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
             client_networks=args.get("client_networks") or [],
         )
         try:
-            facts = inputs.check(declared, dt.datetime.now(dt.timezone.utc), planning=self._task.check_mode)
+            facts = inputs.check(declared, dt.datetime.now(dt.UTC), planning=self._task.check_mode)
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
         args |= {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}

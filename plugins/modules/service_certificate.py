@@ -187,7 +187,12 @@ def _prepare(module: AnsibleModule, wanted: settings.Settings) -> dict[str, Any]
             systemd.act("enable", timer)
             systemd.act("start", timer)
     reason = lifecycle.fault(wanted)
-    result = {"changed": bool(corrected or reason or not running), "corrected": corrected, "reason": reason, **before}
+    result = {
+        "changed": bool(corrected or reason or not running),
+        "corrected": corrected,
+        "reason": reason,
+        **before,
+    }
     if reason and not module.check_mode:
         request = store.make_request(wanted)
         digest = hashlib.sha256(store.request_der(request)).digest()
@@ -215,7 +220,7 @@ def _facts(wanted: settings.Settings) -> dict[str, Any]:
     chain = {"chain": pair.chain}
     if lifecycle.fault(wanted):
         return {"names": [], "not_after": "", **chain}
-    end = dt.datetime.fromtimestamp(store.validity(pair)[1], dt.timezone.utc)
+    end = dt.datetime.fromtimestamp(store.validity(pair)[1], dt.UTC)
     return {"names": sorted(store.names(pair)), "not_after": end.isoformat(), **chain}
 
 

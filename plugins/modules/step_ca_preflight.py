@@ -66,7 +66,9 @@ options:
     type: str
     default: ""
   debs:
-    description: For O(install_method=deb), C(url) and C(sha256) of each package; for O(install_method=file), C(path) and C(sha256).
+    description: >-
+      For O(install_method=deb), C(url) and C(sha256) of each package; for O(install_method=file), C(path) and
+      C(sha256).
     type: list
     elements: dict
     default: []
@@ -158,7 +160,12 @@ def check(module: AnsibleModule) -> dict[str, Any]:
                 raise
             module.warn(f"The play would stop here: {error}")
             ready = False
-    return {"changed": False, "ready": ready, "installed": packages.versions(["step-ca", "step-cli", "python3-cryptography"]), **facts}
+    return {
+        "changed": False,
+        "ready": ready,
+        "installed": packages.versions(["step-ca", "step-cli", "python3-cryptography"]),
+        **facts,
+    }
 
 
 def main() -> None:

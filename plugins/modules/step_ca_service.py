@@ -128,8 +128,7 @@ def _load_unit(changed: bool, check: bool) -> systemd.Unit:
 
 def _client(config: dict[str, Any], layout: Layout) -> api.Client:
     """A client that trusts the root, comes from this host and calls the CA by its first name."""
-    address = config["address"].rpartition(":")[0].strip("[]")
-    host = address if address not in ("", "0.0.0.0", "::") else "127.0.0.1"
+    host = unit.reachable(config["address"])
     port = unit.port(config["address"])
     url = f"https://{config['dnsNames'][0]}" + ("" if port == 443 else f":{port}")
     return api.Client(url, (files.read(layout.root) or b"").decode(), host)

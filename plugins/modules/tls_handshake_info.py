@@ -85,7 +85,12 @@ def main() -> None:
     """Entry point."""
     spec = {
         "targets": {"type": "list", "elements": "str", "required": True},
-        "clients": {"type": "list", "elements": "str", "choices": ["curl", "python", "java"], "default": ["curl", "python"]},
+        "clients": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["curl", "python", "java"],
+            "default": ["curl", "python"],
+        },
         "require": {"type": "bool", "default": True},
     }
     edge.run(AnsibleModule(spec, supports_check_mode=True), measure)

@@ -28,7 +28,12 @@ def run(
     name = " ".join(arguments[:3])
     try:
         done = subprocess.run(
-            list(arguments), input=stdin, capture_output=True, timeout=timeout, check=False, env={**os.environ, "LC_ALL": "C"}
+            list(arguments),
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
         raise TrustAnchorError(f"program {arguments[0]} is missing", str(error), "Install it") from error

@@ -104,7 +104,9 @@ def ids(owner: str, group: str) -> tuple[int, int]:
         return pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
     except KeyError as error:
         raise TrustAnchorError(
-            f"user {owner} or group {group} does not exist", str(error).strip("'\""), "Create the account first"
+            f"user {owner} or group {group} does not exist",
+            str(error).strip("'\""),
+            "Create the account first",
         ) from error
 
 
@@ -141,7 +143,9 @@ def write_atomically(path: str, content: bytes, mode: int, owner: str, group: st
         sync_directory(directory)
     except OSError as error:
         raise TrustAnchorError(
-            f"cannot write {path}", error.strerror or str(error), "The old file is untouched; free the cause and run again"
+            f"cannot write {path}",
+            error.strerror or str(error),
+            "The old file is untouched; free the cause and run again",
         ) from error
 
 

@@ -13,7 +13,10 @@ def versions(names: Sequence[str]) -> dict[str, str]:
     """Installed version of each Debian package; an empty text where it is not installed."""
     found = dict.fromkeys(names, "")
     # dpkg-query ends with 1 when it does not know a name; the others are printed all the same.
-    done = run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Abbrev} ${Version}\\n", *names], accept=(0, 1))
+    done = run(
+        ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Abbrev} ${Version}\\n", *names],
+        accept=(0, 1),
+    )
     for line in done.stdout.decode().splitlines():
         fields = line.split()
         if len(fields) == 3 and fields[1] == "ii":

@@ -33,7 +33,9 @@ def check_distribution(os_release: str) -> str:
     if found not in SUPPORTED:
         supported = ", ".join(" ".join(pair) for pair in sorted(SUPPORTED))
         raise TrustAnchorError(
-            f"distribution {' '.join(found).strip()} is not supported", f"supported are: {supported}", "Use one of these"
+            f"distribution {' '.join(found).strip()} is not supported",
+            f"supported are: {supported}",
+            "Use one of these",
         )
     return " ".join(found)
 

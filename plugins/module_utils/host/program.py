@@ -33,7 +33,11 @@ def pack(modules: Sequence[str], entry: str) -> bytes:
     content = io.BytesIO()
     content.write(b"#!/usr/bin/python3\n")
     with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
-        _add(archive, "__main__.py", f"import sys\nfrom trustanchor.{entry} import main\nsys.exit(main())\n".encode())
+        _add(
+            archive,
+            "__main__.py",
+            f"import sys\nfrom trustanchor.{entry} import main\nsys.exit(main())\n".encode(),
+        )
         for package in ["", *packages]:
             _add(archive, "/".join(["trustanchor", *filter(None, package.split(".")), "__init__.py"]), b"")
         for name in names:

@@ -81,7 +81,11 @@ def seconds(text: str, where: str) -> int:
     parts = re.findall(r"(\d+)([hms])", text)
     total = sum(int(number) * _UNITS[unit] for number, unit in parts)
     if not total or "".join(number + unit for number, unit in parts) != text:
-        raise TrustAnchorError(f"{where}: '{text}' is no duration", "a number and h, m or s are expected", "Write for example 24h")
+        raise TrustAnchorError(
+            f"{where}: '{text}' is no duration",
+            "a number and h, m or s are expected",
+            "Write for example 24h",
+        )
     return total
 
 
@@ -92,16 +96,22 @@ def check(settings: Settings) -> None:
         TrustAnchorError: what is wrong.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", settings.name):
-        raise TrustAnchorError(f"'{settings.name}' is no name for a certificate", "letters, digits, '-', '_' and '.' are allowed")
+        raise TrustAnchorError(
+            f"'{settings.name}' is no name for a certificate", "letters, digits, '-', '_' and '.' are allowed"
+        )
     if not settings.names:
-        raise TrustAnchorError(f"certificate {settings.name} has no names", "clients check the name", "List at least one")
+        raise TrustAnchorError(
+            f"certificate {settings.name} has no names", "clients check the name", "List at least one"
+        )
     for name in settings.names:
         if not is_address(name) and not _DNS_NAME.match(name):
-            raise TrustAnchorError(f"'{name}' is neither a DNS name nor an IP address", "names are lower case and have no port")
+            raise TrustAnchorError(
+                f"'{name}' is neither a DNS name nor an IP address", "names are lower case and have no port"
+            )
     if not settings.lifetime // 10 <= settings.renew_before <= settings.lifetime * 9 // 10:
         raise TrustAnchorError(
-            f"certificate {settings.name}: renewal {settings.renew_before} seconds before the end does not fit a lifetime of "
-            f"{settings.lifetime} seconds",
+            f"certificate {settings.name}: renewal {settings.renew_before} seconds before the end does not fit "
+            f"a lifetime of {settings.lifetime} seconds",
             "less than a tenth leaves no time for a CA that is down, more than nine tenths renews without end",
             "Choose two thirds of the lifetime (24h and 16h)",
         )

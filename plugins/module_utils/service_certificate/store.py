@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Key and chain of a certificate as one generation, replaced as a pair by one rename. Standard library only.
 
-    /etc/service-certificates/NAME/generations/0001/{key.pem,fullchain.pem}
-    /etc/service-certificates/NAME/current -> generations/0001
+/etc/service-certificates/NAME/generations/0001/{key.pem,fullchain.pem}
+/etc/service-certificates/NAME/current -> generations/0001
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ class Pair:
 
     @property
     def key(self) -> str:
+        """Private key, PEM."""
         return f"{self.directory}/key.pem"
 
     @property
     def chain(self) -> str:
+        """Leaf and intermediates, PEM."""
         return f"{self.directory}/fullchain.pem"
 
     @property
     def request(self) -> str:
+        """Request, PEM."""
         return f"{self.directory}/request.pem"
 
 
@@ -104,7 +107,7 @@ def activate(settings: Settings, key: str, chain: str) -> None:
         File(fresh.chain, chain.encode(), 0o644, settings.owner, settings.group).write()
         verify(settings, fresh)
         os.chown(fresh.directory, *ids(settings.owner, settings.group))
-        os.chmod(fresh.directory, 0o750)
+        os.chmod(fresh.directory, 0o750)  # noqa: S103 the service's group reads it
         final = f"{generations}/{_next(generations):04d}"
         os.rename(fresh.directory, final)
     except BaseException:
@@ -153,16 +156,34 @@ def verify(settings: Settings, pair: Pair) -> None:
     try:
         context.load_cert_chain(pair.chain, pair.key)
     except (OSError, ssl.SSLError) as error:
-        raise TrustAnchorError(f"key and certificate in {pair.directory} cannot be used together", str(error)) from error
+        raise TrustAnchorError(
+            f"key and certificate in {pair.directory} cannot be used together", str(error)
+        ) from error
     root = f"{settings.directory}/root.pem"
-    checked = run(["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", root, "-untrusted", pair.chain, pair.chain], accept=(0, 1, 2))
+    checked = run(
+        [
+            "openssl",
+            "verify",
+            "-no-CApath",
+            "-no-CAstore",
+            "-CAfile",
+            root,
+            "-untrusted",
+            pair.chain,
+            pair.chain,
+        ],
+        accept=(0, 1, 2),
+    )
     if checked.returncode != 0:
         raise TrustAnchorError(
-            f"the chain in {pair.directory} does not lead to the declared root", checked.stderr.decode(errors="replace").strip()
+            f"the chain in {pair.directory} does not lead to the declared root",
+            checked.stderr.decode(errors="replace").strip(),
         )
     found = names(pair)
     if found != set(settings.names):
-        raise TrustAnchorError(f"the certificate is for {', '.join(sorted(found))}", f"wanted: {', '.join(settings.names)}")
+        raise TrustAnchorError(
+            f"the certificate is for {', '.join(sorted(found))}", f"wanted: {', '.join(settings.names)}"
+        )
 
 
 def names(pair: Pair) -> set[str]:
@@ -180,4 +201,4 @@ def validity(pair: Pair) -> tuple[float, float]:
 
 def _epoch(text: str) -> float:
     """Seconds since the epoch of what openssl prints, for example ``Nov 23 15:00:00 2026 GMT``."""
-    return dt.datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=dt.timezone.utc).timestamp()
+    return dt.datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=dt.UTC).timestamp()

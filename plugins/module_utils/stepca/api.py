@@ -184,4 +184,6 @@ def _reason(content: bytes) -> str:
         answer = json.loads(content)
     except ValueError:
         return content.decode(errors="replace")[:300]
-    return str(answer.get("message") or answer.get("detail") or answer)[:300] if isinstance(answer, dict) else str(answer)
+    return (
+        str(answer.get("message") or answer.get("detail") or answer)[:300] if isinstance(answer, dict) else str(answer)
+    )

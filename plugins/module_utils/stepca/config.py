@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +69,8 @@ def _with_template(provisioner: Any, layout: Layout) -> Any:
 
 def canary_provisioner(jwk: Mapping[str, str]) -> dict[str, Any]:
     """A provisioner whose certificates live for five minutes, cannot be renewed and are good for no server."""
-    template = '{"subject": {{ toJson .Subject }}, "sans": {{ toJson .SANs }}, "keyUsage": ["digitalSignature"], "extKeyUsage": ["clientAuth"]}'
+    names = '"subject": {{ toJson .Subject }}, "sans": {{ toJson .SANs }}'
+    template = f'{{{names}, "keyUsage": ["digitalSignature"], "extKeyUsage": ["clientAuth"]}}'
     lifetime = {f"{bound}TLSCertDuration": "5m" for bound in ("min", "max", "default")}
     return {
         "type": "JWK",
@@ -80,10 +82,22 @@ def canary_provisioner(jwk: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _allow_own_names(authority: dict[str, Any], names: list[str]) -> None:
+    """An allow list shuts out what it does not name, so the CA's own names join it, each with its kind."""
     allow = ((authority.get("policy") or {}).get("x509") or {}).get("allow")
-    if isinstance(allow, dict):
-        dns = list(allow.get("dns") or [])
-        allow["dns"] = [*dns, *(name for name in names if name not in dns)]
+    if not isinstance(allow, dict):
+        return
+    for name in names:
+        allowed = allow.setdefault("ip" if _is_address(name) else "dns", [])
+        if name not in allowed:
+            allowed.append(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def render(config: Mapping[str, Any]) -> bytes:
@@ -93,9 +107,7 @@ def render(config: Mapping[str, Any]) -> bytes:
 
 def defaults(url: str, fingerprint: str, layout: Layout) -> bytes:
     """defaults.json of the step CLI; the fingerprint is needed too (smallstep/certificates issue 1852)."""
-    return render(
-        {"ca-url": url, "ca-config": layout.config, "fingerprint": fingerprint, "root": layout.root}
-    )
+    return render({"ca-url": url, "ca-config": layout.config, "fingerprint": fingerprint, "root": layout.root})
 
 
 def public(config: Mapping[str, Any]) -> dict[str, Any]:

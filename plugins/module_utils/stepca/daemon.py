@@ -51,7 +51,10 @@ def digests(config: Mapping[str, Any], layout: Layout) -> tuple[str, str]:
     listeners = {key: config.get(key) for key in RESTART_KEYS}
     program = os.stat(unit.PROGRAM) if os.path.exists(unit.PROGRAM) else None
     restart = _digest(
-        [json.dumps(listeners, sort_keys=True).encode(), str(program and (program.st_mtime_ns, program.st_size)).encode()],
+        [
+            json.dumps(listeners, sort_keys=True).encode(),
+            str(program and (program.st_mtime_ns, program.st_size)).encode(),
+        ],
         [unit.PATH, layout.password],
     )
     templates = _files_below(f"{layout.base}/templates")
@@ -92,8 +95,18 @@ def plan(state: systemd.Unit, loaded: Loaded | None, restart: str, reload: str, 
 
 def newest_change(layout: Layout) -> float:
     """Latest change (ctime: a renamed-in file counts too) of anything that the daemon reads, seconds."""
-    paths = [unit.PATH, unit.PROGRAM, layout.password, layout.config, layout.root, layout.certificate, layout.key]
-    found = [os.stat(path).st_ctime for path in [*paths, *_files_below(f"{layout.base}/templates")] if os.path.exists(path)]
+    paths = [
+        unit.PATH,
+        unit.PROGRAM,
+        layout.password,
+        layout.config,
+        layout.root,
+        layout.certificate,
+        layout.key,
+    ]
+    found = [
+        os.stat(path).st_ctime for path in [*paths, *_files_below(f"{layout.base}/templates")] if os.path.exists(path)
+    ]
     return max(found, default=0.0)
 
 

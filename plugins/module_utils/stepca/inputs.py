@@ -86,7 +86,7 @@ def _check_settings(inputs: Inputs) -> dict[str, Any]:
 
 
 def _check_oidc(provisioner: Mapping[str, Any]) -> None:
-    """Google's ID tokens have no claim ``groups``, so nobody would ever be let in (or everybody, if it is then removed)."""
+    """Google's ID tokens have no claim ``groups``, so nobody would ever be let in."""
     if (
         provisioner["type"] == "OIDC"
         and provisioner.get("groups")
@@ -135,7 +135,7 @@ def _check_key_usage(authority: x509.Certificate, signs_crls: bool) -> None:
     usage = certificates.extension(authority, x509.KeyUsage)
     for allowed, name in (
         (usage and usage.key_cert_sign, "keyCertSign"),
-        (usage and usage.crl_sign or not signs_crls, "cRLSign"),
+        ((usage and usage.crl_sign) or not signs_crls, "cRLSign"),
     ):
         if not allowed:
             raise TrustAnchorError(

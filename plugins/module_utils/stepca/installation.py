@@ -65,7 +65,9 @@ class Installation:
     def _check_package(self, package: Mapping[str, str], find: Callable[[str], str]) -> None:
         wanted = "url" if self.method == "deb" else "path"
         if not package.get(wanted) or not package.get("sha256"):
-            raise TrustAnchorError(f"an entry of step_ca_debs has no '{wanted}' or no 'sha256'", f"found {dict(package)}")
+            raise TrustAnchorError(
+                f"an entry of step_ca_debs has no '{wanted}' or no 'sha256'", f"found {dict(package)}"
+            )
         if self.method == "file" and (found := _sha256(find(package["path"]))) != package["sha256"].lower():
             raise TrustAnchorError(
                 f"{package['path']} is not the package that was declared",

@@ -35,6 +35,7 @@ class Subject:
     organization: str = ""
 
     def name(self) -> x509.Name:
+        """In X.509's form."""
         parts = [(NameOID.ORGANIZATION_NAME, self.organization), (NameOID.COMMON_NAME, self.common_name)]
         return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts if value])
 
@@ -70,7 +71,9 @@ def ensure_key(layout: Layout, curve: str, check: bool) -> bool:
     password = secrets.token_hex(32).encode()
     key = ec.generate_private_key(CURVES[curve]())
     encrypted = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(password)
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password),
     )
     File(layout.password, _seal(password), 0o600, secret=True).write()
     File(layout.key, encrypted, 0o440, "root", layout.user, secret=True).write()
@@ -172,7 +175,11 @@ def install(layout: Layout, certificate_pem: bytes, root_pem: bytes, check: bool
         *directories(layout),
         File(layout.root, root_pem),
         File(layout.certificate, certificate_pem),
-        *([File(layout.key, content, 0o440, "root", layout.user, secret=True)] if (content := read(layout.key)) else []),
+        *(
+            [File(layout.key, content, 0o440, "root", layout.user, secret=True)]
+            if (content := read(layout.key))
+            else []
+        ),
         *([File(layout.password, sealed, 0o600, secret=True)] if (sealed := read(layout.password)) else []),
     ]
     return converge(wanted, check)

@@ -23,30 +23,37 @@ class Layout:
 
     @property
     def config(self) -> str:
+        """step-ca's configuration."""
         return f"{self.base}/config/ca.json"
 
     @property
     def defaults(self) -> str:
+        """The step CLI's defaults."""
         return f"{self.base}/config/defaults.json"
 
     @property
     def root(self) -> str:
+        """Root certificate, PEM."""
         return f"{self.base}/certs/root_ca.crt"
 
     @property
     def certificate(self) -> str:
+        """Intermediate certificate, PEM, signer first."""
         return f"{self.base}/certs/intermediate_ca.crt"
 
     @property
     def request(self) -> str:
+        """Its request, PEM."""
         return f"{self.base}/certs/intermediate_ca.csr"
 
     @property
     def leaf_template(self) -> str:
+        """Template of leaves."""
         return f"{self.base}/templates/leaf.tpl"
 
     @property
     def key(self) -> str:
+        """The intermediate's key, encrypted PKCS#8."""
         return f"{self.base}/secrets/intermediate_ca_key"
 
     @property
@@ -61,4 +68,5 @@ class Layout:
 
     @property
     def database(self) -> str:
+        """Directory of the badger database."""
         return f"{self.state}/db"

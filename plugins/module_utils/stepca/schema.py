@@ -241,9 +241,7 @@ def check(config: Mapping[str, Any]) -> None:
     check_declared(config)
     for key in REQUIRED:
         if not config.get(key):
-            raise TrustAnchorError(
-                f"ca.json: '{key}' is missing or empty", "step-ca does not start without it"
-            )
+            raise TrustAnchorError(f"ca.json: '{key}' is missing or empty", "step-ca does not start without it")
 
 
 def check_declared(config: Any) -> None:
@@ -277,27 +275,9 @@ def check_provisioner(provisioner: Any, where: str) -> None:
     Raises:
         TrustAnchorError: as `check`.
     """
-    if not isinstance(provisioner, Mapping):
-        raise TrustAnchorError(f"{where} is no mapping", f"found {type(provisioner).__name__}")
-    kind = provisioner.get("type")
-    if not isinstance(kind, str):
-        raise TrustAnchorError(
-            f"{where}: 'type' must be one name, found {kind!r}",
-            "a provisioner has exactly one type",
-            "Declare a second provisioner for the second type",
-        )
-    if kind not in PROVISIONERS:
-        check_keys({kind: None}, PROVISIONERS, f"{where}.type")
-    if not isinstance(provisioner.get("name"), str) or not provisioner["name"]:
-        raise TrustAnchorError(f"{where}: 'name' is missing", "step-ca finds a provisioner by its name")
-    where = f"{where} ({provisioner['name']})"
-    key = provisioner.get("key")
-    if isinstance(key, Mapping) and "d" in key:
-        raise TrustAnchorError(
-            f"{where}: 'key' is a private key",
-            "step-ca publishes ca.json's provisioners at /provisioners",
-            "Give the public part; the filter trustanchor.private_ca.public_jwk makes it",
-        )
+    kind, name = _kind_and_name(provisioner, where)
+    where = f"{where} ({name})"
+    _check_jwk(provisioner.get("key"), where)
     _check_value(provisioner, PROVISIONERS[kind], where)
     for required in _REQUIRED.get(kind, ()):
         if not provisioner.get(required):
@@ -310,14 +290,37 @@ def check_provisioner(provisioner: Any, where: str) -> None:
         )
 
 
+def _kind_and_name(provisioner: Any, where: str) -> tuple[str, str]:
+    """The two keys that every provisioner has."""
+    if not isinstance(provisioner, Mapping):
+        raise TrustAnchorError(f"{where} is no mapping", f"found {type(provisioner).__name__}")
+    kind, name = provisioner.get("type"), provisioner.get("name")
+    if not isinstance(kind, str):
+        raise TrustAnchorError(
+            f"{where}: 'type' must be one name, found {kind!r}",
+            "a provisioner has exactly one type",
+            "Declare a second provisioner for the second type",
+        )
+    if kind not in PROVISIONERS:
+        check_keys({kind: None}, tuple(PROVISIONERS), f"{where}.type")
+    if not isinstance(name, str) or not name:
+        raise TrustAnchorError(f"{where}: 'name' is missing", "step-ca finds a provisioner by its name")
+    return kind, name
+
+
+def _check_jwk(key: Any, where: str) -> None:
+    if isinstance(key, Mapping) and "d" in key:
+        raise TrustAnchorError(
+            f"{where}: 'key' is a private key",
+            "step-ca publishes ca.json's provisioners at /provisioners",
+            "Give the public part; the filter trustanchor.private_ca.public_jwk makes it",
+        )
+
+
 def _check_value(value: Any, schema: Any, where: str) -> None:
     """Check a value against a piece of the schema; ``where`` is its path for messages."""
     if isinstance(schema, dict):
-        if not isinstance(value, Mapping):
-            _wrong(where, "a mapping", value)
-        check_keys(value, schema, where)
-        for key, item in value.items():
-            _check_value(item, schema[key], f"{where}: {key}" if where == "ca.json" else f"{where}.{key}")
+        _check_object(value, schema, where)
     elif isinstance(schema, list):
         if not isinstance(value, (list, tuple)):
             _wrong(where, "a list", value)
@@ -325,19 +328,29 @@ def _check_value(value: Any, schema: Any, where: str) -> None:
             _check_value(item, schema[0], f"{where}[{index}]")
     elif schema == STRING_OR_STRINGS:
         _check_value(value, STRING if isinstance(value, str) else STRINGS, where)
-    elif schema == DURATION:
-        if not isinstance(value, str) or not _DURATION.fullmatch(value):
-            raise TrustAnchorError(
-                f"{where}: {value!r} is no duration",
-                "step-ca reads Go durations: a number and ns, us, ms, s, m or h; there is no unit for days",
-                "Write for example 24h or 5m",
-            )
-    elif schema == STRING and not isinstance(value, str):
-        _wrong(where, "a string", value)
-    elif schema == BOOLEAN and not isinstance(value, bool):
-        _wrong(where, "true or false", value)
-    elif schema == NUMBER and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        _wrong(where, "a number", value)
+    else:
+        _check_leaf(value, schema, where)
+
+
+def _check_object(value: Any, schema: Mapping[str, Any], where: str) -> None:
+    if not isinstance(value, Mapping):
+        _wrong(where, "a mapping", value)
+    check_keys(value, tuple(schema), where)
+    for key, item in value.items():
+        _check_value(item, schema[key], f"{where}: {key}" if where == "ca.json" else f"{where}.{key}")
+
+
+def _check_leaf(value: Any, schema: str, where: str) -> None:
+    if schema == DURATION and not (isinstance(value, str) and _DURATION.match(value)):
+        raise TrustAnchorError(
+            f"{where}: {value!r} is no duration",
+            "step-ca reads Go durations: a number and ns, us, ms, s, m or h; there is no unit for days",
+            "Write for example 24h or 5m",
+        )
+    kinds: dict[str, tuple[type, ...]] = {STRING: (str,), BOOLEAN: (bool,), NUMBER: (int, float)}
+    expected = kinds.get(schema)
+    if expected and (not isinstance(value, expected) or (schema == NUMBER and isinstance(value, bool))):
+        _wrong(where, {STRING: "a string", BOOLEAN: "true or false", NUMBER: "a number"}[schema], value)
 
 
 def _wrong(where: str, expected: str, value: Any) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -36,7 +37,7 @@ def load_key(pem: str) -> ec.EllipticCurvePrivateKey:
     """
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise TrustAnchorError(
             "the provisioner's private key cannot be read",
             "an unencrypted PEM private key is expected",
@@ -51,7 +52,12 @@ def public_jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
     """The public JWK with its RFC 7638 thumbprint as key id, for a provisioner in ca.json."""
     name, algorithm, size = _CURVES[key.curve.name]
     numbers = key.public_key().public_numbers()
-    jwk = {"crv": name, "kty": "EC", "x": _encode(numbers.x.to_bytes(size, "big")), "y": _encode(numbers.y.to_bytes(size, "big"))}
+    jwk = {
+        "crv": name,
+        "kty": "EC",
+        "x": _encode(numbers.x.to_bytes(size, "big")),
+        "y": _encode(numbers.y.to_bytes(size, "big")),
+    }
     thumbprint = hashlib.sha256(json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()).digest()
     return {**jwk, "alg": algorithm, "kid": _encode(thumbprint), "use": "sig"}
 

@@ -9,6 +9,7 @@ whole file system is read-only but for the state directory, and what the daemon 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,9 +126,15 @@ def port(address: str) -> int:
         TrustAnchorError: there is none.
     """
     digits = address.rpartition(":")[2]
-    if not digits.isdigit() or not 0 < int(digits) < 65536:
+    if not re.fullmatch("[0-9]{1,5}", digits) or not 0 < int(digits) < 65536:
         raise TrustAnchorError(f"'{address}' is no listen address", "a port is required", "Write for example :443")
     return int(digits)
+
+
+def reachable(address: str) -> str:
+    """Where a program on this host reaches a Go listen address: loopback when it listens everywhere."""
+    host = address.rpartition(":")[0].strip("[]")
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 compared, not bound
 
 
 def listen_ports(config: Mapping[str, Any]) -> list[int]:

@@ -78,11 +78,15 @@ def _check_provisioners(client: Client, expected: Expected) -> dict[str, str]:
     for name, provisioner in served.items():
         if provisioner.get("state") == "Uninitialized":
             raise TrustAnchorError(
-                f"provisioner {name} is not initialised", str(provisioner.get("stateReason")), "Correct its settings"
+                f"provisioner {name} is not initialised",
+                str(provisioner.get("stateReason")),
+                "Correct its settings",
             )
     if {name: str(p["type"]) for name, p in served.items()} != wanted:
         raise TrustAnchorError(
-            f"step-ca offers the provisioners {sorted(served)}", f"{sorted(wanted)} are declared", "See journalctl --unit step-ca"
+            f"step-ca offers the provisioners {sorted(served)}",
+            f"{sorted(wanted)} are declared",
+            "See journalctl --unit step-ca",
         )
     for name, kind in wanted.items():
         if kind == "ACME":
@@ -105,5 +109,5 @@ def _sign_canary(client: Client, expected: Expected, canary_key: ec.EllipticCurv
     token = tokens.mint(canary_key, CANARY, f"{client.url}/1.0/sign", [name], root_sha256, digest)
     pem = "".join(client.sign(csr.public_bytes(serialization.Encoding.PEM).decode(), token))
     chain = certificates.load_bundle(pem.encode(), "the canary's chain")
-    check_chain(chain[0], chain[1:], expected.root, dt.datetime.now(dt.timezone.utc))
+    check_chain(chain[0], chain[1:], expected.root, dt.datetime.now(dt.UTC))
     return certificates.describe(chain[0])

@@ -35,6 +35,7 @@ class Store:
 
     @property
     def wrong(self) -> bool:
+        """Whether anything is."""
         return bool(self.missing or self.unwanted)
 
 
@@ -54,6 +55,7 @@ class Plan:
 
     @property
     def changed(self) -> bool:
+        """Whether there is anything to do."""
         return bool(self.files or self.remove or any(store.wrong for store in self.stores))
 
 
@@ -85,7 +87,9 @@ def plan(roots: Sequence[Root], absent: Collection[str]) -> Plan:
     debian.require()
     wanted = {root.sha256 for root in roots}
     if both := wanted & set(absent):
-        raise TrustAnchorError(f"root {sorted(both)[0]} is declared both as trusted and as absent", "it can be only one of them")
+        raise TrustAnchorError(
+            f"root {min(both)} is declared both as trusted and as absent", "it can be only one of them"
+        )
     gone = (remembered() | set(absent)) - wanted
     stores = [
         _compare("system bundle", debian.trusted_by_bundle(), wanted, gone),

@@ -82,7 +82,15 @@ def _curl(results: Sequence[Result]) -> Mapping[str, str]:
 
 
 def _curl_one(target: str) -> str:
-    arguments = ["--silent", "--show-error", "--output", "/dev/null", "--max-time", str(TIMEOUT), f"https://{target}/"]
+    arguments = [
+        "--silent",
+        "--show-error",
+        "--output",
+        "/dev/null",
+        "--max-time",
+        str(TIMEOUT),
+        f"https://{target}/",
+    ]
     try:
         run(["curl", *arguments], timeout=TIMEOUT + 5)
     except TrustAnchorError as error:
@@ -98,7 +106,10 @@ def _python_one(result: Result) -> str:
     host, _colon, port = result.target.rpartition(":")
     context = ssl.create_default_context()
     try:
-        with socket.create_connection((host, int(port)), TIMEOUT) as raw, context.wrap_socket(raw, server_hostname=host) as tls:
+        with (
+            socket.create_connection((host, int(port)), TIMEOUT) as raw,
+            context.wrap_socket(raw, server_hostname=host) as tls,
+        ):
             _describe(result, tls.getpeercert() or {})
     except (OSError, ssl.SSLError) as error:
         return str(error)
@@ -109,7 +120,7 @@ def _describe(result: Result, certificate: Mapping[str, Any]) -> None:
     issuer = {key: value for part in certificate["issuer"] for key, value in part}
     result.issuer = str(issuer.get("commonName", ""))
     end = ssl.cert_time_to_seconds(certificate["notAfter"])
-    result.not_after = dt.datetime.fromtimestamp(end, dt.timezone.utc).isoformat()
+    result.not_after = dt.datetime.fromtimestamp(end, dt.UTC).isoformat()
 
 
 def _java(results: Sequence[Result]) -> Mapping[str, str]:
@@ -127,7 +138,11 @@ def _java(results: Sequence[Result]) -> Mapping[str, str]:
     return {target: said.get(target, "java said nothing") for target in targets}
 
 
-CLIENTS: dict[str, Callable[[Sequence[Result]], Mapping[str, str]]] = {"curl": _curl, "python": _python, "java": _java}
+CLIENTS: dict[str, Callable[[Sequence[Result]], Mapping[str, str]]] = {
+    "curl": _curl,
+    "python": _python,
+    "java": _java,
+}
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
@@ -142,7 +157,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         said = ["ok" if result["clients"][client] == "ok" else "FAILED" for client in clients]
         rows.append([result["target"], result["issuer"] or "-", result["not_after"] or "-", *said])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 

@@ -5,17 +5,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
 
 from ..errors import TrustAnchorError
-from ..schema import check_keys
 from ..x509 import certificates
-
-STATES = ("staged", "trusted", "retiring", "distrusted")
+from . import manifest
 
 
 @dataclass(frozen=True)
@@ -25,7 +19,7 @@ class Anchor:
     Args:
         name: its file name in the record, without ``.crt``.
         sha256: declared fingerprint, lower-case hex.
-        state: one of `STATES`.
+        state: one of `manifest.STATES`.
         pem: the certificate; empty for a distrusted root whose file is gone.
     """
 
@@ -50,60 +44,39 @@ def read(record: str) -> dict[str, Anchor]:
             is not a CA's.
     """
     path = os.path.join(record, "trust.yml")
-    manifest = _load(path)
-    check_keys(manifest, ("version", "sequence", "roots"), path)
-    anchors: dict[str, Anchor] = {}
-    for index, entry in enumerate(manifest.get("roots") or []):
-        anchor = _anchor(entry, record, f"{path}: roots[{index}]")
-        if anchor.name in anchors:
-            raise TrustAnchorError(f"{path}: two roots are called {anchor.name}", "names are unique in the record")
-        anchors[anchor.name] = anchor
-    return anchors
+    return {root.name: _anchor(root, record) for root in manifest.parse_manifest(_load(path), path).roots}
 
 
-def _load(path: str) -> Mapping[str, Any]:
+def _load(path: str) -> bytes:
     try:
-        with open(path, encoding="utf-8") as handle:
-            manifest = yaml.safe_load(handle)
+        with open(path, "rb") as handle:
+            return handle.read()
     except FileNotFoundError as error:
         raise TrustAnchorError(
             f"the public record has no trust manifest ({path})",
             "the ceremony makes it",
             "Run playbooks/ceremony.yml first, or set pki_directory to the directory of an existing record",
         ) from error
-    except yaml.YAMLError as error:
-        raise TrustAnchorError(f"{path} is no YAML", str(error)) from error
-    if not isinstance(manifest, Mapping) or manifest.get("version") != 1:
-        raise TrustAnchorError(f"{path} is no trust manifest of version 1")
-    return manifest
 
 
-def _anchor(entry: Any, record: str, where: str) -> Anchor:
-    if not isinstance(entry, Mapping):
-        raise TrustAnchorError(f"{where} is no mapping")
-    check_keys(entry, ("name", "sha256", "state"), where)
-    name, state = str(entry.get("name")), entry.get("state")
-    sha256 = certificates.normalise_fingerprint(str(entry.get("sha256")))
-    if state not in STATES:
-        raise TrustAnchorError(f"{where}: state '{state}' is unknown", f"it is one of {', '.join(STATES)}")
-    return Anchor(name, sha256, state, _certificate(os.path.join(record, "roots", f"{name}.crt"), sha256, state))
-
-
-def _certificate(path: str, sha256: str, state: str) -> str:
+def _anchor(root: manifest.Root, record: str) -> Anchor:
+    """The root with its certificate, which must be the declared one."""
+    path = os.path.join(record, "roots", f"{root.name}.crt")
     try:
         with open(path, "rb") as handle:
-            pem = handle.read()
+            certificate = certificates.load_certificate(handle.read(), path)
     except FileNotFoundError as error:
-        if state == "distrusted":
-            return ""
-        raise TrustAnchorError(f"{path} is missing", "the trust manifest names it", "Restore the record from Git") from error
-    certificate = certificates.load_certificate(pem, path)
-    if certificates.fingerprint(certificate) != sha256:
+        if root.state == "distrusted":
+            return Anchor(root.name, root.sha256, root.state, "")
+        raise TrustAnchorError(
+            f"{path} is missing", "the trust manifest names it", "Restore the record from its history"
+        ) from error
+    if certificates.fingerprint(certificate) != root.sha256:
         raise TrustAnchorError(
             f"{path} has fingerprint {certificates.fingerprint(certificate)}",
-            f"the trust manifest declares {sha256}",
+            f"the trust manifest declares {root.sha256}",
             "Find out which of the two was changed before anything trusts it",
         )
     if not certificates.is_ca(certificate):
         raise TrustAnchorError(f"{path} is not a CA certificate", "a trust anchor must be one")
-    return certificates.to_pem(certificate).decode()
+    return Anchor(root.name, root.sha256, root.state, certificates.to_pem(certificate).decode())

@@ -33,7 +33,9 @@ def require() -> None:
     """Raises: TrustAnchorError: the host has no such store."""
     if not os.path.exists("/usr/sbin/update-ca-certificates"):
         raise TrustAnchorError(
-            "update-ca-certificates is missing", "the system store cannot be converged", "Install the package ca-certificates"
+            "update-ca-certificates is missing",
+            "the system store cannot be converged",
+            "Install the package ca-certificates",
         )
 
 

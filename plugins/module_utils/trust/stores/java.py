@@ -20,7 +20,7 @@ from ...host.commands import run
 from ...host.files import read
 
 STORE = "/etc/ssl/certs/java/cacerts"
-PASSWORD = "changeit"  # the JDK's public default, which Debian keeps; it protects nothing
+PASSWORD = "changeit"  # noqa: S105 the JDK's public default, which Debian keeps; it protects nothing
 _JKS = 0xFEEDFEED
 
 
