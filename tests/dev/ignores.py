@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ignore files of ansible-test sanity.
 
-Its import test has no third-party libraries for controller plugins and module_utils. The files that need such a
-library, directly or through another file, are listed for every Python version that the ansible-core release tests.
+Its import test has no third-party libraries for controller plugins and module_utils. The files that need such
+a library, directly or through another file, are listed for every Python that the ansible-core release tests.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 """Podman with a storage, a state directory and networks of our own, so that a user's podman is left alone.
 
 systemd in a container needs the unified control group hierarchy. On a machine that still has version 1 every
-podman call runs in one private mount namespace where /sys/fs/cgroup is a pure cgroup2 mount. A long sleep (the
-keeper) holds this namespace: another one would not see the network namespaces that the first one mounted.
+podman call runs in one private mount namespace where /sys/fs/cgroup is a pure cgroup2 mount. A long sleep
+(the keeper) holds this namespace: another one would not see the network namespaces that the first one mounted.
 """
 
 from __future__ import annotations
