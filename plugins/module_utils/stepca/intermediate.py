@@ -136,7 +136,7 @@ def ensure_request(layout: Layout, subject: Subject, check: bool) -> bool:
     return True
 
 
-def _digest(key: ec.EllipticCurvePrivateKey) -> hashes.HashAlgorithm:
+def _digest(key: ec.EllipticCurvePrivateKey) -> hashes.SHA256 | hashes.SHA384:
     return hashes.SHA384() if key.curve.key_size > 256 else hashes.SHA256()
 
 
@@ -171,17 +171,13 @@ def install(layout: Layout, certificate_pem: bytes, root_pem: bytes, check: bool
     Returns:
         Paths that were (or would be) corrected, with what was wrong.
     """
-    wanted = [
-        *directories(layout),
-        File(layout.root, root_pem),
-        File(layout.certificate, certificate_pem),
-        *(
-            [File(layout.key, content, 0o440, "root", layout.user, secret=True)]
-            if (content := read(layout.key))
-            else []
-        ),
-        *([File(layout.password, sealed, 0o600, secret=True)] if (sealed := read(layout.password)) else []),
-    ]
+    wanted: list[File | Directory] = [*directories(layout), File(layout.root, root_pem)]
+    wanted.append(File(layout.certificate, certificate_pem))
+    # What exists keeps its content; mode and owner are corrected.
+    if (key := read(layout.key)) is not None:
+        wanted.append(File(layout.key, key, 0o440, "root", layout.user, secret=True))
+    if (sealed := read(layout.password)) is not None:
+        wanted.append(File(layout.password, sealed, 0o600, secret=True))
     return converge(wanted, check)
 
 

@@ -116,14 +116,14 @@ def not_before(certificate: x509.Certificate) -> dt.datetime:
     """Start of validity, aware, UTC. (``not_valid_before_utc`` came with cryptography 42.)"""
     if hasattr(certificate, "not_valid_before_utc"):
         return certificate.not_valid_before_utc
-    return cast(dt.datetime, certificate.not_valid_before).replace(tzinfo=dt.UTC)
+    return certificate.not_valid_before.replace(tzinfo=dt.UTC)
 
 
 def not_after(certificate: x509.Certificate) -> dt.datetime:
     """End of validity, aware, UTC."""
     if hasattr(certificate, "not_valid_after_utc"):
         return certificate.not_valid_after_utc
-    return cast(dt.datetime, certificate.not_valid_after).replace(tzinfo=dt.UTC)
+    return certificate.not_valid_after.replace(tzinfo=dt.UTC)
 
 
 def extension(certificate: x509.Certificate, kind: type[x509.ExtensionType]) -> Any:
