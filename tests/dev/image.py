@@ -92,10 +92,7 @@ def _download_wheels(base: str, requirements: Path, target: Path) -> None:
     version = podman(
         "run", "--rm", "--pids-limit=-1", "--network", "none", base, "python3", "-c", script
     ).stdout.strip()
-    tags = [
-        f"--platform={tag}_{platform.machine()}"
-        for tag in ("manylinux2014", "manylinux_2_28", "manylinux_2_34")
-    ]
+    tags = [f"--platform={tag}_{platform.machine()}" for tag in ("manylinux2014", "manylinux_2_28", "manylinux_2_34")]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", *tags]
     run([*command, f"--python-version={version}", f"--dest={target}", "-r", requirements])
 

@@ -145,9 +145,7 @@ def _wait_until_ready(these: list[Host]) -> None:
         answer = podman("exec", container(host), "timeout", str(DEADLINE_SECONDS), "sh", "-c", READY).stdout
         system_state, key = answer.splitlines()[:2]
         if system_state != "running":
-            failed = podman(
-                "exec", container(host), "systemctl", "--failed", "--no-legend", check=False
-            ).stdout
+            failed = podman("exec", container(host), "systemctl", "--failed", "--no-legend", check=False).stdout
             raise Failure(f"{host.name}: systemd is {system_state}: {failed}")
         return key
 
@@ -158,9 +156,7 @@ def _wait_until_ready(these: list[Host]) -> None:
 def _await_ssh(host: Host) -> None:
     config = str(state.directory() / "ssh_config")
     end = time.monotonic() + DEADLINE_SECONDS
-    while run(
-        ["ssh", "-F", config, "-o", "BatchMode=yes", host.name, "true"], check=time.monotonic() > end
-    ).returncode:
+    while run(["ssh", "-F", config, "-o", "BatchMode=yes", host.name, "true"], check=time.monotonic() > end).returncode:
         time.sleep(0.1)
 
 

@@ -149,9 +149,7 @@ def _ours(place: str) -> list[int]:
 
 def _monitor() -> int | None:
     """Return a living conmon of ours: it is in the namespace, which so outlives its keeper."""
-    return next(
-        (pid for pid in _ours("cmdline") if Path(f"/proc/{pid}/comm").read_text() == "conmon\n"), None
-    )
+    return next((pid for pid in _ours("cmdline") if Path(f"/proc/{pid}/comm").read_text() == "conmon\n"), None)
 
 
 def _forget_dead_containers() -> None:

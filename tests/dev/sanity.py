@@ -38,13 +38,9 @@ def copy() -> Path:
     """Bring the copy up to date with the checkout, changes that are not committed included, and return it."""
     target = CACHE / f"sanity-{content_hash(str(CHECKOUT))}" / "ansible_collections/trustanchor/private_ca"
     target.mkdir(parents=True, exist_ok=True)
-    listed = run(
-        ["git", "-C", CHECKOUT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    ).stdout
+    listed = run(["git", "-C", CHECKOUT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]).stdout
     files = {name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()}
-    for old in [
-        path for path in target.rglob("*") if path.is_file() and ".git" not in path.relative_to(target).parts
-    ]:
+    for old in [path for path in target.rglob("*") if path.is_file() and ".git" not in path.relative_to(target).parts]:
         if str(old.relative_to(target)) not in files:
             old.unlink()
     for name in files:

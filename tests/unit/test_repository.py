@@ -89,7 +89,4 @@ def test_all_modules_are_in_the_action_group() -> None:
 
 
 def test_a_changelog_fragment_exists() -> None:
-    assert (
-        list((CHECKOUT / "changelogs").glob("fragments/*.y*ml"))
-        or (CHECKOUT / "changelogs/changelog.yaml").exists()
-    )
+    assert list((CHECKOUT / "changelogs").glob("fragments/*.y*ml")) or (CHECKOUT / "changelogs/changelog.yaml").exists()
