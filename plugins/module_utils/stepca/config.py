@@ -84,8 +84,8 @@ def canary_provisioner(jwk: Mapping[str, str]) -> dict[str, Any]:
 def _allow_own_names(authority: dict[str, Any], names: list[str]) -> None:
     """An allow list shuts out what it does not name, so the CA's own names join it, each with its kind."""
     allow = ((authority.get("policy") or {}).get("x509") or {}).get("allow")
-    if not isinstance(allow, dict):
-        return
+    if not isinstance(allow, dict) or not any(allow.values()):
+        return  # an empty list shuts out nobody, and must not begin to
     for name in names:
         allowed = allow.setdefault("ip" if _is_address(name) else "dns", [])
         if name not in allowed:
