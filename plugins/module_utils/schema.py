@@ -23,9 +23,7 @@ def check_keys(mapping: Any, known: Collection[str], where: str) -> dict[str, An
         TrustAnchorError: not a mapping, or an unknown key; the message names the nearest known key.
     """
     if not isinstance(mapping, Mapping):
-        raise TrustAnchorError(
-            f"{where} is {type(mapping).__name__}, not a mapping", f"known keys: {_listed(known)}"
-        )
+        raise TrustAnchorError(f"{where} is {type(mapping).__name__}, not a mapping", f"known keys: {_listed(known)}")
     for key in mapping:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)

@@ -157,11 +157,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     """Sign the certificate unless it is there."""
     options, rehearsal = module.params, module.check_mode
     token, key = parse_token(options["token"]), parse_key(options["key"])
-    profile = (
-        parse_root(options["profile"])
-        if options["type"] == "root"
-        else parse_intermediate(options["profile"])
-    )
+    profile = parse_root(options["profile"]) if options["type"] == "root" else parse_intermediate(options["profile"])
     absent = _absent(options)
     if absent and rehearsal:
         return {"changed": True, "purpose": f"sign {options['path']}", "missing": str(absent)}

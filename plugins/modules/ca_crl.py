@@ -165,9 +165,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     )
     pem = read_optional(Path(options["issuer"]))
     if pem is None:
-        absent = TrustAnchorError(
-            f"the issuer {options['issuer']} does not exist", "the CRL carries its name"
-        )
+        absent = TrustAnchorError(f"the issuer {options['issuer']} does not exist", "the CRL carries its name")
         if not rehearsal:
             raise absent
         return {"changed": True, "purpose": f"sign {options['path']}", "missing": str(absent)}

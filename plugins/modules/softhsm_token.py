@@ -125,7 +125,7 @@ def main() -> None:
         "softhsm_config": {"type": "path", "required": True},
     }
     spec = {
-        "token": {"type": "dict", "required": True, "options": token},
+        "token": {"type": "dict", "required": True, "no_log": False, "options": token},
         "directory": {"type": "path", "required": True},
         "pin": {"type": "str", "no_log": True},
         "so_pin": {"type": "str", "no_log": True},

@@ -102,9 +102,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     if pem is None and module.check_mode:
         return {"changed": True, "manifest": before.as_dict()}
     if pem is None:
-        raise TrustAnchorError(
-            f"{options['certificate']} does not exist", "its fingerprint goes into the manifest"
-        )
+        raise TrustAnchorError(f"{options['certificate']} does not exist", "its fingerprint goes into the manifest")
     sha256 = fingerprint(load_certificate(pem, options["certificate"]))
     after = before.with_root(Root(options["name"], sha256, options["initial_state"]))
     if after != before and not module.check_mode:

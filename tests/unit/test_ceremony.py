@@ -38,13 +38,9 @@ class Ceremony:
         self.root = self.plan_root().apply(self.key)
 
     def plan_root(self, **changes: Any) -> issuance.CertificatePlan:
-        return issuance.plan_root(
-            profiles.parse_root({**make.ROOT, **changes}), self.public, self.root_path, self.now
-        )
+        return issuance.plan_root(profiles.parse_root({**make.ROOT, **changes}), self.public, self.root_path, self.now)
 
-    def plan_intermediate(
-        self, key: Any, now: dt.datetime | None = None, **changes: Any
-    ) -> issuance.CertificatePlan:
+    def plan_intermediate(self, key: Any, now: dt.datetime | None = None, **changes: Any) -> issuance.CertificatePlan:
         profile = profiles.parse_intermediate({**make.INTERMEDIATE, **changes})
         return issuance.plan_intermediate(
             profile, make.request(key), self.root, self.public, self.path, now or self.now
@@ -179,9 +175,7 @@ def test_a_crl_from_the_future_or_of_another_root(ec_ceremony: Ceremony) -> None
 )
 def test_refused_revocations(tmp_path: Path, entry: dict[str, str], message: str) -> None:
     other = make.root(subject="CN=Other Root")
-    (tmp_path / "foreign.crt").write_bytes(
-        make.intermediate(other, make.new_key()).public_bytes(Encoding.PEM)
-    )
+    (tmp_path / "foreign.crt").write_bytes(make.intermediate(other, make.new_key()).public_bytes(Encoding.PEM))
     with pytest.raises(TrustAnchorError, match=message):
         crls.parse_revocation(entry, make.root(), tmp_path)
 

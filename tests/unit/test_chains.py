@@ -74,9 +74,7 @@ def test_path_length() -> None:
         check_chain(below, [INTERMEDIATE], ROOT, make.NOW + HOUR)
 
 
-@pytest.mark.parametrize(
-    "name", [x509.DNSName("www.example.org"), x509.IPAddress(ipaddress.ip_address("192.0.2.1"))]
-)
+@pytest.mark.parametrize("name", [x509.DNSName("www.example.org"), x509.IPAddress(ipaddress.ip_address("192.0.2.1"))])
 def test_names_outside_of_the_constraints(name: x509.GeneralName) -> None:
     stray = make.leaf(INTERMEDIATE, KEY, [name])
     with pytest.raises(TrustAnchorError, match="does not permit that name"):

@@ -17,6 +17,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.lint i
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 ROOT = make.root()
 
@@ -33,11 +34,7 @@ def built(**replaced: Any) -> x509.Certificate:
         "usage": (x509.KeyUsage(**usage), True),
         "identifier": (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
         "names": (profiles.ConstraintSet(("corp.example",)).extension(), True),
-    } | {
-        name: value
-        for name, value in replaced.items()
-        if name not in ("key", "serial", "usage_also", "issuer")
-    }
+    } | {name: value for name, value in replaced.items() if name not in ("key", "serial", "usage_also", "issuer")}
     if "usage_also" in replaced:
         parts["usage"] = (x509.KeyUsage(**{**usage, replaced["usage_also"]: True}), True)
     subject = x509.Name.from_rfc4514_string("CN=Test Root R1,O=Test")
@@ -79,7 +76,7 @@ def test_what_the_profiles_build_is_clean() -> None:
         ({"names": (profiles.ConstraintSet(("corp.example",)).extension(), False)}, "must be critical"),
         ({"serial": 1}, "64 random bits"),
         (
-            {"eku": (x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False)},
+            {"eku": (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)},
             "no extended key usage",
         ),
         ({"key": ec.generate_private_key(ec.SECP256R1())}, "must be P-384"),
@@ -122,15 +119,11 @@ def test_a_foreign_authority_key_identifier() -> None:
     other = make.root(subject="CN=Test Root R1,O=Test")
     assert list(lint_intermediate(make.intermediate(other, make.new_key()), ROOT)) == []
     stranger = built(key=make.new_key())
-    assert "authority key identifier" in " ".join(
-        lint_intermediate(make.intermediate(ROOT, make.new_key()), stranger)
-    )
+    assert "authority key identifier" in " ".join(lint_intermediate(make.intermediate(ROOT, make.new_key()), stranger))
 
 
 def test_a_crl_of_the_builder_is_clean_and_a_bare_one_is_not() -> None:
-    good = builders.crl_builder(profiles.CrlProfile(), ROOT, 1, [], make.NOW).sign(
-        make.ROOT_KEY, hashes.SHA384()
-    )
+    good = builders.crl_builder(profiles.CrlProfile(), ROOT, 1, [], make.NOW).sign(make.ROOT_KEY, hashes.SHA384())
     assert list(lint_crl(good, ROOT)) == []
     bare = (
         x509.CertificateRevocationListBuilder()

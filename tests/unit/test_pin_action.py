@@ -15,15 +15,13 @@ from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import pin_
 class Harness:
     """An action whose module and terminal are played by the test."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, kind: type, args: dict[str, Any], check: bool = False
-    ) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: type, args: dict[str, Any], check: bool = False) -> None:
         self.calls: list[tuple[bool, dict[str, Any]]] = []
         self.prompts: list[str] = []
         self.answers: list[bytes] = []
         self.rehearsal = {"changed": True, "purpose": "sign it", "missing": ""}
         self.pipelining = True
-        self.action = kind.__new__(kind)
+        self.action: Any = object.__new__(kind)
         self.action._task = SimpleNamespace(args=args, check_mode=check)
         monkeypatch.setattr(ActionBase, "run", lambda *_: {})
         monkeypatch.setattr(kind, "_execute_module", self.execute)

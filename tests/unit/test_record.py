@@ -27,9 +27,7 @@ def crl(number: int) -> bytes:
 
 
 def merge(directory: Path, **files: bytes) -> list[str]:
-    plan = plan_merge(
-        directory, {name.replace("__", "/").replace("_", "."): data for name, data in files.items()}
-    )
+    plan = plan_merge(directory, {name.replace("__", "/").replace("_", "."): data for name, data in files.items()})
     plan.apply()
     return plan.paths()
 
@@ -71,7 +69,7 @@ def test_a_lower_crl_number_does_not_come_back(tmp_path: Path) -> None:
 
 
 def test_a_request_is_replaced(tmp_path: Path) -> None:
-    one, two = (make.request(make.new_key()).public_bytes(Encoding.PEM) for _ in range(2))
+    one, two = (make.request(make.new_key()).public_bytes(Encoding.PEM) for _index in range(2))
     merge(tmp_path, requests__ca1_csr=one)
     assert merge(tmp_path, requests__ca1_csr=two) == ["requests/ca1.csr"]
     assert read(tmp_path, requests=False) == {}
@@ -79,9 +77,7 @@ def test_a_request_is_replaced(tmp_path: Path) -> None:
 
 def test_two_roots_of_one_name(tmp_path: Path) -> None:
     merge(tmp_path, roots__r1_crt=ROOT_PEM)
-    with pytest.raises(
-        TrustAnchorError, match="one certificate on the ceremony host and another in the record"
-    ):
+    with pytest.raises(TrustAnchorError, match="one certificate on the ceremony host and another in the record"):
         merge(tmp_path, roots__r1_crt=make.root().public_bytes(Encoding.PEM))
 
 

@@ -16,6 +16,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.profil
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,7 +59,7 @@ def test_a_good_request() -> None:
         (usage("key_cert_sign", "digital_signature"), "key usage digital_signature"),
         (x509.NameConstraints([x509.DNSName("example.org")], None), "asks for the extension nameConstraints"),
         (
-            x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]),
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
             "asks for the extension extendedKeyUsage",
         ),
     ],
@@ -68,9 +69,7 @@ def test_wishes_beyond_the_profile(extension: x509.ExtensionType, message: str) 
         check_request(make.request(KEY, "CN=Test", extension), PROFILE, "ca1.csr")
 
 
-@pytest.mark.parametrize(
-    "key", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP521R1())]
-)
+@pytest.mark.parametrize("key", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP521R1())])
 def test_weak_and_strange_keys(key: Any) -> None:
     with pytest.raises(TrustAnchorError, match="the key of ca1.csr is"):
         check_request(make.request(key), PROFILE, "ca1.csr")
@@ -99,11 +98,7 @@ def test_a_request_that_nobody_signed() -> None:
 def test_no_flipped_byte_gets_through(position: int, flip: int) -> None:
     spoilt = bytearray(GOOD_DER)
     spoilt[position] ^= flip
-    pem = (
-        b"-----BEGIN CERTIFICATE REQUEST-----\n"
-        + base64.encodebytes(spoilt)
-        + b"-----END CERTIFICATE REQUEST-----\n"
-    )
+    pem = b"-----BEGIN CERTIFICATE REQUEST-----\n" + base64.encodebytes(spoilt) + b"-----END CERTIFICATE REQUEST-----\n"
     with pytest.raises(TrustAnchorError):
         check_request(load_request(pem, "ca1.csr"), PROFILE, "ca1.csr")
 

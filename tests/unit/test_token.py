@@ -34,8 +34,8 @@ def test_a_generated_key_is_found_without_a_login_and_signs(softhsm: Any, algori
     assert keys.algorithm_of(public) == algorithm
     private = signing_key(softhsm, spec, PIN, public)
     if isinstance(public, ec.EllipticCurvePublicKey):
-        for _ in range(2):  # each signature has a session of its own
-            signature = private.sign(b"data", ec.ECDSA(hashes.SHA384()))  # type: ignore[call-arg,arg-type]
+        for _index in range(2):  # each signature has a session of its own
+            signature = private.sign(b"data", ec.ECDSA(hashes.SHA384()))  # type: ignore[call-arg]
             public.verify(signature, b"data", ec.ECDSA(hashes.SHA384()))
     else:
         signature = private.sign(b"data", padding.PKCS1v15(), hashes.SHA384())  # type: ignore[call-arg,arg-type]
@@ -121,9 +121,7 @@ def test_an_interrupted_initialisation_is_finished(softhsm: Any, monkeypatch: py
     spec = replace(softhsm, label="half")
     plan = plan_softhsm(spec, Path("/nonexistent"))
     with monkeypatch.context() as patched:
-        patched.setattr(
-            "ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm.session", None
-        )
+        patched.setattr("ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm.session", None)
         with pytest.raises(TypeError):
             plan.apply(PIN, SO_PIN)
     again = plan_softhsm(spec, Path("/nonexistent"))

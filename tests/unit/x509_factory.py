@@ -43,9 +43,7 @@ def request(key: Any, subject: str = "CN=Test Intermediate", *extensions: x509.E
     return builder.sign(key, hashes.SHA384())
 
 
-def intermediate(
-    issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, **changes: Any
-) -> x509.Certificate:
+def intermediate(issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, **changes: Any) -> x509.Certificate:
     """An intermediate below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_intermediate({**INTERMEDIATE, **changes})
     subject = profile.subject or x509.Name.from_rfc4514_string("CN=Test Intermediate")
@@ -55,9 +53,7 @@ def intermediate(
     )
 
 
-def leaf(
-    issuer: x509.Certificate, key: Any, names: list[x509.GeneralName], now: dt.datetime = NOW
-) -> x509.Certificate:
+def leaf(issuer: x509.Certificate, key: Any, names: list[x509.GeneralName], now: dt.datetime = NOW) -> x509.Certificate:
     """A leaf for a day."""
     return (
         x509.CertificateBuilder()

@@ -73,9 +73,7 @@ class Draft(Generic[Signed]):
         rehearsed = self.rehearse()
         signed = self._signed_by(key)
         if tbs(signed) != tbs(rehearsed):
-            raise TrustAnchorError(
-                f"what was signed differs from the rehearsal: {self.what}", "nothing was written"
-            )
+            raise TrustAnchorError(f"what was signed differs from the rehearsal: {self.what}", "nothing was written")
         if not signature_holds(signed, self.issuer_key):
             raise TrustAnchorError(
                 f"the token's signature does not verify: {self.what}",

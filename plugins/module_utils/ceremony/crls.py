@@ -56,7 +56,8 @@ class CrlPlan:
         """
         if self.draft is not None:
             return self.draft.rehearse()
-        assert self.existing is not None
+        if self.existing is None:
+            raise TrustAnchorError(f"there is neither {self.path} nor a draft of it")
         return self.existing
 
     def apply(self, key: PrivateKey) -> x509.CertificateRevocationList:
@@ -98,17 +99,13 @@ def parse_revocation(data: Any, issuer: x509.Certificate, directory: Path) -> tu
         TrustAnchorError: strict schema broken, unknown reason, or a certificate of another issuer.
     """
     known = {
-        key: value
-        for key, value in check_keys(data, ("certificate", "serial", "reason"), "revoked").items()
-        if value
+        key: value for key, value in check_keys(data, ("certificate", "serial", "reason"), "revoked").items() if value
     }
     reason = known.get("reason", "unspecified")
     if reason not in REASONS:
         raise TrustAnchorError(f"revoked: '{reason}' is no reason", f"known: {', '.join(REASONS)}")
     if ("certificate" in known) == ("serial" in known):
-        raise TrustAnchorError(
-            "revoked: an entry names both or neither of certificate and serial", "one is expected"
-        )
+        raise TrustAnchorError("revoked: an entry names both or neither of certificate and serial", "one is expected")
     return _serial(known, issuer, directory), x509.ReasonFlags[reason]
 
 
@@ -162,9 +159,7 @@ def plan_crl(
         _require_usable(existing, issuer_key, path, now)
     this_update = now - BACKDATE
     before = _entries(existing)
-    wanted = {
-        serial: Revoked(serial, reason, _date(before, serial, this_update)) for serial, reason in revocations
-    }
+    wanted = {serial: Revoked(serial, reason, _date(before, serial, this_update)) for serial, reason in revocations}
     entries = before | wanted
     why = _why(existing, before, entries, profile, now)
     if not why:
@@ -180,13 +175,9 @@ def plan_crl(
     return CrlPlan(path, existing, Draft(what, builder, issuer_key, lint), why)
 
 
-def _require_usable(
-    existing: x509.CertificateRevocationList, key: PublicKey, path: Path, now: dt.datetime
-) -> None:
+def _require_usable(existing: x509.CertificateRevocationList, key: PublicKey, path: Path, now: dt.datetime) -> None:
     if not signature_holds(existing, key):
-        raise TrustAnchorError(
-            f"the CRL at {path} is not signed by the token's key", "its number cannot be trusted"
-        )
+        raise TrustAnchorError(f"the CRL at {path} is not signed by the token's key", "its number cannot be trusted")
     if existing.last_update_utc > now:
         raise TrustAnchorError(
             f"the CRL at {path} was made at {existing.last_update_utc.isoformat()}",
@@ -246,7 +237,5 @@ def crl_facts(crl: x509.CertificateRevocationList) -> dict[str, Any]:
         "number": crl_number(crl),
         "this_update": crl.last_update_utc.isoformat(),
         "next_update": crl.next_update_utc.isoformat() if crl.next_update_utc else None,
-        "revoked": [
-            f"{one.serial:x} {one.reason.name} {one.date.isoformat()}" for one in _entries(crl).values()
-        ],
+        "revoked": [f"{one.serial:x} {one.reason.name} {one.date.isoformat()}" for one in _entries(crl).values()],
     }

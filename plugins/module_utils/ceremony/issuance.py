@@ -48,7 +48,8 @@ class CertificatePlan:
         """
         if self.draft is not None:
             return self.draft.rehearse()
-        assert self.existing is not None
+        if self.existing is None:
+            raise TrustAnchorError(f"there is neither {self.path} nor a draft of it")
         return self.existing
 
     def apply(self, key: PrivateKey) -> x509.Certificate:
@@ -171,9 +172,7 @@ def _require_same(existing: x509.Certificate, build: Build, issuer_key: PublicKe
             "Restore the declaration it was signed from, or use a new name (root) or new key (intermediate)",
         )
     if not signature_holds(existing, issuer_key):
-        raise TrustAnchorError(
-            f"the signature of {path} does not verify", "the file may have been tampered with"
-        )
+        raise TrustAnchorError(f"the signature of {path} does not verify", "the file may have been tampered with")
 
 
 def certificate_facts(certificate: x509.Certificate) -> dict[str, Any]:
@@ -186,9 +185,7 @@ def certificate_facts(certificate: x509.Certificate) -> dict[str, Any]:
         **certs.describe(certificate),
         "public_key_sha256": certs.spki_sha256(certificate.public_key()),
         "path_length": basic.path_length if basic is not None else None,
-        "permitted": [str(one.value) for one in (names.permitted_subtrees or [])]
-        if names is not None
-        else [],
+        "permitted": [str(one.value) for one in (names.permitted_subtrees or [])] if names is not None else [],
         "excluded": [str(one.value) for one in (names.excluded_subtrees or [])] if names is not None else [],
         "crl_urls": [str(name.value) for point in points for name in point.full_name or []],
         "issuer_urls": [str(one.access_location.value) for one in access],

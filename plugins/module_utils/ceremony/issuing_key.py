@@ -31,9 +31,7 @@ def issuing_key(spec: TokenSpec, key: KeySpec, rehearsal: bool) -> IssuingKey:
         found = public_key(spec, key)
         if found is not None:
             return IssuingKey(found)
-        absent = TrustAnchorError(
-            f"the {spec} has no {key}", "it signs", "Generate it with the module token_key"
-        )
+        absent = TrustAnchorError(f"the {spec} has no {key}", "it signs", "Generate it with the module token_key")
     except TokenAbsent as error:
         absent = error
     if not rehearsal:

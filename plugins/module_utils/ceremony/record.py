@@ -84,7 +84,7 @@ def read(directory: Path, requests: bool) -> dict[str, bytes]:
 
 
 def _check(name: str, data: bytes) -> None:
-    place, _, file = name.rpartition("/")
+    place, file = name.rsplit("/", 1) if "/" in name else ("", name)
     if place not in _PLACES or not file.endswith(f".{_PLACES[place]}") or not _FILE.fullmatch(file):
         raise TrustAnchorError(f"'{name}' has no place in the record", f"places: {', '.join(_PLACES)}")
     if name.endswith(".csr"):

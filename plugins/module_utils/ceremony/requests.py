@@ -62,9 +62,7 @@ def check_request(
             "Check whose request this is; correct the declaration or make the request again",
         )
     if not subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
-        raise TrustAnchorError(
-            f"{source} asks for a subject without CN", "tools show CAs by their common name"
-        )
+        raise TrustAnchorError(f"{source} asks for a subject without CN", "tools show CAs by their common name")
     return subject, key
 
 
@@ -114,6 +112,4 @@ def _check_usage(wish: x509.KeyUsage, source: str) -> None:
 
 
 def _beyond(source: str, what: str) -> TrustAnchorError:
-    return TrustAnchorError(
-        f"{source} asks for {what}", "the profile does not give it", "Make a request without it"
-    )
+    return TrustAnchorError(f"{source} asks for {what}", "the profile does not give it", "Make a request without it")

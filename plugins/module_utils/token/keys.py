@@ -57,13 +57,9 @@ def parse_key(data: Mapping[str, Any]) -> KeySpec:
     try:
         identifier = bytes.fromhex(text) if text is not None else None
     except (TypeError, ValueError) as error:
-        raise TrustAnchorError(
-            f"key: id {text!r} is not hexadecimal", "two digits per byte, such as '02'"
-        ) from error
+        raise TrustAnchorError(f"key: id {text!r} is not hexadecimal", "two digits per byte, such as '02'") from error
     if identifier == b"":
-        raise TrustAnchorError(
-            "key: id is empty", "two hexadecimal digits per byte are expected, such as '02'"
-        )
+        raise TrustAnchorError("key: id is empty", "two hexadecimal digits per byte are expected, such as '02'")
     return KeySpec(identifier, known.get("label"))
 
 
@@ -98,9 +94,7 @@ def _decode(found: Any) -> PublicKey:
     if kind == KeyType.RSA:
         exponent = int.from_bytes(found[Attribute.PUBLIC_EXPONENT], "big")
         return rsa.RSAPublicNumbers(exponent, int.from_bytes(found[Attribute.MODULUS], "big")).public_key()
-    raise TrustAnchorError(
-        f"the key on the token is of type {kind}", "EC and RSA keys can sign certificates here"
-    )
+    raise TrustAnchorError(f"the key on the token is of type {kind}", "EC and RSA keys can sign certificates here")
 
 
 def algorithm_of(key: PublicKey) -> str:

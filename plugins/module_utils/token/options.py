@@ -15,6 +15,7 @@ def token_options() -> dict[str, Any]:
         "token": {
             "type": "dict",
             "required": True,
+            "no_log": False,
             "options": {
                 "module_path": {"type": "path", "required": True},
                 "serial": {"type": "str"},

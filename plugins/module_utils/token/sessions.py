@@ -47,9 +47,7 @@ def parse_token(data: Mapping[str, Any]) -> TokenSpec:
     known = {key: value for key, value in data.items() if value is not None}
     check_keys(known, ("module_path", "serial", "label", "softhsm_config"), "token")
     if ("serial" in known) == ("label" in known):
-        raise TrustAnchorError(
-            "token names both or neither of serial and label", "exactly one finds the token"
-        )
+        raise TrustAnchorError("token names both or neither of serial and label", "exactly one finds the token")
     return TokenSpec(
         module_path=read_text(known, "module_path", "token"),
         serial=known.get("serial"),
@@ -68,9 +66,7 @@ def load_library(spec: TokenSpec) -> Any:
     moved = config is not None and os.environ.get("SOFTHSM2_CONF") != config
     if config is not None:
         if not Path(config).is_file():
-            raise TokenAbsent(
-                f"the SoftHSM configuration {config} does not exist", "", "Initialise the token first"
-            )
+            raise TokenAbsent(f"the SoftHSM configuration {config} does not exist", "", "Initialise the token first")
         os.environ["SOFTHSM2_CONF"] = config
     try:
         library = pkcs11.lib(spec.module_path)
@@ -101,9 +97,7 @@ def find_token(spec: TokenSpec) -> pkcs11.Token:
     present = [token for token in tokens if TokenFlag.TOKEN_INITIALIZED in token.flags]
     matching = [token for token in present if _matches(token, spec)]
     if len(matching) > 1:
-        raise TrustAnchorError(
-            f"{len(matching)} tokens match: {spec}", "one is expected", "Name it by its serial"
-        )
+        raise TrustAnchorError(f"{len(matching)} tokens match: {spec}", "one is expected", "Name it by its serial")
     if not matching:
         others = ", ".join(f"'{token.label}' (serial {_serial(token)})" for token in present) or "none"
         raise TokenAbsent(

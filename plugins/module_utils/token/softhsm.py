@@ -65,9 +65,7 @@ def plan_softhsm(spec: TokenSpec, directory: Path) -> SoftHsmPlan:
         TrustAnchorError: no label or configuration given, or the module cannot be loaded.
     """
     if spec.label is None or spec.softhsm_config is None:
-        raise TrustAnchorError(
-            "token needs label and softhsm_config", "a SoftHSM token is found by its label"
-        )
+        raise TrustAnchorError("token needs label and softhsm_config", "a SoftHSM token is found by its label")
     if len(spec.label.encode()) > _LABEL_BYTES:
         raise TrustAnchorError(f"token: label '{spec.label}' is longer than {_LABEL_BYTES} bytes")
     try:
@@ -99,9 +97,7 @@ def _init_token(spec: TokenSpec, so_pin: str) -> None:
     library = load_library(spec)
     free = [s for s in library.get_slots() if TokenFlag.TOKEN_INITIALIZED not in s.get_token().flags]
     if not free:
-        raise TrustAnchorError(
-            "SoftHSM shows no free slot", "it keeps one for a new token", "Check its configuration"
-        )
+        raise TrustAnchorError("SoftHSM shows no free slot", "it keeps one for a new token", "Check its configuration")
     slot = free[-1].slot_id
     library.finalize()  # one owner at a time: the calls below go past python-pkcs11
     native = ctypes.CDLL(spec.module_path)

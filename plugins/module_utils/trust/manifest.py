@@ -74,19 +74,13 @@ def parse_manifest(text: bytes | None, source: str) -> Manifest:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise TrustAnchorError(
-            f"{source} is no YAML", str(error), "Restore it from the record's history"
-        ) from error
+        raise TrustAnchorError(f"{source} is no YAML", str(error), "Restore it from the record's history") from error
     data = check_keys(data, ("version", "sequence", "roots"), source)
     if data.get("version") != VERSION:
-        raise TrustAnchorError(
-            f"{source} has version {data.get('version')!r}", f"version {VERSION} is understood"
-        )
+        raise TrustAnchorError(f"{source} has version {data.get('version')!r}", f"version {VERSION} is understood")
     entries = data.get("roots")
     if not isinstance(entries, list):
-        raise TrustAnchorError(
-            f"{source}: roots is no list", "each root is a mapping with name, sha256, state"
-        )
+        raise TrustAnchorError(f"{source}: roots is no list", "each root is a mapping with name, sha256, state")
     roots = tuple(_parse_root(entry, f"{source}: root") for entry in entries)
     for field in ("name", "sha256"):
         values = [getattr(root, field) for root in roots]
@@ -100,6 +94,4 @@ def _parse_root(data: Mapping[str, Any], where: str) -> Root:
     state = read_text(data, "state", where)
     if state not in STATES:
         raise TrustAnchorError(f"{where}: state is '{state}'", f"known: {', '.join(STATES)}")
-    return Root(
-        read_text(data, "name", where), normalise_fingerprint(read_text(data, "sha256", where)), state
-    )
+    return Root(read_text(data, "name", where), normalise_fingerprint(read_text(data, "sha256", where)), state)

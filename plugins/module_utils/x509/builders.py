@@ -118,15 +118,12 @@ def intermediate_builder(
         builder = builder.add_extension(profile.constraints.extension(), critical=True)
     if profile.crl_urls:
         points = [
-            x509.DistributionPoint([x509.UniformResourceIdentifier(u)], None, None, None)
-            for u in profile.crl_urls
+            x509.DistributionPoint([x509.UniformResourceIdentifier(u)], None, None, None) for u in profile.crl_urls
         ]
         builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
     if profile.issuer_urls:
         kind = AuthorityInformationAccessOID.CA_ISSUERS
-        places = [
-            x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for url in profile.issuer_urls
-        ]
+        places = [x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for url in profile.issuer_urls]
         builder = builder.add_extension(x509.AuthorityInformationAccess(places), critical=False)
     return builder
 

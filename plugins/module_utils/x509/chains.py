@@ -84,16 +84,12 @@ def _check_dates(certificate: x509.Certificate, at: dt.datetime) -> None:
             "Check this host's clock",
         )
     if at > end:
-        raise TrustAnchorError(
-            f"{_name(certificate)} has expired", f"it ended at {end.isoformat()}", "Renew it"
-        )
+        raise TrustAnchorError(f"{_name(certificate)} has expired", f"it ended at {end.isoformat()}", "Renew it")
 
 
 def _check_issuer(issuer: x509.Certificate, below: int) -> None:
     if not certs.is_ca(issuer):
-        raise TrustAnchorError(
-            f"{_name(issuer)} is not a CA", "basic constraints do not say so (RFC 5280 4.2.1.9)"
-        )
+        raise TrustAnchorError(f"{_name(issuer)} is not a CA", "basic constraints do not say so (RFC 5280 4.2.1.9)")
     usage = certs.extension(issuer, x509.KeyUsage)
     if usage is not None and not usage.key_cert_sign:
         raise TrustAnchorError(f"{_name(issuer)} may not sign certificates", "key usage lacks keyCertSign")

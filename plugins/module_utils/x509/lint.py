@@ -32,9 +32,7 @@ def require_clean(what: str, problems: Iterator[str] | list[str]) -> None:
     """
     found = list(problems)
     if found:
-        raise TrustAnchorError(
-            f"{what} breaks {len(found)} rule(s): {'; '.join(found)}", "nothing was written"
-        )
+        raise TrustAnchorError(f"{what} breaks {len(found)} rule(s): {'; '.join(found)}", "nothing was written")
 
 
 def lint_root(certificate: x509.Certificate, allow_weak_root: bool = False) -> Iterator[str]:
@@ -65,9 +63,7 @@ def lint_intermediate(
     yield from _nested(certificate, issuer)
     if certs.extension(certificate, x509.AuthorityKeyIdentifier) != authority_key_identifier(issuer):
         yield "the authority key identifier is not the issuer's subject key identifier"
-    constrained = [
-        one for one in (certificate, issuer) if certs.extension(one, x509.NameConstraints) is not None
-    ]
+    constrained = [one for one in (certificate, issuer) if certs.extension(one, x509.NameConstraints) is not None]
     if not constrained and not unconstrained:
         yield "neither it nor its issuer has name constraints (unconstrained: true accepts that)"
     yield from _lint_urls(certificate)
@@ -140,9 +136,7 @@ def _lint_usage(certificate: x509.Certificate) -> Iterator[str]:
 def _lint_urls(certificate: x509.Certificate) -> Iterator[str]:
     points = certs.extension(certificate, x509.CRLDistributionPoints) or []
     access = certs.extension(certificate, x509.AuthorityInformationAccess) or []
-    names = [name for point in points for name in point.full_name or []] + [
-        one.access_location for one in access
-    ]
+    names = [name for point in points for name in point.full_name or []] + [one.access_location for one in access]
     for name in names:
         try:
             check_http_url(str(name.value), "CRL distribution point or authority information access")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, Union
 
 from cryptography import x509
 
 from .certificates import extension
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007 (pylint of ansible-test)
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007
 _Tree = TypeVar("_Tree", str, Network)
 
 

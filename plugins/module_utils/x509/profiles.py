@@ -204,9 +204,7 @@ def _networks(data: Mapping[str, Any], key: str, where: str) -> tuple[Network, .
     try:
         return tuple(ipaddress.ip_network(text) for text in read_texts(data, key, where))
     except ValueError as error:
-        raise TrustAnchorError(
-            f"{where}: {key}: {error}", "address ranges such as 10.0.0.0/8 are expected"
-        ) from error
+        raise TrustAnchorError(f"{where}: {key}: {error}", "address ranges such as 10.0.0.0/8 are expected") from error
 
 
 def _urls(data: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
