@@ -57,6 +57,8 @@ def ansible_environment(name: str | None = None, index: int | None = None) -> di
         "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
         "ANSIBLE_VAULT_PASSWORD_FILE": str(CACHE / "labs" / name / "vault-password"),
+        # Labs have hosts of the same names: their ssh connections must not be shared.
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp/{name}",
         "ANSIBLE_CALLBACK_PLUGINS": str(TESTS / "dev" / "callback"),
         "ANSIBLE_CALLBACKS_ENABLED": "executed_modules",
         "TRUSTANCHOR_EXECUTED_MODULES": os.environ.get("TRUSTANCHOR_EXECUTED_MODULES")
