@@ -92,7 +92,7 @@ class Client:
             TrustAnchorError: the CA refused; with its reason.
         """
         body = {"csr": csr_pem, "ott": token, **({"notAfter": lifetime} if lifetime else {})}
-        return _chain(self.request("POST", "/1.0/sign", json.dumps(body).encode()))
+        return self._chain("/1.0/sign", json.dumps(body).encode())
 
     def renew(self) -> list[str]:
         """Have the client's own certificate renewed: same key, names and lifetime (authority/tls.go Renew).
@@ -103,14 +103,23 @@ class Client:
         Raises:
             TrustAnchorError: the CA refused; with its reason.
         """
-        return _chain(self.request("POST", "/1.0/renew", b"{}"))
+        return self._chain("/1.0/renew", b"{}")
 
     def get_json(self, path: str) -> dict[str, Any]:
-        """GET a JSON object."""
-        found = json.loads(self.request("GET", path))
-        if not isinstance(found, dict):
-            raise TrustAnchorError(f"{self.url}{path} gave no JSON object")
-        return found
+        """GET a JSON object.
+
+        Raises:
+            TrustAnchorError: as `request`, or the answer is none.
+        """
+        return _object(self.request("GET", path), f"{self.url}{path}")
+
+    def _chain(self, path: str, body: bytes) -> list[str]:
+        """The chain in an answer to /sign or /renew (api/api.go SignResponse)."""
+        answer = _object(self.request("POST", path, body), f"{self.url}{path}")
+        chain = answer.get("certChain") or [answer.get("crt"), answer.get("ca")]
+        if not isinstance(chain, list) or not all(isinstance(certificate, str) for certificate in chain):
+            raise TrustAnchorError(f"{self.url}{path} gave no certificate chain", f"its keys are {sorted(answer)}")
+        return chain
 
     def server_certificate(self) -> bytes:
         """DER of the certificate that the CA itself serves. A reload makes a new one (ca/ca.go getTLSConfig).
@@ -152,15 +161,28 @@ class Client:
         return content
 
     def _verifying_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.root_pem)
-        if self.certificate:
-            context.load_cert_chain(self.certificate, self.key)
+        """Not create_default_context(): given an empty root it would trust the host's whole store."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_verify_locations(cadata=self.root_pem)
+            if self.certificate:
+                context.load_cert_chain(self.certificate, self.key)
+        except (OSError, ValueError) as error:
+            raise TrustAnchorError(
+                f"the root or the client's certificate for {self.url} cannot be used", str(error)
+            ) from error
         return context
 
     def _connect(self, context: ssl.SSLContext) -> _Connection:
-        parts = urlsplit(self.url)
-        host = parts.hostname or ""
-        return _Connection(host, parts.port or 443, context, self.timeout, self.address or host)
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname or "", parts.port or 443
+        except ValueError as error:
+            raise TrustAnchorError(f"'{self.url}' is no URL", str(error)) from error
+        if parts.scheme != "https" or not host:
+            raise TrustAnchorError(f"'{self.url}' is no URL of a CA", "https://NAME is expected")
+        return _Connection(host, port, context, self.timeout, self.address or host)
 
     def _unreachable(self, error: Exception) -> TrustAnchorError:
         if isinstance(error, ssl.SSLCertVerificationError):
@@ -172,10 +194,15 @@ class Client:
         return TrustAnchorError(f"{self.url} does not answer", str(error) or type(error).__name__)
 
 
-def _chain(content: bytes) -> list[str]:
-    """The chain in an answer to /sign or /renew (api/api.go SignResponse)."""
-    answer = json.loads(content)
-    return [str(certificate) for certificate in answer.get("certChain") or [answer["crt"], answer["ca"]]]
+def _object(content: bytes, where: str) -> dict[str, Any]:
+    """A JSON object; a proxy in between may answer with anything."""
+    try:
+        found = json.loads(content)
+    except ValueError as error:
+        raise TrustAnchorError(f"{where} gave no JSON", str(error), "Is there a proxy in between?") from error
+    if not isinstance(found, dict):
+        raise TrustAnchorError(f"{where} gave no JSON object", f"found {type(found).__name__}")
+    return found
 
 
 def _reason(content: bytes) -> str:
