@@ -1,0 +1,115 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as a test sees it: its hosts, its public record, its CA."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import testinfra
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from dev.inventory import hosts
+
+CA_URL = "https://ca.corp.example"
+
+
+def state() -> Path:
+    """The state directory of the lab."""
+    return Path(os.environ["LAB_STATE"])
+
+
+def host(name: str) -> Any:
+    """A host of the lab, for testinfra."""
+    return testinfra.get_host(f"ssh://{name}", ssh_config=str(state() / "ssh_config"))
+
+
+def address(name: str) -> str:
+    """The address of a host on the lab's network."""
+    found = hosts()[name].address
+    assert found is not None, f"{name} has no network"
+    return found
+
+
+def root(record: str = "pki", name: str = "r1") -> str:
+    """A root certificate of the public record, PEM."""
+    return (state() / record / "roots" / f"{name}.crt").read_text()
+
+
+def client(where: str = "ca1", url: str = CA_URL, root_pem: str = "") -> Client:
+    """A client of a CA host that trusts its root only."""
+    return Client(url, root_pem or root(), address(where))
+
+
+def enrolment_key() -> ec.EllipticCurvePrivateKey:
+    """The private key of the provisioner that enrols services; decrypted in memory."""
+    vault = VaultLib([("default", VaultSecret((state() / "vault-password").read_bytes()))])
+    return tokens.load_key(vault.decrypt((state() / "enrolment.key").read_bytes()).decode())
+
+
+def request(names: Sequence[str]) -> tuple[ec.EllipticCurvePrivateKey, str, bytes]:
+    """A new key with its request for these DNS names.
+
+    Returns:
+        Key, request in PEM, SHA-256 of the request's DER.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    csr = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = csr.public_bytes(serialization.Encoding.PEM).decode()
+    return key, pem, hashlib.sha256(csr.public_bytes(serialization.Encoding.DER)).digest()
+
+
+def issue(
+    ca: Client,
+    names: Sequence[str],
+    provisioner: str = "enrolment",
+    key: ec.EllipticCurvePrivateKey | None = None,
+) -> list[x509.Certificate]:
+    """Have a certificate signed with a one-time token.
+
+    Returns:
+        The chain, leaf first.
+
+    Raises:
+        TrustAnchorError: the CA refused.
+    """
+    _key, pem, digest = request(names)
+    root_sha256 = certificates.fingerprint(certificates.load_certificate(ca.root_pem.encode(), "the root"))
+    token = tokens.mint(key or enrolment_key(), provisioner, f"{ca.url}/1.0/sign", names, root_sha256, digest)
+    return certificates.load_bundle("".join(ca.sign(pem, token)).encode(), "the chain")
+
+
+def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Poll until a condition holds and return its value; an assertion that fails counts as 'not yet'.
+
+    Args:
+        condition: what is awaited.
+        seconds: deadline.
+        what: it is, for the message.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if found := condition():
+                return found
+            reason = ""
+        except AssertionError as error:
+            reason = str(error)
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} seconds. {reason}"
+        time.sleep(0.1)
