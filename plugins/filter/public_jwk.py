@@ -42,11 +42,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
 
 
 def public_jwk(pem: str) -> dict[str, str]:
     """See the documentation above."""
+    # Imported here, so that the documentation can be shown where cryptography is not installed.
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens  # noqa: PLC0415
+
     try:
         return tokens.public_jwk(tokens.load_key(pem))
     except TrustAnchorError as error:

@@ -151,9 +151,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import (  # noqa: F401
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import (
     lifecycle,
-    program,
     settings,
     store,
     units,
@@ -210,7 +209,7 @@ def _files(module: AnsibleModule, wanted: settings.Settings) -> list[files.File 
         files.Directory("/usr/local/lib/trustanchor"),
         files.File(f"{wanted.directory}/root.pem", wanted.root_pem.encode()),
         files.File(f"{wanted.directory}/settings.json", wanted.dump()),
-        *units.files(wanted, module.params["calendar"], module.params["random_delay"]),
+        *units.unit_files(wanted, module.params["calendar"], module.params["random_delay"]),
     ]
 
 

@@ -4,21 +4,19 @@
 
 from __future__ import annotations
 
+from .. import errors
+from ..host import commands, files, systemd
 from ..host.files import File
 from ..host.program import pack
+from ..stepca import api
+from . import lifecycle, program, settings, store
 from .settings import Settings
 
 PROGRAM = "/usr/local/lib/trustanchor/renew-certificate"
-_MODULES = [
-    "errors",
-    "host.commands",
-    "host.files",
-    "host.systemd",
-    "service_certificate.lifecycle",
-    "service_certificate.settings",
-    "service_certificate.store",
-    "stepca.api",
-]
+# What the renewer consists of; imported here, so that Ansible sends it along.
+_PARTS = (errors, commands, files, systemd, api, lifecycle, settings, store)
+_MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
+_ENTRY = program.__name__.rpartition(".module_utils.")[2]
 
 _SERVICE = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
 [Unit]
@@ -69,24 +67,24 @@ WantedBy=timers.target
 """
 
 
-def name(settings: Settings, kind: str) -> str:
+def name(wanted: Settings, kind: str) -> str:
     """Name of the ``service`` or ``timer`` unit."""
-    return f"service-certificate-{settings.name}.{kind}"
+    return f"service-certificate-{wanted.name}.{kind}"
 
 
-def files(settings: Settings, calendar: str, delay: int) -> list[File]:
+def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File]:
     """The program and the units.
 
     Args:
-        settings: of the certificate.
+        wanted: settings of the certificate.
         calendar: systemd.time(7) calendar event.
         delay: seconds by which hosts are spread.
     """
-    metrics = f" -{settings.metrics_directory}" if settings.metrics_directory else ""
-    service = _SERVICE.format(name=settings.name, program=PROGRAM, directory=settings.directory, metrics=metrics)
-    timer = _TIMER.format(name=settings.name, calendar=calendar, delay=delay)
+    metrics = f" -{wanted.metrics_directory}" if wanted.metrics_directory else ""
+    service = _SERVICE.format(name=wanted.name, program=PROGRAM, directory=wanted.directory, metrics=metrics)
+    timer = _TIMER.format(name=wanted.name, calendar=calendar, delay=delay)
     return [
-        File(PROGRAM, pack(_MODULES, "service_certificate.program"), 0o755),
-        File(f"/etc/systemd/system/{name(settings, 'service')}", service.encode()),
-        File(f"/etc/systemd/system/{name(settings, 'timer')}", timer.encode()),
+        File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
+        File(f"/etc/systemd/system/{name(wanted, 'service')}", service.encode()),
+        File(f"/etc/systemd/system/{name(wanted, 'timer')}", timer.encode()),
     ]

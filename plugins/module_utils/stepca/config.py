@@ -17,21 +17,21 @@ CANARY = "canary"  # name of the provisioner that proves that the CA signs
 
 # What step-ca uses without a template (authority/provisioner/templates of go.step.sm/crypto x509util), and a CDP.
 _LEAF = """{
-	"subject": {{ toJson .Subject }},
-	"sans": {{ toJson .SANs }},
+  "subject": {{ toJson .Subject }},
+  "sans": {{ toJson .SANs }},
 {{- if typeIs "*rsa.PublicKey" .Insecure.CR.PublicKey }}
-	"keyUsage": ["keyEncipherment", "digitalSignature"],
+  "keyUsage": ["keyEncipherment", "digitalSignature"],
 {{- else }}
-	"keyUsage": ["digitalSignature"],
+  "keyUsage": ["digitalSignature"],
 {{- end }}
-	"extKeyUsage": ["serverAuth", "clientAuth"]%s
+  "extKeyUsage": ["serverAuth", "clientAuth"]%s
 }
 """
 
 
 def leaf_template(crl_url: str) -> str:
     """The certificate template of leaves; names the CRL when there is one (RFC 5280 section 4.2.1.13)."""
-    return _LEAF % (f',\n\t"crlDistributionPoints": [{json.dumps(crl_url)}]' if crl_url else "")
+    return _LEAF % (f',\n  "crlDistributionPoints": [{json.dumps(crl_url)}]' if crl_url else "")
 
 
 def compose(settings: Mapping[str, Any], canary_jwk: Mapping[str, str], layout: Layout) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def _digest(key: ec.EllipticCurvePrivateKey) -> hashes.SHA256 | hashes.SHA384:
 def _request_fits(pem: bytes, key: ec.EllipticCurvePrivateKey, subject: Subject) -> bool:
     try:
         csr = x509.load_pem_x509_csr(pem)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return False
     same_key = certificates.spki_sha256(csr.public_key()) == certificates.spki_sha256(key.public_key())
     return same_key and csr.subject == subject.name() and csr.is_signature_valid
@@ -185,7 +185,15 @@ def facts(layout: Layout) -> dict[str, Any]:
     """What a diff shows: the request's subject and key, and the installed certificate."""
     found: dict[str, Any] = {}
     if (pem := read(layout.request)) is not None:
-        found["request_subject"] = x509.load_pem_x509_csr(pem).subject.rfc4514_string()
+        found["request_subject"] = _request_subject(pem)
     if (pem := read(layout.certificate)) is not None:
         found["certificate"] = certificates.describe(certificates.load_bundle(pem, layout.certificate)[0])
     return found
+
+
+def _request_subject(pem: bytes) -> str:
+    """The subject of a request that may have been damaged by hand."""
+    try:
+        return x509.load_pem_x509_csr(pem).subject.rfc4514_string()
+    except (ValueError, x509.InvalidVersion):
+        return "(cannot be read)"

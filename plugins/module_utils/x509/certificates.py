@@ -72,7 +72,7 @@ def load_certificate(pem: bytes, source: str) -> x509.Certificate:
 def _parse(block: bytes, source: str) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(block)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise TrustAnchorError(
             f"{source} holds a certificate that cannot be parsed",
             str(error),
