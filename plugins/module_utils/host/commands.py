@@ -14,7 +14,9 @@ from ..errors import TrustAnchorError
 def run(
     arguments: Sequence[str], stdin: bytes = b"", timeout: float = 120, accept: Sequence[int] = (0,)
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program without a shell, in the C locale.
+    """Run a program without a shell, with English messages.
+
+    In UTF-8, not in the C locale: some aliases in Debian's Java store are not ASCII, and keytool would not find them.
 
     Args:
         arguments: program and its arguments; never a secret (other users see them).
@@ -33,7 +35,7 @@ def run(
             capture_output=True,
             timeout=timeout,
             check=False,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""},
         )
     except FileNotFoundError as error:
         raise TrustAnchorError(f"program {arguments[0]} is missing", str(error), "Install it") from error

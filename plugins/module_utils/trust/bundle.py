@@ -60,11 +60,12 @@ class Plan:
 
 
 def remembered() -> set[str]:
-    """Fingerprints of former runs."""
+    """Fingerprints of former runs; none where the file is absent or damaged."""
     try:
-        return set(json.loads(read(MEMORY) or b"[]"))
+        found = json.loads(read(MEMORY) or b"[]")
     except ValueError:
         return set()
+    return {item for item in found if isinstance(item, str)} if isinstance(found, list) else set()
 
 
 def _remember(sha256s: Collection[str]) -> None:
