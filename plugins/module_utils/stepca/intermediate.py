@@ -187,8 +187,16 @@ def facts(layout: Layout) -> dict[str, Any]:
     if (pem := read(layout.request)) is not None:
         found["request_subject"] = _request_subject(pem)
     if (pem := read(layout.certificate)) is not None:
-        found["certificate"] = certificates.describe(certificates.load_bundle(pem, layout.certificate)[0])
+        found["certificate"] = _described(pem, layout.certificate)
     return found
+
+
+def _described(pem: bytes, source: str) -> dict[str, str]:
+    """The certificate that is installed, which may have been damaged by hand."""
+    try:
+        return certificates.describe(certificates.load_bundle(pem, source)[0])
+    except TrustAnchorError as error:
+        return {"subject": "(cannot be read)", "why": error.what}
 
 
 def _request_subject(pem: bytes) -> str:
