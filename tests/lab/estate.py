@@ -5,13 +5,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import testinfra
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
@@ -22,17 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from dev.inventory import hosts
 
+from .play import STATE
+
 CA_URL = "https://ca.corp.example"
-
-
-def state() -> Path:
-    """The state directory of the lab."""
-    return Path(os.environ["LAB_STATE"])
-
-
-def host(name: str) -> Any:
-    """A host of the lab, for testinfra."""
-    return testinfra.get_host(f"ssh://{name}", ssh_config=str(state() / "ssh_config"))
 
 
 def address(name: str) -> str:
@@ -44,7 +31,7 @@ def address(name: str) -> str:
 
 def root(record: str = "pki", name: str = "r1") -> str:
     """A root certificate of the public record, PEM."""
-    return (state() / record / "roots" / f"{name}.crt").read_text()
+    return (STATE / record / "roots" / f"{name}.crt").read_text()
 
 
 def client(where: str = "ca1", url: str = CA_URL, root_pem: str = "") -> Client:
@@ -54,8 +41,8 @@ def client(where: str = "ca1", url: str = CA_URL, root_pem: str = "") -> Client:
 
 def enrolment_key() -> ec.EllipticCurvePrivateKey:
     """The private key of the provisioner that enrols services; decrypted in memory."""
-    vault = VaultLib([("default", VaultSecret((state() / "vault-password").read_bytes()))])
-    return tokens.load_key(vault.decrypt((state() / "enrolment.key").read_bytes()).decode())
+    vault = VaultLib([("default", VaultSecret((STATE / "vault-password").read_bytes()))])
+    return tokens.load_key(vault.decrypt((STATE / "enrolment.key").read_bytes()).decode())
 
 
 def request(names: Sequence[str]) -> tuple[ec.EllipticCurvePrivateKey, str, bytes]:
@@ -93,23 +80,3 @@ def issue(
     root_sha256 = certificates.fingerprint(certificates.load_certificate(ca.root_pem.encode(), "the root"))
     token = tokens.mint(key or enrolment_key(), provisioner, f"{ca.url}/1.0/sign", names, root_sha256, digest)
     return certificates.load_bundle("".join(ca.sign(pem, token)).encode(), "the chain")
-
-
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Poll until a condition holds and return its value; an assertion that fails counts as 'not yet'.
-
-    Args:
-        condition: what is awaited.
-        seconds: deadline.
-        what: it is, for the message.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if found := condition():
-                return found
-            reason = ""
-        except AssertionError as error:
-            reason = str(error)
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} seconds. {reason}"
-        time.sleep(0.1)

@@ -16,10 +16,12 @@ from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SITE = "playbooks/site.yml"
+# Of the lab: ssh configuration, public record, secrets.
+STATE = Path(os.environ["LAB_STATE"])
 
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?:[^\]]*? : )?(.*)\] \**$")
 _RESULT = re.compile(
-    r"^(?:ok|changed|fatal|failed|skipping): \[([^\] ]+)[^\]]*\](?:: FAILED!)?(?: (?:=> )?\(item=.*?\))? => (\{.*\})$"
+    r"^(ok|changed|fatal|failed|skipping): \[([^\] ]+)[^\]]*\](?:: FAILED!)?(?: (?:=> )?\(item=.*?\))? => (\{.*\})$"
 )
 _RECAP = re.compile(r"^(\S+)\s+: ((?:\w+=\d+\s*)+)$")
 
@@ -52,7 +54,8 @@ class Play:
 
     def failure(self, host: str) -> str:
         """The message of the task that failed on a host."""
-        failed = [one for (_task, where), all_ in self.results.items() if where == host for one in all_ if _failed(one)]
+        mine = [one for (_task, where), items in self.results.items() if where == host for one in items]
+        failed = [one for one in mine if one.get("failed")]
         assert failed, f"nothing failed on {host}:\n{self.output}"
         return str(failed[-1].get("msg", ""))
 
@@ -133,7 +136,8 @@ def parse(rc: int, output: str) -> Play:
         if found := _TASK.match(line):
             task = found.group(1)
         elif found := _RESULT.match(line):
-            results.setdefault((task, found.group(1)), []).append(json.loads(found.group(2)))
+            failed = {"failed": True} if found.group(1) in ("fatal", "failed") else {}
+            results.setdefault((task, found.group(2)), []).append({**json.loads(found.group(3)), **failed})
         elif found := _RECAP.match(line):
             counts = (pair.split("=") for pair in found.group(2).split())
             hosts[found.group(1)] = {name: int(number) for name, number in counts}
@@ -150,7 +154,3 @@ def _environment() -> dict[str, str]:
     """The environment of ./dev, with output that can be read by `parse`."""
     plain = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     return {**os.environ, **plain}
-
-
-def _failed(result: Mapping[str, Any]) -> bool:
-    return bool(result.get("failed") or result.get("error") or "msg" in result and not result.get("changed", True))
