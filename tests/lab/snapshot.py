@@ -6,26 +6,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import hosts
+from . import remote
 
 Snapshot = dict[str, list[Any]]
 
 
-def take(host: str, but: tuple[str, ...] = ()) -> Snapshot:
-    """Every file of a host with mode, owner, size and time of change.
-
-    Args:
-        host: of the lab.
-        but: further beginnings of paths that change by themselves.
-    """
-    found: Snapshot = hosts.ask(host, "snapshot")
-    return {path: facts for path, facts in found.items() if not path.startswith(but)} if but else found
+def take(host: str) -> Snapshot:
+    """Every file of a host with mode, owner, size and time of change, but for volatile paths."""
+    found: Snapshot = remote.ask(host, "snapshot")
+    return found
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[str]:
     """Paths that appeared, vanished or changed, each with how."""
-    found = []
-    for path in sorted({*before, *after}):
-        if before.get(path) != after.get(path):
-            found.append(f"{path}: {before.get(path, 'absent')} -> {after.get(path, 'absent')}")
-    return found
+    return [
+        f"{path}: {before.get(path, 'absent')} -> {after.get(path, 'absent')}"
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    ]

@@ -2,29 +2,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Print what every file of this host is: kind and mode, owner, size, time of change, target of a link."""
 
+import contextlib
 import json
 import os
 import sys
 
-# Not part of the disk, or changed by any login: kernel file systems, run-time state, logs, caches, what Ansible and
-# ssh leave in root's home, and the clock's stamp of systemd-timesyncd.
+# Kernel file systems, run-time state, logs and caches; what Ansible leaves in root's home; systemd's own stamps.
 VOLATILE = (
-    "/proc",
-    "/sys",
-    "/dev",
-    "/run",
-    "/tmp",
-    "/var/tmp",
-    "/var/log",
-    "/var/cache",
-    "/root/.ansible",
-    "/var/lib/systemd/timers",
-    "/var/lib/systemd/random-seed",
+    *("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/cache"),  # noqa: S108
+    *("/root/.ansible", "/var/lib/systemd"),
 )
 
 
 def describe(path):
-    """The facts that a write to a file changes. A directory's own times and size are left out: its entries count."""
+    """The facts that a write changes. Of a directory, its entries count and not its own size and times."""
     state = os.lstat(path)
     facts = [oct(state.st_mode), state.st_uid, state.st_gid]
     if os.path.islink(path):
@@ -39,11 +30,8 @@ def walk():
         yield from (os.path.join(top, name) for name in [*directories, *names])
 
 
-json.load(sys.stdin)
 found = {}
 for path in walk():
-    try:
+    with contextlib.suppress(FileNotFoundError):  # it went away meanwhile
         found[path] = describe(path)
-    except FileNotFoundError:
-        pass  # it went away meanwhile
 json.dump(found, sys.stdout)
