@@ -75,9 +75,17 @@ def prepare() -> None:
     }
     _write(HOME / "containers.conf", CONTAINERS_CONF.format(home=HOME, run=RUN))
     _write(HOME / "storage.conf", STORAGE_CONF.format(home=HOME, run=RUN))
+    _allow_many_watches()
     enter = "" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else f"nsenter -m -t {_keeper()} -- "
     exports = "".join(f"export {name}='{value}'\n" for name, value in environment.items())
     _write(WRAPPER, f'#!/bin/sh\n{exports}exec {enter}podman "$@"\n', mode=0o700)
+
+
+def _allow_many_watches() -> None:
+    """Each systemd watches files by some ten inotify instances; the usual limit of 128 ends at a dozen hosts."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text()) < 1024:
+        limit.write_text("1024\n")
 
 
 def _write(path: Path, text: str, mode: int = 0o600) -> None:
