@@ -95,17 +95,18 @@ def up(names: list[str]) -> None:
     present = _containers()
     missing = [host for host in wanted if host.name not in present]
     stopped = [host for host in wanted if present.get(host.name, "running") != "running"]
-    if not missing and not stopped:
+    unready = state.unpinned([host for host in wanted if host not in missing + stopped])
+    if not missing and not stopped and not unready:
         say(f"lab {lab_name()} is up: {' '.join(host.name for host in wanted)} (state in {lab_state})")
         return
     with _lock("images"):
         tags = images(ceremony=any(host.kind == "ceremony" for host in missing))
-    with step(f"starting {' '.join(host.name for host in missing + stopped)}"):
+    with step(f"starting {' '.join(host.name for host in missing + stopped + unready)}"):
         _ensure_network()
         public_key = (lab_state / "ssh_key.pub").read_text().strip()
         _each(lambda host: podman("start", container(host)), stopped)
         _each(lambda host: _create(host, tags[host.kind], public_key), missing)
-        _wait_until_ready(missing + stopped)
+        _wait_until_ready(missing + stopped + unready)
     say(f"lab {lab_name()} is up, its state is in {lab_state}")
 
 

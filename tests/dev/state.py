@@ -116,6 +116,13 @@ def pin_host_keys(keys: dict[Host, str]) -> None:
     path.write_text("".join(f"{line}\n" for line in sorted(kept + new)))
 
 
+def unpinned(these: list[Host]) -> list[Host]:
+    """Return the hosts whose key is not in known_hosts: an `up` was interrupted before they were ready."""
+    path = directory() / "known_hosts"
+    known = {line.split()[0] for line in path.read_text().splitlines()} if path.exists() else set()
+    return [host for host in these if (host.address or host.name) not in known]
+
+
 def link_packages(packages: Path) -> None:
     """Let the state directory's `packages` point to the pinned Debian packages."""
     link = directory() / "packages"
