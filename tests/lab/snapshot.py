@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import remote
+from . import hosts
 
 Snapshot = dict[str, list[Any]]
 
 
 def take(host: str) -> Snapshot:
     """Every file of a host with mode, owner, size and time of change, but for volatile paths."""
-    found: Snapshot = remote.ask(host, "snapshot")
+    found: Snapshot = hosts.ask(host, "snapshot")
     return found
 
 
