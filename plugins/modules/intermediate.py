@@ -117,6 +117,8 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     options, check, layout = module.params, module.check_mode, Layout()
     before = intermediate.facts(layout)
     corrected: dict[str, list[str]] = {}
+    if options["state"] == "installed":
+        intermediate.require_key(layout)
     if intermediate.ensure_key(layout, options["curve"], check):
         corrected[layout.key] = ["absent"]
     subject = intermediate.Subject(options["common_name"], options["organization"])
@@ -125,8 +127,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     after = {**before, "request_subject": subject.name().rfc4514_string()}
     if options["state"] == "installed":
         bundle = certificates.load_bundle(options["certificate"].encode(), "the intermediate certificate")
-        if layout.key not in corrected:
-            intermediate.require_match(layout, bundle[0])
+        intermediate.require_match(layout, bundle[0])
         corrected |= intermediate.install(layout, options["certificate"].encode(), options["root"].encode(), check)
         after["certificate"] = certificates.describe(bundle[0])
     return {

@@ -81,6 +81,20 @@ def ensure_key(layout: Layout, curve: str, check: bool) -> bool:
     return True
 
 
+def require_key(layout: Layout) -> None:
+    """Refuse to make a new key for a certificate that exists: it could not fit, and the old password would be lost.
+
+    Raises:
+        TrustAnchorError: there is no key.
+    """
+    if not os.path.exists(layout.key):
+        raise TrustAnchorError(
+            f"{layout.key} is missing",
+            "the intermediate certificate was signed for a key that is not on this host",
+            "Restore the key, or run playbooks/request_intermediate.yml and have the new request signed at a ceremony",
+        )
+
+
 def _seal(password: bytes) -> bytes:
     """Encrypt for this host. systemd-creds reads standard input, so the password is in no argument and no file."""
     return commands.run(["systemd-creds", "encrypt", "--name=password", "-", "-"], stdin=password).stdout
