@@ -113,7 +113,7 @@ def write_metrics(settings: Settings, good: bool) -> None:
 
 def _metric_lines(settings: Settings, good: bool, last_success: float) -> Iterator[str]:
     values: dict[str, Any] = {
-        "not_after_seconds": store.validity(store.current(settings))[1],
+        "not_after_seconds": _end(settings),
         "last_success_seconds": time.time() if good else last_success,
         "last_attempt_success": 1 if good else 0,
         "renew_before_seconds": settings.renew_before,
@@ -122,6 +122,14 @@ def _metric_lines(settings: Settings, good: bool, last_success: float) -> Iterat
         name = f"service_certificate_{key}"
         yield f"# HELP {name} {_METRICS[key]}\n# TYPE {name} gauge\n"
         yield f'{name}{{certificate="{settings.name}"}} {value:.0f}\n'
+
+
+def _end(settings: Settings) -> float:
+    """End of the current certificate; 0 where there is none or it is damaged: an alarm must see that, too."""
+    try:
+        return store.validity(store.current(settings))[1]
+    except TrustAnchorError:
+        return 0.0
 
 
 def _last_success(path: str) -> float:

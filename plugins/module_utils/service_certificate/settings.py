@@ -15,7 +15,7 @@ from ..host.files import read
 
 BASE = "/etc/service-certificates"
 _UNITS = {"h": 3600, "m": 60, "s": 1}
-_DNS_NAME = re.compile(r"^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+_DNS_NAME = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,19 @@ def load(name: str) -> Settings:
     """The settings that are on the host.
 
     Raises:
-        TrustAnchorError: there are none of that name.
+        TrustAnchorError: there are none of that name, or they are damaged.
     """
     content = read(f"{BASE}/{name}/settings.json")
     if content is None:
         raise TrustAnchorError(f"no certificate is called {name}", f"{BASE}/{name}/settings.json is missing")
-    values: dict[str, Any] = json.loads(content)
-    values["names"], values["reload"] = tuple(values["names"]), tuple(values["reload"])
-    return Settings(**values)
+    try:
+        values: dict[str, Any] = json.loads(content)
+        values["names"], values["reload"] = tuple(values["names"]), tuple(values["reload"])
+        return Settings(**values)
+    except (ValueError, TypeError, KeyError) as error:
+        raise TrustAnchorError(
+            f"{BASE}/{name}/settings.json cannot be read", str(error), "Run the play that made it again"
+        ) from error
 
 
 def seconds(text: str, where: str) -> int:
@@ -78,7 +83,7 @@ def seconds(text: str, where: str) -> int:
     Raises:
         TrustAnchorError: it is none.
     """
-    parts = re.findall(r"(\d+)([hms])", text)
+    parts = re.findall("([0-9]+)([hms])", text)
     total = sum(int(number) * _UNITS[unit] for number, unit in parts)
     if not total or "".join(number + unit for number, unit in parts) != text:
         raise TrustAnchorError(
@@ -104,7 +109,7 @@ def check(settings: Settings) -> None:
             f"certificate {settings.name} has no names", "clients check the name", "List at least one"
         )
     for name in settings.names:
-        if not is_address(name) and not _DNS_NAME.match(name):
+        if not is_address(name) and not _DNS_NAME.fullmatch(name):
             raise TrustAnchorError(
                 f"'{name}' is neither a DNS name nor an IP address", "names are lower case and have no port"
             )
@@ -124,3 +129,8 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def canonical(name: str) -> str:
+    """The name in the one form in which it can be compared: an IPv6 address has many (RFC 5952)."""
+    return str(ipaddress.ip_address(name)) if is_address(name) else name

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ..errors import TrustAnchorError
 from ..host.commands import run
 from ..host.files import Directory, File, ids, read, sync_directory
-from .settings import Settings, is_address
+from .settings import Settings, canonical, is_address
 
 KEEP = 2  # generations: the current one and the one before
 
@@ -180,16 +180,16 @@ def verify(settings: Settings, pair: Pair) -> None:
             checked.stderr.decode(errors="replace").strip(),
         )
     found = names(pair)
-    if found != set(settings.names):
+    if found != {canonical(name) for name in settings.names}:
         raise TrustAnchorError(
             f"the certificate is for {', '.join(sorted(found))}", f"wanted: {', '.join(settings.names)}"
         )
 
 
 def names(pair: Pair) -> set[str]:
-    """DNS names and addresses in the leaf."""
+    """DNS names and addresses in the leaf; none where it has no such extension."""
     shown = run(["openssl", "x509", "-in", pair.chain, "-noout", "-ext", "subjectAltName"]).stdout.decode()
-    return set(re.findall(r"(?:DNS|IP Address):([^\s,]+)", shown))
+    return {canonical(name) for name in re.findall(r"(?:DNS|IP Address):([^\s,]+)", shown)}
 
 
 def validity(pair: Pair) -> tuple[float, float]:
