@@ -20,6 +20,7 @@ import subprocess
 import sys
 
 CHUNK, OVERLAP = 16 << 20, 1 << 12
+PAUSE_SECONDS = 0.05
 # Kernel file systems; /dev/shm is searched by its own name. The credential of the running daemon is where systemd
 # has to put it: memory that is never written to swap, readable by the daemon alone.
 SKIPPED = {"/proc", "/sys", "/dev", "/run/credentials/step-ca.service"}
@@ -109,7 +110,7 @@ def once():
 def watch():
     """Search what comes and goes, until standard input is closed."""
     rounds = 0
-    while rounds == 0 or not select.select([sys.stdin], [], [], 0.01)[0]:
+    while rounds == 0 or not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
         rounds += 1
         processes()
         for path in files(question["paths"]):
