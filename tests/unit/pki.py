@@ -20,7 +20,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -36,6 +36,13 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 def key_pem(key: Any) -> str:
     """PKCS#8, not encrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def load_key(pem_text: bytes) -> ec.EllipticCurvePrivateKey:
+    """An EC key that was not encrypted."""
+    key = load_pem_private_key(pem_text, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
 
 
 def pem(*certificates: x509.Certificate) -> str:
