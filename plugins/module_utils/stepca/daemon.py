@@ -53,7 +53,8 @@ def digests(config: Mapping[str, Any], layout: Layout) -> tuple[str, str]:
     restart = _digest(
         [
             json.dumps(listeners, sort_keys=True).encode(),
-            str(program and (program.st_mtime_ns, program.st_size)).encode(),
+            # A reproducible package gives every version the same time; a replaced file is another inode.
+            str(program and (program.st_ino, program.st_mtime_ns, program.st_size)).encode(),
         ],
         [unit.PATH, layout.password],
     )
