@@ -34,6 +34,11 @@ def root(record: str = "pki", name: str = "r1") -> str:
     return (STATE / record / "roots" / f"{name}.crt").read_text()
 
 
+def root_sha256(pem: str = "") -> str:
+    """Fingerprint of a root (default: the first one of the record), lower-case hex."""
+    return certificates.fingerprint(certificates.load_certificate((pem or root()).encode(), "the root"))
+
+
 def client(where: str = "ca1", url: str = CA_URL, root_pem: str = "") -> Client:
     """A client of a CA host that trusts its root only."""
     return Client(url, root_pem or root(), address(where))
@@ -77,6 +82,5 @@ def issue(
         TrustAnchorError: the CA refused.
     """
     _key, pem, digest = request(names)
-    root_sha256 = certificates.fingerprint(certificates.load_certificate(ca.root_pem.encode(), "the root"))
-    token = tokens.mint(key or enrolment_key(), provisioner, f"{ca.url}/1.0/sign", names, root_sha256, digest)
+    token = tokens.mint(key or enrolment_key(), provisioner, f"{ca.url}/1.0/sign", names, root_sha256(ca.root_pem), digest)
     return certificates.load_bundle("".join(ca.sign(pem, token)).encode(), "the chain")
