@@ -43,9 +43,7 @@ def config(*provisioners: Any, **changes: Any) -> dict[str, Any]:
     return found
 
 
-def objects(
-    piece: Any, path: tuple[str | int, ...] = ()
-) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
+def objects(piece: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
     """Every mapping of the schema, with its path."""
     if isinstance(piece, dict):
         yield path, piece
@@ -63,9 +61,7 @@ def nested(path: tuple[str | int, ...], value: Any) -> Any:
 
 
 CONFIG_OBJECTS = list(objects(schema.CONFIG))
-PROVISIONER_OBJECTS = [
-    (kind, path, known) for kind, top in schema.PROVISIONERS.items() for path, known in objects(top)
-]
+PROVISIONER_OBJECTS = [(kind, path, known) for kind, top in schema.PROVISIONERS.items() for path, known in objects(top)]
 
 
 def test_a_good_configuration_passes() -> None:
@@ -92,9 +88,7 @@ def test_an_unknown_key_of_a_provisioner_is_refused(
 ) -> None:
     near = max(known, key=len)
     broken = {"type": kind, "name": "one", **nested(path, {f"{near}x": None})}
-    with pytest.raises(
-        TrustAnchorError, match=f"provisioners\\[0\\] \\(one\\).*unknown key '{near}x'.*Did you mean '"
-    ):
+    with pytest.raises(TrustAnchorError, match=f"provisioners\\[0\\] \\(one\\).*unknown key '{near}x'.*Did you mean '"):
         schema.check(config(broken))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import socket
 import ssl
 import tempfile
@@ -68,7 +69,14 @@ def shake(targets: Sequence[str], clients: Sequence[str]) -> list[Result]:
     Args:
         targets: ``host:port``.
         clients: names from `CLIENTS`.
+
+    Raises:
+        TrustAnchorError: a target is not of that form.
     """
+    for target in targets:
+        host, _colon, port = target.rpartition(":")
+        if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+            raise TrustAnchorError(f"'{target}' is no target of a handshake", "HOST:PORT is expected")
     results = [Result(target) for target in targets]
     for client in clients:
         said = CLIENTS[client](results)
