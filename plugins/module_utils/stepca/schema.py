@@ -341,7 +341,7 @@ def _check_object(value: Any, schema: Mapping[str, Any], where: str) -> None:
 
 
 def _check_leaf(value: Any, schema: str, where: str) -> None:
-    if schema == DURATION and not (isinstance(value, str) and _DURATION.match(value)):
+    if schema == DURATION and not (isinstance(value, str) and _DURATION.fullmatch(value)):
         raise TrustAnchorError(
             f"{where}: {value!r} is no duration",
             "step-ca reads Go durations: a number and ns, us, ms, s, m or h; there is no unit for days",
