@@ -47,7 +47,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 def public_jwk(pem: str) -> dict[str, str]:
     """See the documentation above."""
     # Imported here, so that the documentation can be shown where cryptography is not installed.
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens  # noqa: PLC0415
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
 
     try:
         return tokens.public_jwk(tokens.load_key(pem))

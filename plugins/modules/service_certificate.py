@@ -186,20 +186,22 @@ def _prepare(module: AnsibleModule, wanted: settings.Settings) -> dict[str, Any]
             systemd.act("enable", timer)
             systemd.act("start", timer)
     reason = lifecycle.fault(wanted)
-    result = {
-        "changed": bool(corrected or reason or not running),
-        "corrected": corrected,
-        "reason": reason,
-        **before,
-    }
-    if reason and not module.check_mode:
-        request = store.make_request(wanted)
-        digest = hashlib.sha256(store.request_der(request)).digest()
-        result["request_sha256"] = base64.b64encode(digest).decode()
-    elif not reason and not module.check_mode:
-        lifecycle.finish(wanted)
+    changed = bool(corrected or reason or not running or lifecycle.unfinished(wanted))
+    result = {"changed": changed, "corrected": corrected, "reason": reason, **before}
+    if not module.check_mode:
+        result |= _proceed(wanted, reason)
     after = {"names": sorted(wanted.names), "not_after": f"in {module.params['lifetime']}"} if reason else before
     return {**result, "diff": edge.diff(before, after, f"certificate {wanted.name}")}
+
+
+def _proceed(wanted: settings.Settings, reason: str) -> dict[str, str]:
+    """Make a request where a certificate is needed; else finish what a former run left undone."""
+    with store.locked(wanted):
+        if not reason:
+            lifecycle.finish(wanted)
+            return {}
+        digest = hashlib.sha256(store.request_der(store.make_request(wanted))).digest()
+        return {"request_sha256": base64.b64encode(digest).decode()}
 
 
 def _files(module: AnsibleModule, wanted: settings.Settings) -> list[files.File | files.Directory]:
@@ -209,6 +211,7 @@ def _files(module: AnsibleModule, wanted: settings.Settings) -> list[files.File 
         files.Directory("/usr/local/lib/trustanchor"),
         files.File(f"{wanted.directory}/root.pem", wanted.root_pem.encode()),
         files.File(f"{wanted.directory}/settings.json", wanted.dump()),
+        *store.pair_files(wanted),
         *units.unit_files(wanted, module.params["calendar"], module.params["random_delay"]),
     ]
 

@@ -48,8 +48,9 @@ def enrol(settings: Settings, token: str) -> None:
     waiting = store.pending(settings)
     request = (read(waiting.request) or b"").decode()
     chain = "".join(Client(settings.ca_url, settings.root_pem).sign(request, token, f"{settings.lifetime}s"))
-    store.activate(settings, waiting.key, chain)
-    finish(settings, start=True)
+    with store.locked(settings):
+        store.activate(settings, waiting.key, chain)
+        finish(settings, start=True)
     os.unlink(waiting.request)
     os.unlink(waiting.key)
     os.rmdir(waiting.directory)
@@ -68,6 +69,11 @@ def renew_if_due(settings: Settings, now: float) -> bool:
     Raises:
         TrustAnchorError: it was due and did not work; the current certificate stays.
     """
+    with store.locked(settings):
+        return _renew_if_due(settings, now)
+
+
+def _renew_if_due(settings: Settings, now: float) -> bool:
     pair = store.current(settings)
     try:
         due = store.validity(pair)[1] - now <= settings.renew_before
@@ -90,15 +96,26 @@ def finish(settings: Settings, start: bool = False) -> None:
         settings: of the certificate.
         start: also start units that are enabled and do not run, since most cannot start without a certificate.
     """
-    mark = f"{settings.directory}/reloaded"
-    generation = os.path.realpath(store.current(settings).directory).encode()
-    if read(mark) != generation:
+    if unfinished(settings):
         for unit in settings.reload:
             state = systemd.show(unit)
             if state.active or (start and state.enabled):
                 systemd.act("reload-or-restart", unit)
-        write_atomically(mark, generation, 0o644, "root", "root")
+        write_atomically(_mark(settings), _generation(settings), 0o644, "root", "root")
     write_metrics(settings, good=True)
+
+
+def unfinished(settings: Settings) -> bool:
+    """Whether the services have not been told of the current generation."""
+    return read(_mark(settings)) != _generation(settings)
+
+
+def _mark(settings: Settings) -> str:
+    return f"{settings.directory}/reloaded"
+
+
+def _generation(settings: Settings) -> bytes:
+    return os.path.realpath(store.current(settings).directory).encode()
 
 
 def write_metrics(settings: Settings, good: bool) -> None:

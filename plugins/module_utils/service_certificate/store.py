@@ -8,12 +8,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import fcntl
 import os
 import re
 import shutil
 import ssl
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
@@ -60,6 +63,30 @@ def directories(settings: Settings) -> list[Directory]:
     """The directories of a certificate; readable by the service's group."""
     modes = [(settings.directory, 0o755), (f"{settings.directory}/generations", 0o755)]
     return [Directory(path, mode) for path, mode in modes]
+
+
+def pair_files(settings: Settings) -> list[Directory | File]:
+    """The current pair as it is, with the owner and the modes that it must have; empty while there is none."""
+    pair, owner = current(settings), (settings.owner, settings.group)
+    key, chain = read(pair.key), read(pair.chain)
+    if key is None or chain is None:
+        return []
+    return [
+        Directory(pair.directory, 0o750, *owner),
+        File(pair.key, key, 0o640, *owner, secret=True),
+        File(pair.chain, chain, 0o644, *owner),
+    ]
+
+
+@contextlib.contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Keep the timer's renewer and a playbook from changing the same certificate at the same time."""
+    descriptor = os.open(settings.directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_request(settings: Settings) -> str:
