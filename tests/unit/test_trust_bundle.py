@@ -182,6 +182,23 @@ def test_a_killed_run_is_finished_by_the_next(host: Host, monkeypatch: pytest.Mo
     assert host.trusted() == set(host.java) == {TWO.sha256}
 
 
+def test_a_root_that_a_killed_run_added_leaves_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is remembered before it is added: nothing else tells that the one in Java's store is ours."""
+    host.java = {}
+
+    def killed(wanted: Mapping[str, str], unwanted: set[str]) -> None:
+        host.converge_java(wanted, unwanted)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(java, "converge", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run([ONE])
+    monkeypatch.setattr(java, "converge", host.converge_java)
+    assert set(host.java) == {ONE.sha256}
+    run([TWO])
+    assert set(host.java) == {TWO.sha256}
+
+
 def test_a_root_that_came_back_stays(host: Host) -> None:
     run([ONE, TWO])
     run([ONE])

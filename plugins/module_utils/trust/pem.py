@@ -49,13 +49,13 @@ def parse_root(text: str, where: str) -> Root:
     """Read one root, strictly.
 
     Args:
-        text: PEM; a byte order mark and CRLF line ends are forgiven.
+        text: PEM; CRLF line ends and text around the block (a byte order mark) are forgiven.
         where: for messages.
 
     Raises:
         TrustAnchorError: not exactly one certificate, another kind of block (a private key), not a CA, expired.
     """
-    blocks = list(_BLOCK.finditer(text.lstrip("\ufeff").replace("\r\n", "\n")))
+    blocks = list(_BLOCK.finditer(text.replace("\r\n", "\n")))
     kinds = [match.group(1) for match in blocks]
     if kinds != ["CERTIFICATE"]:
         raise TrustAnchorError(
