@@ -74,7 +74,7 @@ ROUNDS = {
             f"openssl verify -CAfile {BUNDLE} -untrusted {PAIR}/fullchain.pem {PAIR}/fullchain.pem",
         ),
         Drift("web2", "source file of the root is gone", f"rm {SOURCE}/{OURS}.crt", f"test -s {SOURCE}/{OURS}.crt"),
-        Drift("client1", "root is gone from the bundle", EMPTIED, "curl -sS https://ca.corp.example/health"),
+        Drift("client1", "root is gone from the bundle", EMPTIED, "curl -sS --capath /nowhere https://ca.corp.example/health"),
     ],
     "step-ca restarted into another configuration": [
         Drift(

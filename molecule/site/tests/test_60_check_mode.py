@@ -1,0 +1,41 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On virgin hosts a check announces what would happen and writes nothing; then the same run does it.
+
+Last, because it replaces hosts. The new CA host has not the key that the intermediate was signed for.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from ansible_collections.trustanchor.private_ca.tests.lab import snapshot
+from ansible_collections.trustanchor.private_ca.tests.lab.play import CHECKOUT, converge, play
+
+VIRGINS = ("web2", "ca1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def virgin_hosts():
+    """The hosts as they were before anything was installed on them."""
+    subprocess.run([CHECKOUT / "dev", "lab", "reset", *VIRGINS], check=True, stdin=subprocess.DEVNULL)
+
+
+def test_check_writes_nothing():
+    before = {host: snapshot.take(host) for host in VIRGINS}
+    announced = play(limit=":".join(VIRGINS), check=True)
+    assert announced.rc == 0, announced.output
+    assert {host for host in VIRGINS if announced.hosts[host]["changed"]} == set(VIRGINS)
+    assert "does not match" in announced.output or "has no intermediate key" in announced.output
+    assert {host: snapshot.differences(before[host], snapshot.take(host)) for host in VIRGINS} == {
+        host: [] for host in VIRGINS
+    }
+
+
+def test_run_on_a_host_without_the_key_stops_before_it_changes_the_ca():
+    converge("playbooks/site.yml", limit="web2", variables={"service_certificate_list": []})
+    trusted = play(limit="ca1")
+    assert trusted.rc != 0
+    assert "has no intermediate key" in trusted.failure("ca1")
+    assert "Restore the key, or run playbooks/request_intermediate.yml" in trusted.failure("ca1")
