@@ -35,7 +35,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 def key_pem(key: Any) -> str:
     """PKCS#8, not encrypted."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())).decode()
 
 
 def load_key(pem_text: bytes) -> ec.EllipticCurvePrivateKey:
@@ -115,7 +115,7 @@ class Authority:
         builder = _builder(names[0], key, self.certificate.subject, start, end).add_extension(
             x509.SubjectAlternativeName([general_name(text) for text in names]), critical=False
         )
-        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())  # type: ignore[arg-type]
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         certificate = builder.add_extension(identifier, critical=False).sign(self.key, hashes.SHA256())
         return Leaf(certificate, key, pem(certificate, *self.above))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def mode(path: Path) -> int:
 
 
 def test_converge(place: Path) -> None:
-    wanted = [
+    wanted: list[files.File | files.Directory] = [
         files.Directory(str(place / "a"), 0o750),
         files.File(str(place / "a" / "one"), b"one", 0o600),
         files.File(str(place / "a" / "two"), b"", 0o4644),
@@ -74,7 +75,10 @@ def test_differences_of_a_directory(place: Path) -> None:
 
 
 def test_another_owner_is_a_difference(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = [files.File(str(place / "file"), b""), files.Directory(str(place / "d"))]
+    wanted: list[files.File | files.Directory] = [
+        files.File(str(place / "file"), b""),
+        files.Directory(str(place / "d")),
+    ]
     files.converge(wanted, check=False)
     monkeypatch.setattr(files, "ids", lambda _owner, _group: (os.getuid() + 1, os.getgid()))
     assert files.wrong(wanted) == {str(place / "file"): ["owner"], str(place / "d"): ["owner"]}
@@ -138,7 +142,7 @@ def test_a_really_full_disk(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         temporary.touch()
         return os.open("/dev/full", os.O_WRONLY), str(temporary)
 
-    monkeypatch.setattr(files.tempfile, "mkstemp", full)
+    monkeypatch.setattr(tempfile, "mkstemp", full)
     with pytest.raises(TrustAnchorError, match="No space left on device"):
         files.File(str(place / "file"), b"new" * 10_000).write()
     assert (place / "file").read_bytes() == b"old"

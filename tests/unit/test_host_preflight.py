@@ -15,6 +15,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import spki_sha256
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,7 +122,7 @@ def test_a_connection_is_no_listener(listener: socket.socket) -> None:
         preflight.check_port(client.getsockname()[1], "no-such-user")
 
 
-def request(directory: Path, key: pki.ec.EllipticCurvePrivateKey) -> str:
+def request(directory: Path, key: ec.EllipticCurvePrivateKey) -> str:
     csr = x509.CertificateSigningRequestBuilder().subject_name(pki.name("CA")).sign(key, hashes.SHA256())
     path = directory / "intermediate_ca.csr"
     path.write_bytes(csr.public_bytes(Encoding.PEM))

@@ -11,7 +11,6 @@ import pki
 import pytest
 import service_host as host
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate.settings import Settings
 from cryptography import x509
@@ -138,7 +137,7 @@ def test_a_full_disk_leaves_the_current_pair(settings: Settings, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(TrustAnchorError, match="cannot write .*No space left"):
             host.put(settings, host.leaf())
     assert host.chain(settings) == good.chain

@@ -26,7 +26,8 @@ OWN_TEMPLATE = {"x509": {"templateFile": "/srv/ca/templates/leaf.tpl"}}
 
 def composed(*provisioners: dict[str, Any], **authority: Any) -> dict[str, Any]:
     settings = {**SETTINGS, "authority": {"provisioners": list(provisioners), **authority}}
-    return config.compose(settings, JWK, LAYOUT)["authority"]
+    found: dict[str, Any] = config.compose(settings, JWK, LAYOUT)["authority"]
+    return found
 
 
 def test_paths_and_canary_are_added_and_the_whole_is_a_good_configuration() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -204,14 +205,14 @@ def test_actions(action: str, verbs: list[str], monkeypatch: pytest.MonkeyPatch)
 def test_a_reload_that_was_refused_is_told_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Daemon(monkeypatch, accepts=False)
     moments = iter(range(0, 1000, 15))
-    monkeypatch.setattr(daemon.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     with pytest.raises(TrustAnchorError, match=r"did not take over its configuration \(reload\).*no such provisioner"):
         daemon.apply("reload", lambda: running.certificate)
 
 
 def test_the_last_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter(range(0, 1000, 15))
-    monkeypatch.setattr(daemon.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
 
     def refused() -> bool:
         raise TrustAnchorError("connection refused")
