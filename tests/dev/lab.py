@@ -23,12 +23,15 @@ from .podman import WRAPPER, podman, prepare
 from .settings import CACHE, lab_name
 
 # CAP_SYS_ADMIN, a shared root mount and no confinement: what systemd needs to sandbox its units and to hand
-# them credentials.
+# them credentials. CAP_SYS_PTRACE: root sees all processes, as on a real host; PrivateUsers= together with
+# ProtectProc= needs it.
 RUN_OPTIONS = (
     *("--detach", "--systemd=always", "--restart=always", "--no-hosts", "--pids-limit=-1"),
     *(
         "--cap-add",
         "SYS_ADMIN",
+        "--cap-add",
+        "SYS_PTRACE",
         "--security-opt",
         "apparmor=unconfined",
         "--security-opt",
