@@ -7,13 +7,15 @@ from __future__ import annotations
 import http.server
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pki
+
+Answer = tuple[int, bytes]
 
 
 @dataclass
@@ -32,11 +34,12 @@ class Server:
 
     Args:
         port: on 127.0.0.1.
-        answers: path (with query) to status and body; a path that is missing gives 404.
+        answers: path (with query) to status and body, or to what makes them from the request's body; a path that is
+            missing gives 404.
     """
 
     port: int
-    answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    answers: dict[str, Answer | Callable[[bytes], Answer]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
 
     @property
@@ -53,7 +56,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         connection: Any = self.connection
         self.state.seen.append(Seen(self.command, self.path, body, connection.getpeercert() or {}))
-        status, content = self.state.answers.get(self.path, (404, b'{"status":404,"message":"no such path"}'))
+        answer = self.state.answers.get(self.path, (404, b'{"status":404,"message":"no such path"}'))
+        status, content = answer(body) if callable(answer) else answer
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

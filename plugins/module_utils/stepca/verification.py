@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,13 @@ def _check_provisioners(client: Client, expected: Expected) -> dict[str, str]:
     return wanted
 
 
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 def _sign_canary(client: Client, expected: Expected, canary_key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
     """Have one certificate signed for the CA's own name, with a key that is forgotten at once."""
     name = str(expected.config["dnsNames"][0])
@@ -101,7 +109,7 @@ def _sign_canary(client: Client, expected: Expected, canary_key: ec.EllipticCurv
     csr = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     digest = hashlib.sha256(csr.public_bytes(serialization.Encoding.DER)).digest()
