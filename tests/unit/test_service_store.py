@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import stat
@@ -177,3 +178,14 @@ def test_the_digest_of_a_request_is_that_of_its_der(settings: Settings) -> None:
 def test_directories(settings: Settings) -> None:
     paths = [(directory.path, directory.mode) for directory in store.directories(settings)]
     assert paths == [(settings.directory, 0o755), (f"{settings.directory}/generations", 0o755)]
+
+
+def test_a_certificate_is_changed_by_one_process_at_a_time(settings: Settings) -> None:
+    """The timer's renewer and a playbook may meet."""
+    other = os.open(settings.directory, os.O_RDONLY)
+    try:
+        with store.locked(settings), pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(other)
