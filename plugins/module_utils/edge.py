@@ -25,7 +25,8 @@ def run(
         missing: name of a Python library that could not be imported, and the traceback of the attempt.
     """
     if missing is not None:
-        module.fail_json(msg=missing_required_lib(missing[0]), exception=missing[1])
+        reason = missing[1].strip().rpartition("\n")[2]
+        module.fail_json(msg=f"{missing_required_lib(missing[0])} ({reason})", exception=missing[1])
     try:
         result = act(module)
     except TrustAnchorError as error:

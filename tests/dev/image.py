@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The images of the lab's hosts, built from the distribution's packages alone.
 
-A Debian machine builds Debian 13 (trixie), an Ubuntu machine Ubuntu 24.04 (noble).
+A Debian machine builds Debian 13 (trixie), an Ubuntu machine Ubuntu 24.04 (noble); LAB_RELEASE chooses another one.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import tempfile
@@ -46,7 +47,9 @@ python3 -m venv /opt/trustanchor
 
 
 def release() -> str:
-    """Return the release that this machine builds."""
+    """Return the release of the hosts."""
+    if chosen := os.environ.get("LAB_RELEASE"):
+        return chosen
     return "noble" if "ID=ubuntu" in Path("/etc/os-release").read_text().splitlines() else "trixie"
 
 
