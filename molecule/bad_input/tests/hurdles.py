@@ -18,9 +18,7 @@ def port_in_use(host: str) -> Iterator[None]:
     hosts.run(host, f"systemd-run --quiet --unit {LISTENER} python3 -m http.server 443")
     try:
         listens = "ss --listening --tcp --numeric --no-header '( sport = :443 )' | grep -q ."
-        hosts.await_true(
-            lambda: hosts.run(host, listens, check=False).returncode == 0, 10, f"nobody listens on {host}"
-        )
+        hosts.await_true(lambda: hosts.run(host, listens, check=False).returncode == 0, 10, f"nobody listens on {host}")
         yield
     finally:
         hosts.run(host, f"systemctl stop {LISTENER}")

@@ -69,9 +69,7 @@ class Record:
     def intermediate(
         self, public: Public | None = None, days: tuple[int, int] = (-1, 30), permitted: Sequence[str] = ()
     ) -> x509.Certificate:
-        return self.certificate(
-            "Test Intermediate", public or self.host_key, "Test Root", self.key, 0, days, permitted
-        )
+        return self.certificate("Test Intermediate", public or self.host_key, "Test Root", self.key, 0, days, permitted)
 
     def write_root(self, root: x509.Certificate, sha256: str = "") -> None:
         """Write a root, and the manifest that declares it."""
@@ -82,14 +80,19 @@ class Record:
     def write_intermediate(self, certificate: x509.Certificate) -> None:
         self._write("intermediates/ca1.crt", certificate.public_bytes(serialization.Encoding.PEM))
 
-    def write_request(self, key: Key | rsa.RSAPrivateKey) -> None:
-        csr = x509.CertificateSigningRequestBuilder().subject_name(name("CA")).sign(key, hashes.SHA256())
-        self._write("requests/ca1.csr", csr.public_bytes(serialization.Encoding.PEM))
-
     def _write(self, path: str, content: bytes) -> None:
-        target = self.path / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        write(self.path / path, content)
+
+
+def write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def write_request(record: Path, key: Key | rsa.RSAPrivateKey) -> None:
+    """Replace the request of ca1 by one for this key."""
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name("CA")).sign(key, hashes.SHA256())
+    write(record / "requests/ca1.csr", csr.public_bytes(serialization.Encoding.PEM))
 
 
 Change = Callable[[Record], None]

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -118,7 +120,7 @@ CASES = [
     Case(
         "clocks differ",
         ["behind the controller's", "backdated by one minute", "time synchronisation"],
-        prefix=("env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "+5 minutes"),
+        prefix=("faketime", "+5 minutes"),
     ),
     Case(
         "another package",
@@ -137,7 +139,9 @@ CASES = [
         web(names=["WEB 1"]),
         host="web1",
     ),
-    Case("certificate without names", ["has no names", "clients check", "List at least one"], web(names=[]), host="web1"),
+    Case(
+        "certificate without names", ["has no names", "clients check", "List at least one"], web(names=[]), host="web1"
+    ),
     Case(
         "renewal without end",
         ["renewal 86340 seconds before the end does not fit", "renews without end", "two thirds"],
@@ -184,8 +188,14 @@ def host_key() -> ec.EllipticCurvePublicKey:
     return key
 
 
-def stops(case: Case, variables: dict[str, Any]) -> None:
-    """Run a case. The host's disk before it is what the case before left."""
+def stops(case: Case, variables: dict[str, Any], but: str = "(?!)") -> None:
+    """Run a case. The host's disk before it is what the case before left.
+
+    Args:
+        case: to run.
+        variables: extra variables.
+        but: pattern of paths that may change.
+    """
     before = _before.get(case.host) or snapshot.take(case.host)
     with case.hurdle(case.host):
         done = play(case.playbook, limit=case.host, variables=variables, prefix=case.prefix)
@@ -194,7 +204,8 @@ def stops(case: Case, variables: dict[str, Any]) -> None:
     assert done.rc != 0
     assert [word for word in case.words if word not in told] == [], done.output
     assert "Traceback" not in told
-    assert snapshot.differences(before, _before[case.host]) == []
+    written = snapshot.differences(before, _before[case.host])
+    assert [path for path in written if not re.match(but, path)] == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.what for case in CASES])
@@ -220,7 +231,11 @@ CEREMONIES = [
         ["no name constraints", "every name on earth", "unconstrained"],
         {"root_ceremony_name_constraints": {}},
     ),
-    Case("weak root", ["P-384", "allow_weak_root"], {"root_ceremony_algorithm": "ec-p256"}),
+    Case(
+        "weak root",
+        ["The algorithm of the root is ec-p256", "must be P-384", "root_ceremony_allow_weak_root to true"],
+        {"root_ceremony_algorithm": "ec-p256"},
+    ),
 ]
 
 
@@ -232,19 +247,15 @@ def test_ceremony_stops_before_anything_is_made(case, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
-    [
-        (rsa.generate_private_key(65537, 2048), ["RSAPublicKey 2048", "RSA of 3072 to 8192 bits"]),
-        (ec.generate_private_key(ec.SECP521R1()), ["EllipticCurvePublicKey 521", "P-256, P-384"]),
-    ],
+    "key",
+    [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP521R1())],
     ids=["RSA-2048", "P-521"],
 )
-def test_ceremony_refuses_a_request_with_a_wrong_key(key, words, host_key, tmp_path):
-    import shutil
-
+def test_ceremony_refuses_a_request_with_a_wrong_key(key, tmp_path):
     shutil.copytree(STATE / "pki", tmp_path, dirs_exist_ok=True)
-    record = records.Record.__new__(records.Record)
-    record.path = tmp_path
-    record.write_request(key)
+    records.write_request(tmp_path, key)
+    words = [f"the key of the request for ca1 is {type(key.public_key()).__name__} {key.key_size}", "a CA needs P-256"]
     stop = Case("request", words, host="ceremony1", playbook="playbooks/ceremony.yml")
-    stops(stop, {"pki_directory": str(tmp_path)})
+    # The request is carried to the machine, SoftHSM counts that it was opened, and nothing is signed.
+    expected = r"/var/lib/root-ceremony/(requests/ca1\.csr|softhsm/tokens/[^/]+/generation): "
+    stops(stop, {"pki_directory": str(tmp_path)}, but=expected)

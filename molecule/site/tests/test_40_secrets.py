@@ -116,7 +116,11 @@ def question(planted):
     needles["intermediate"] = forms(scalar(key))
     needles["enrolment"] = forms(scalar(estate.enrolment_key()))
     needles["planted"] = [planted.marker.encode().hex()]
-    public = {"root": root.public_key(), "intermediate": key.public_key(), "enrolment": estate.enrolment_key().public_key()}
+    public = {
+        "root": root.public_key(),
+        "intermediate": key.public_key(),
+        "enrolment": estate.enrolment_key().public_key(),
+    }
     public["planted key"] = planted.key.public_key()
     return Question({"needles": needles, "keys": {name: spki(key) for name, key in public.items()}})
 
@@ -127,10 +131,7 @@ def leaks(found):
 
 
 def test_nothing_is_in_clear(question):
-    running = {
-        host: question.start(host, paths=paths, journal=host != "localhost")
-        for host, paths in PLACES.items()
-    }
+    running = {host: question.start(host, paths=paths, journal=host != "localhost") for host, paths in PLACES.items()}
     answers = {host: hosts.answer(program)["found"] for host, program in running.items()}
     assert {host: leaks(found) for host, found in answers.items()} == {host: [] for host in PLACES}
     kinds = {kind for name, kind, _place in answers["web1"] if name == "planted"}

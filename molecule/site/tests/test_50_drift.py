@@ -74,13 +74,18 @@ ROUNDS = {
             f"openssl verify -CAfile {BUNDLE} -untrusted {PAIR}/fullchain.pem {PAIR}/fullchain.pem",
         ),
         Drift("web2", "source file of the root is gone", f"rm {SOURCE}/{OURS}.crt", f"test -s {SOURCE}/{OURS}.crt"),
-        Drift("client1", "root is gone from the bundle", EMPTIED, "curl -sS --capath /nowhere https://ca.corp.example/health"),
+        Drift(
+            "client1",
+            "root is gone from the bundle",
+            EMPTIED,
+            "curl -sS --capath /nowhere https://ca.corp.example/health",
+        ),
     ],
     "step-ca restarted into another configuration": [
         Drift(
             "ca1",
             "ca.json",
-            f"sed -i 's/\"acme\"/\"other\"/' {CA_JSON} && systemctl restart step-ca.service",
+            f'sed -i \'s/"acme"/"other"/\' {CA_JSON} && systemctl restart step-ca.service',
             "curl -sS https://ca.corp.example/acme/acme/directory | grep -q newNonce",
         ),
         Drift(
@@ -89,7 +94,12 @@ ROUNDS = {
             f"find {STORE} -lname '{OURS}.pem' -delete",
             f"test -n \"$(find {STORE} -name '*.0' -lname '{OURS}.pem')\"",
         ),
-        Drift("client1", "root is gone from Java", f"{JAVA} -delete -alias debian:{OURS}.pem", f"{JAVA} -list | grep -q {COLONS}"),
+        Drift(
+            "client1",
+            "root is gone from Java",
+            f"{JAVA} -delete -alias debian:{OURS}.pem",
+            f"{JAVA} -list | grep -q {COLONS}",
+        ),
     ],
     "ca.json is no JSON": [
         Drift(
@@ -125,7 +135,9 @@ ROUNDS = {
             f"{MODES} /etc/step-ca/secrets/intermediate_ca_key | grep -q '440 root:step'",
         ),
         Drift("ca1", "mode of ca.json", f"chmod 666 {CA_JSON}", f"{MODES} {CA_JSON} | grep -q '640 root:step'"),
-        Drift("web1", "mode of the key", f"chmod 644 {PAIR}/key.pem", f"{MODES} {PAIR}/key.pem | grep -q '640 root:root'"),
+        Drift(
+            "web1", "mode of the key", f"chmod 644 {PAIR}/key.pem", f"{MODES} {PAIR}/key.pem | grep -q '640 root:root'"
+        ),
     ],
 }
 
