@@ -9,6 +9,7 @@ import base64
 import time
 from typing import Any
 
+from ansible.module_utils.common.validation import check_type_list
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
@@ -50,7 +51,7 @@ class ActionModule(ActionBase):
         options = self._task.args
         root = certificates.load_certificate(str(options["root"]).encode(), "root")
         audience = f"{str(options['ca_url']).rstrip('/')}/1.0/sign"
-        names = [str(name) for name in options["names"]]
+        names = [str(name) for name in check_type_list(options["names"])]
         return tokens.mint(
             key, str(options["provisioner"]), audience, names, certificates.fingerprint(root), request_sha256
         )

@@ -30,8 +30,8 @@ options:
     required: true
   absent:
     description:
-      - SHA-256 fingerprints (hex) that no store may trust, whoever put them there, with the exception of roots that the
-        distribution's own package brings.
+      - SHA-256 fingerprints (hex) that no store may trust, whoever put them there.
+      - A root that the distribution's own package brings is not removed; the module fails and says which one it is.
     type: list
     elements: str
     default: []

@@ -78,8 +78,15 @@ class Directory:
         return found
 
     def make(self) -> None:
-        """Make the directory, or correct its mode and owner."""
-        os.makedirs(self.path, exist_ok=True)
+        """Make the directory, or correct its mode and owner.
+
+        Raises:
+            TrustAnchorError: a file is in its place.
+        """
+        try:
+            os.makedirs(self.path, exist_ok=True)
+        except FileExistsError as error:
+            raise TrustAnchorError(f"{self.path} is a file", "a directory is expected there", "Move it away") from error
         uid, gid = ids(self.owner, self.group)
         os.chown(self.path, uid, gid)
         os.chmod(self.path, self.mode)
@@ -92,6 +99,8 @@ def read(path: str) -> bytes | None:
             return handle.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError as error:
+        raise TrustAnchorError(f"{path} is a directory", "a file is expected there", "Move it away") from error
 
 
 def ids(owner: str, group: str) -> tuple[int, int]:

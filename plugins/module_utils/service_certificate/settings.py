@@ -108,6 +108,12 @@ def check(settings: Settings) -> None:
         raise TrustAnchorError(
             f"certificate {settings.name} has no names", "clients check the name", "List at least one"
         )
+    if len(settings.names[0]) > 64:
+        raise TrustAnchorError(
+            f"'{settings.names[0]}' is too long to be the first name",
+            "the first name is also the common name, which has 64 characters at most (RFC 5280 appendix A.1, ub-common-name)",
+            "List a shorter name first",
+        )
     for name in settings.names:
         if not is_address(name) and not _DNS_NAME.fullmatch(name):
             raise TrustAnchorError(

@@ -111,7 +111,8 @@ def _python(results: Sequence[Result]) -> Mapping[str, str]:
 
 
 def _python_one(result: Result) -> str:
-    host, _colon, port = result.target.rpartition(":")
+    name, _colon, port = result.target.rpartition(":")
+    host = name.strip("[]")  # an IPv6 address
     context = ssl.create_default_context()
     try:
         with (
