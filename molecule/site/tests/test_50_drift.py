@@ -13,6 +13,7 @@ from ansible_collections.trustanchor.private_ca.tests.lab.play import Play, conv
 LAB = "ca1:web1:web2:client1"
 UNIT_FILE = "/etc/systemd/system/step-ca.service"
 CA_JSON = "/etc/step-ca/config/ca.json"
+TIMER = "service-certificate-web.timer"
 PAIR = "/etc/service-certificates/web/current"
 SOURCE = "/usr/local/share/ca-certificates"
 STORE = "/etc/ssl/certs"
@@ -35,6 +36,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /de
     -out {SOURCE}/trustanchor-foreign.crt 2>/dev/null
 update-ca-certificates
 """
+SUBJECTS = f"openssl storeutl -certs -text {BUNDLE}"
 MODES = "stat --format '%a %U:%G'"
 
 
@@ -111,14 +113,14 @@ ROUNDS = {
         Drift(
             "web1",
             "timer is disabled",
-            "systemctl disable --now --quiet service-certificate-web.timer",
-            "systemctl is-enabled --quiet service-certificate-web.timer && systemctl is-active --quiet service-certificate-web.timer",
+            f"systemctl disable --now --quiet {TIMER}",
+            f"systemctl is-enabled --quiet {TIMER} && systemctl is-active --quiet {TIMER}",
         ),
         Drift(
             "web2",
             "a foreign root under our prefix",
             FOREIGN_ROOT,
-            f"! ls {SOURCE}/trustanchor-foreign.crt && ! openssl storeutl -certs -text {BUNDLE} | grep -q 'Subject:.*Foreign'",
+            f"! ls {SOURCE}/trustanchor-foreign.crt && ! {SUBJECTS} | grep -q 'Subject:.*Foreign'",
         ),
     ],
     "step-ca is stopped, keys are for everybody": [
