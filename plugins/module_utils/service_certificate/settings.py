@@ -111,7 +111,7 @@ def check(settings: Settings) -> None:
     if len(settings.names[0]) > 64:
         raise TrustAnchorError(
             f"'{settings.names[0]}' is too long to be the first name",
-            "the first name is also the common name, which has 64 characters at most (RFC 5280 appendix A.1, ub-common-name)",
+            "it is the common name, too, and that has 64 characters at most (RFC 5280 appendix A.1)",
             "List a shorter name first",
         )
     for name in settings.names:
