@@ -84,8 +84,10 @@ def test_a_server_that_the_root_does_not_vouch_for(
 )
 def test_dates_of_the_server(start: Any, end: Any, reason: str, tmp_path: Path) -> None:
     leaf = INTERMEDIATE.leaf("ca.corp.example", start=start, end=end)
-    refused = pytest.raises(TrustAnchorError, match=f"{reason}.*and the clocks")
-    with tls_server.serve(leaf, tmp_path) as other, refused:
+    with (
+        tls_server.serve(leaf, tmp_path) as other,
+        pytest.raises(TrustAnchorError, match=f"{reason}.*and the clocks"),
+    ):
         client(other).health()
 
 
