@@ -12,6 +12,7 @@ import datetime as dt
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from cryptography import x509
@@ -116,3 +117,45 @@ def signature_holds(signed: x509.Certificate | x509.CertificateRevocationList, k
 def utc_now() -> dt.datetime:
     """The time of this host, aware, whole seconds."""
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class SigningPlan(Generic[Signed]):
+    """What to do about one signed file. No draft: it is there as wanted.
+
+    Args:
+        path: of the file.
+        existing: what it holds now, None where it is absent.
+        draft: what has to be signed, None where nothing has to.
+    """
+
+    path: Path
+    existing: Signed | None
+    draft: Draft[Signed] | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether a signature is needed."""
+        return self.draft is not None
+
+    def rehearse(self) -> Signed:
+        """What the file holds or would hold; a would-be content has a throw-away signature.
+
+        Raises:
+            TrustAnchorError: the draft breaks a rule.
+        """
+        if self.draft is not None:
+            return self.draft.rehearse()
+        if self.existing is None:
+            raise TrustAnchorError(f"there is neither {self.path} nor a draft of it")
+        return self.existing
+
+    def sign(self, key: PrivateKey) -> Signed:
+        """The whole act; writing is the caller's.
+
+        Raises:
+            TrustAnchorError: no work, a rule is broken, or the token refuses.
+        """
+        if self.draft is None:
+            raise TrustAnchorError(f"{self.path} needs no signature")
+        return self.draft.sign(key)

@@ -19,7 +19,7 @@ from ..x509 import certificates as certs
 from ..x509.builders import BACKDATE, PrivateKey, PublicKey, Revoked, crl_builder
 from ..x509.lint import lint_crl
 from ..x509.profiles import CrlProfile
-from .act import Draft, signature_holds
+from .act import Draft, SigningPlan, signature_holds
 from .files import read_optional, replace
 
 # certificateHold and removeFromCRL are left out: a CA that was suspended is a CA that nobody understands.
@@ -35,30 +35,10 @@ REASONS = (
 
 
 @dataclass(frozen=True)
-class CrlPlan:
-    """What to do about a CRL. No draft: it is there as wanted."""
+class CrlPlan(SigningPlan[x509.CertificateRevocationList]):
+    """What to do about a CRL, and why."""
 
-    path: Path
-    existing: x509.CertificateRevocationList | None
-    draft: Draft[x509.CertificateRevocationList] | None
     why: str
-
-    @property
-    def changed(self) -> bool:
-        """Whether a signature is needed."""
-        return self.draft is not None
-
-    def rehearse(self) -> x509.CertificateRevocationList:
-        """The CRL as it is or would be.
-
-        Raises:
-            TrustAnchorError: the draft breaks a rule.
-        """
-        if self.draft is not None:
-            return self.draft.rehearse()
-        if self.existing is None:
-            raise TrustAnchorError(f"there is neither {self.path} nor a draft of it")
-        return self.existing
 
     def apply(self, key: PrivateKey) -> x509.CertificateRevocationList:
         """Sign and write, in DER form.
@@ -66,9 +46,7 @@ class CrlPlan:
         Raises:
             TrustAnchorError: no work, a rule is broken, the token refuses, the file cannot be written.
         """
-        if self.draft is None:
-            raise TrustAnchorError(f"{self.path} needs no signature")
-        signed = self.draft.sign(key)
+        signed = self.sign(key)
         replace(self.path, signed.public_bytes(Encoding.DER))
         return signed
 

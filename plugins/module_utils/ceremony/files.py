@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import TrustAnchorError
+from ..host.files import sync_directory
 
 
 def read_optional(path: Path) -> bytes | None:
@@ -61,16 +62,8 @@ def _written(path: Path, data: bytes) -> Iterator[Path]:
             stream.flush()
             os.fsync(stream.fileno())
         yield temporary
-        _sync_directory(path.parent)
+        sync_directory(str(path.parent))
     except OSError as error:
         raise TrustAnchorError(f"{path} cannot be written: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,7 +20,7 @@ from ..x509 import certificates as certs
 from ..x509.builders import Moment, PrivateKey, PublicKey, digest_for, intermediate_builder, root_builder
 from ..x509.lint import lint_intermediate, lint_root
 from ..x509.profiles import IntermediateProfile, RootProfile
-from .act import Draft, signature_holds, tbs, throwaway_like
+from .act import Draft, SigningPlan, signature_holds, tbs, throwaway_like
 from .files import read_optional, replace, write_once
 from .requests import check_request
 
@@ -28,29 +28,8 @@ Build = Callable[[Moment], x509.CertificateBuilder]
 
 
 @dataclass(frozen=True)
-class CertificatePlan:
-    """What to do about one certificate. No draft: it is there as wanted."""
-
-    path: Path
-    existing: x509.Certificate | None
-    draft: Draft[x509.Certificate] | None
-
-    @property
-    def changed(self) -> bool:
-        """Whether a signature is needed."""
-        return self.draft is not None
-
-    def rehearse(self) -> x509.Certificate:
-        """The certificate as it is or would be; a would-be one has a throw-away signature.
-
-        Raises:
-            TrustAnchorError: the draft breaks a rule.
-        """
-        if self.draft is not None:
-            return self.draft.rehearse()
-        if self.existing is None:
-            raise TrustAnchorError(f"there is neither {self.path} nor a draft of it")
-        return self.existing
+class CertificatePlan(SigningPlan[x509.Certificate]):
+    """What to do about one certificate."""
 
     def apply(self, key: PrivateKey) -> x509.Certificate:
         """Sign and write; a certificate that is replaced goes to the archive first.
@@ -58,9 +37,7 @@ class CertificatePlan:
         Raises:
             TrustAnchorError: no work, a rule is broken, the token refuses, the file cannot be written.
         """
-        if self.draft is None:
-            raise TrustAnchorError(f"{self.path} needs no signature")
-        signed = self.draft.sign(key)
+        signed = self.sign(key)
         if self.existing is None:
             write_once(self.path, certs.to_pem(signed))
         else:
