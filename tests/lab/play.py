@@ -92,9 +92,11 @@ def play(
     return parse(done.returncode, done.stdout)
 
 
-def converge(*playbooks: str, limit: str, variables: Mapping[str, Any] | None = None) -> Play:
+def converge(
+    *playbooks: str, limit: str, variables: Mapping[str, Any] | None = None, arguments: tuple[str, ...] = ()
+) -> Play:
     """Run playbooks that must succeed."""
-    done = play(*playbooks, limit=limit, variables=variables)
+    done = play(*playbooks, limit=limit, variables=variables, arguments=arguments)
     assert done.rc == 0, done.output
     return done
 
