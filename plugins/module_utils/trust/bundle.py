@@ -113,8 +113,8 @@ def apply(roots: Sequence[Root], absent: Collection[str], todo: Plan) -> Plan:
     """Carry out a plan and read back.
 
     What was once put into a store is remembered before anything is removed, so a run that is killed half-way is
-    finished by the next one. No store is ever empty: files are replaced by rename, and update-ca-certificates writes
-    its bundle the same way.
+    finished by the next one. No store is ever empty: files are replaced by rename, update-ca-certificates writes its
+    bundle the same way, and only the links of what changed are touched.
 
     Returns:
         The plan after it: nothing to do.
@@ -140,7 +140,7 @@ def apply(roots: Sequence[Root], absent: Collection[str], todo: Plan) -> Plan:
             raise TrustAnchorError(
                 f"the {store.name} store is still wrong after it was rebuilt",
                 f"missing: {store.missing or 'nothing'}, still trusted: {store.unwanted or 'nothing'}",
-                "Run update-ca-certificates --fresh by hand and look at what its hooks say",
+                "Run update-ca-certificates by hand and look at what its hooks say",
             )
     _remember(wanted)
     return after

@@ -3,7 +3,7 @@
 """The system store of Debian and Ubuntu: the bundle file and the directory of hash links.
 
 update-ca-certificates leaves dangling links when a file vanishes, stale links when one is overwritten, and ends with 0
-when a hook fails; so: one certificate per file, the fingerprint in its name, --fresh on removal, and read back.
+when a hook fails; so: one certificate per file, the fingerprint in its name, links put right here, and read back.
 """
 
 from __future__ import annotations
@@ -80,8 +80,17 @@ def dangling_links() -> list[str]:
 
 
 def rebuild() -> None:
-    """Run update-ca-certificates from scratch; its exit code proves nothing, the caller reads back."""
-    run(["update-ca-certificates", "--fresh"], timeout=300)
+    """Bring bundle and hash links to the source files; the exit code proves nothing, the caller reads back.
+
+    Not with --fresh, which begins by removing every link: whoever looks in the directory at that moment, or after a
+    kill, would trust nobody. openssl-rehash(1) keeps the links that are right.
+    """
+    for name in os.listdir(DIRECTORY):
+        path = os.path.join(DIRECTORY, name)
+        if os.path.islink(path) and not os.path.exists(path):
+            os.unlink(path)
+    run(["update-ca-certificates"], timeout=300)
+    run(["openssl", "rehash", DIRECTORY], timeout=300)
 
 
 def _text(path: str) -> str:
