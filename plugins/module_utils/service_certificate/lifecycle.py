@@ -32,7 +32,19 @@ def fault(settings: Settings) -> str:
         store.verify(settings, store.current(settings))
     except TrustAnchorError as error:
         return str(error)
-    return ""
+    return _wrong_lifetime(settings)
+
+
+def _wrong_lifetime(settings: Settings) -> str:
+    """A renewal keeps the lifetime of the certificate (authority/tls.go Renew), so another one needs an enrolment.
+
+    The CA backdates the start (authority.backdate, one minute by default): a tenth and ten minutes are no difference.
+    """
+    start, end = store.validity(store.current(settings))
+    found = end - start
+    if settings.lifetime * 0.9 <= found <= settings.lifetime * 1.1 + 600:
+        return ""
+    return f"the certificate was made to live for {found:.0f} seconds, wanted are {settings.lifetime}"
 
 
 def enrol(settings: Settings, token: str) -> None:
