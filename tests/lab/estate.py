@@ -82,5 +82,7 @@ def issue(
         TrustAnchorError: the CA refused.
     """
     _key, pem, digest = request(names)
-    token = tokens.mint(key or enrolment_key(), provisioner, f"{ca.url}/1.0/sign", names, root_sha256(ca.root_pem), digest)
+    token = tokens.mint(
+        key or enrolment_key(), provisioner, f"{ca.url}/1.0/sign", names, root_sha256(ca.root_pem), digest
+    )
     return certificates.load_bundle("".join(ca.sign(pem, token)).encode(), "the chain")
