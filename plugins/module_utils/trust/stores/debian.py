@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Collection, Sequence
 
 from ...errors import TrustAnchorError
@@ -58,7 +59,11 @@ def foreign_files(roots: Sequence[Root], absent: Collection[str]) -> list[str]:
 
 
 def trusted_by_bundle() -> set[str]:
-    """Fingerprints in the bundle file: what curl, Python and Go read."""
+    """Fingerprints in the bundle file: what curl, Python and Go read. None in a damaged one: OpenSSL refuses it all."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(BUNDLE)
+    except (ssl.SSLError, FileNotFoundError):
+        return set()
     return fingerprints(_text(BUNDLE))
 
 
@@ -89,6 +94,9 @@ def rebuild() -> None:
         path = os.path.join(DIRECTORY, name)
         if os.path.islink(path) and not os.path.exists(path):
             os.unlink(path)
+    # It appends to what a killed run has left there, in the middle of a certificate perhaps.
+    if os.path.exists(f"{BUNDLE}.new"):
+        os.unlink(f"{BUNDLE}.new")
     run(["update-ca-certificates"], timeout=300)
     run(["openssl", "rehash", DIRECTORY], timeout=300)
 
