@@ -1,13 +1,13 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each change of a running CA is applied by one run, with the action that it needs, and the next run has nothing to do."""
+"""Each change of a running CA is applied by one run, with the action that it needs; the next run has nothing to do."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
@@ -163,7 +163,7 @@ class TestUnprivileged:
     """A port above 1023 and a list of networks: the unit has no capability and no way to anybody else."""
 
     URL = "https://ca.corp.example:8443"
-    SETTINGS = {"step_ca_address": ":8443", "step_ca_client_networks": ["10.77.0.0/16"]}
+    SETTINGS: ClassVar[dict[str, Any]] = {"step_ca_address": ":8443", "step_ca_client_networks": ["10.77.0.0/16"]}
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod

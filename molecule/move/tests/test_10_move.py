@@ -28,7 +28,8 @@ FIRST, OTHER = ("pki", "r1"), ("other-pki", "other")
 
 
 def run(variables: dict[str, object]) -> Play:
-    return converge(limit="web2,client1", variables=variables, arguments=("-i", str(CHECKOUT / "molecule/move/inventory")))
+    inventory = str(CHECKOUT / "molecule/move/inventory")
+    return converge(limit="web2,client1", variables=variables, arguments=("-i", inventory))
 
 
 def trusted(host: str, root: tuple[str, str]) -> dict[str, bool]:
@@ -111,7 +112,7 @@ def test_killed_at_any_moment_no_store_is_ever_empty() -> None:
     """From one root to the other and back; a kill leaves full stores, and the next run finishes."""
     there, back = {"pki_directory": MOVED["pki_directory"]}, {"pki_directory": str(STATE / "pki")}
     took = _seconds(back)
-    moments = random.Random(5)  # noqa: S311  the same moments in each run, for a failure that can be repeated
+    moments = random.Random(5)  # the same moments in each run, for a failure that can be repeated
     killed = 0
     for attempt in range(10):
         program = hosts.start("web2", "kill_trust", {"after": moments.uniform(0, took)})

@@ -8,10 +8,10 @@ import random
 import re
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Self
 
 import pytest
 from cryptography import x509
@@ -39,7 +39,7 @@ class Visitor:
         self._thread = threading.Thread(target=self._run)
         self._context = ssl.create_default_context(cadata=estate.root())
 
-    def __enter__(self) -> Visitor:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -155,11 +155,11 @@ def test_the_ca_is_away_and_comes_back(ca_stopped: Callable[[], None]) -> None:
 
 @pytest.mark.usefixtures("timer_stopped")
 def test_the_renewer_is_killed_at_any_moment() -> None:
-    """Always due (the certificate needs 299 of its 300 seconds), killed 20 times: the current pair is good each time."""
+    """Always due (299 of 300 seconds before the end), killed 20 times: the current pair is good each time."""
     hosts.run("web1", f'sed -i \'s/"renew_before": {RENEW_BEFORE}/"renew_before": 299/\' {DIRECTORY}/settings.json')
     context = ssl.create_default_context(cadata=estate.root())
     took = _seconds_of_one_renewal()
-    moments = random.Random(7)  # noqa: S311  the same moments in each run, for a failure that can be repeated
+    moments = random.Random(7)  # the same moments in each run, for a failure that can be repeated
     killed = 0
     for _attempt in range(20):
         killed += _killed_after(moments.uniform(0, took))

@@ -21,11 +21,13 @@ HASH_LINK = re.compile(r"^[0-9a-f]{8}\.\d+$")
 
 
 def bundle():
+    """The number of certificates in the bundle file."""
     with open(f"{CERTIFICATES}/ca-certificates.crt", "rb") as handle:
         return handle.read().count(b"BEGIN CERTIFICATE")
 
 
 def links():
+    """The number of hash links."""
     return sum(1 for name in os.listdir(CERTIFICATES) if HASH_LINK.match(name))
 
 
@@ -36,6 +38,7 @@ def java():
 
 
 def look(store):
+    """The number of certificates in a store, 0 for one that no client could read."""
     try:
         return store()
     except (OSError, struct.error):
