@@ -62,7 +62,20 @@ class Drift:
 
 
 ROUNDS = {
-    "files are edited": [
+    "files are edited, step-ca is stopped": [
+        Drift(
+            "ca1",
+            "service is stopped and disabled",
+            "systemctl disable --now --quiet step-ca.service",
+            "systemctl is-active --quiet step-ca.service && systemctl is-enabled --quiet step-ca.service",
+        ),
+        Drift(
+            "ca1",
+            "mode of the intermediate's key",
+            "chmod 644 /etc/step-ca/secrets/intermediate_ca_key",
+            f"{MODES} /etc/step-ca/secrets/intermediate_ca_key | grep -q '440 root:step'",
+        ),
+        Drift("ca1", "mode of ca.json", f"chmod 666 {CA_JSON}", f"{MODES} {CA_JSON} | grep -q '640 root:step'"),
         Drift(
             "ca1",
             "unit",
@@ -80,10 +93,13 @@ ROUNDS = {
             "client1",
             "root is gone from the bundle",
             EMPTIED,
-            "curl -sS --capath /nowhere https://ca.corp.example/health",
+            "curl -sS --capath /nowhere https://web2.corp.example",
         ),
     ],
     "step-ca restarted into another configuration": [
+        Drift(
+            "web1", "mode of the key", f"chmod 644 {PAIR}/key.pem", f"{MODES} {PAIR}/key.pem | grep -q '640 root:root'"
+        ),
         Drift(
             "ca1",
             "ca.json",
@@ -121,24 +137,6 @@ ROUNDS = {
             "a foreign root under our prefix",
             FOREIGN_ROOT,
             f"! ls {SOURCE}/trustanchor-foreign.crt && ! {SUBJECTS} | grep -q 'Subject:.*Foreign'",
-        ),
-    ],
-    "step-ca is stopped, keys are for everybody": [
-        Drift(
-            "ca1",
-            "service is stopped and disabled",
-            "systemctl disable --now --quiet step-ca.service",
-            "systemctl is-active --quiet step-ca.service && systemctl is-enabled --quiet step-ca.service",
-        ),
-        Drift(
-            "ca1",
-            "mode of the intermediate's key",
-            "chmod 644 /etc/step-ca/secrets/intermediate_ca_key",
-            f"{MODES} /etc/step-ca/secrets/intermediate_ca_key | grep -q '440 root:step'",
-        ),
-        Drift("ca1", "mode of ca.json", f"chmod 666 {CA_JSON}", f"{MODES} {CA_JSON} | grep -q '640 root:step'"),
-        Drift(
-            "web1", "mode of the key", f"chmod 644 {PAIR}/key.pem", f"{MODES} {PAIR}/key.pem | grep -q '640 root:root'"
         ),
     ],
 }
