@@ -164,6 +164,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     wanted = _settings(module.params)
     if module.params["phase"] == "enrol":
         lifecycle.enrol(wanted, module.params["token"])
+        _start_timer(wanted, restart=True)
         return {"changed": True, **_facts(wanted)}
     return _prepare(module, wanted)
 
@@ -172,26 +173,27 @@ def _prepare(module: AnsibleModule, wanted: settings.Settings) -> dict[str, Any]
     """Everything but the certificate; a request where one has to be signed."""
     settings.check(wanted)
     preflight.check_host(module.params["controller_time"])
-    before = _facts(wanted)
-    corrected = files.converge(_files(module, wanted), module.check_mode)
-    timer = units.name(wanted, "timer")
-    state = systemd.show(timer)
-    running = state.enabled and state.active
-    if not module.check_mode:
-        if state.needs_daemon_reload or any(path.startswith("/etc/systemd/") for path in corrected):
-            systemd.daemon_reload()
-            systemd.act("enable", timer)
-            systemd.act("restart", timer)
-        elif not running:
-            systemd.act("enable", timer)
-            systemd.act("start", timer)
-    reason = lifecycle.fault(wanted)
+    before, reason = _facts(wanted), lifecycle.fault(wanted)
+    corrected = files.converge(_files(module, wanted, reason), module.check_mode)
+    timer = systemd.show(units.name(wanted, "timer"))
+    running = timer.enabled and timer.active
     changed = bool(corrected or reason or not running or lifecycle.unfinished(wanted))
     result = {"changed": changed, "corrected": corrected, "reason": reason, **before}
     if not module.check_mode:
+        reloaded = timer.needs_daemon_reload or any(path.startswith("/etc/systemd/") for path in corrected)
+        if reloaded:
+            systemd.daemon_reload()
         result |= _proceed(wanted, reason)
+        if not reason and (reloaded or not running):
+            _start_timer(wanted, restart=reloaded)
     after = {"names": sorted(wanted.names), "not_after": f"in {module.params['lifetime']}"} if reason else before
     return {**result, "diff": edge.diff(before, after, f"certificate {wanted.name}")}
+
+
+def _start_timer(wanted: settings.Settings, restart: bool) -> None:
+    timer = units.name(wanted, "timer")
+    systemd.act("enable", timer)
+    systemd.act("restart" if restart else "start", timer)
 
 
 def _proceed(wanted: settings.Settings, reason: str) -> dict[str, str]:
@@ -204,14 +206,14 @@ def _proceed(wanted: settings.Settings, reason: str) -> dict[str, str]:
         return {"request_sha256": base64.b64encode(digest).decode()}
 
 
-def _files(module: AnsibleModule, wanted: settings.Settings) -> list[files.File | files.Directory]:
+def _files(module: AnsibleModule, wanted: settings.Settings, reason: str) -> list[files.File | files.Directory]:
+    """All files but those that only an enrolment makes."""
+    good = [] if reason else [lifecycle.settings_file(wanted), *store.pair_files(wanted)]
     return [
         files.Directory(settings.BASE),
         *store.directories(wanted),
         files.Directory("/usr/local/lib/trustanchor"),
-        files.File(f"{wanted.directory}/root.pem", wanted.root_pem.encode()),
-        files.File(f"{wanted.directory}/settings.json", wanted.dump()),
-        *store.pair_files(wanted),
+        *good,
         *units.unit_files(wanted, module.params["calendar"], module.params["random_delay"]),
     ]
 

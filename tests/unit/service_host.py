@@ -35,7 +35,6 @@ def make(home: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> setting
     monkeypatch.setattr(settings, "BASE", str(home / "service-certificates"))
     found = replace(SETTINGS, **changes)
     Path(found.directory, "generations").mkdir(parents=True)
-    Path(found.directory, "root.pem").write_text(found.root_pem)
     return found
 
 

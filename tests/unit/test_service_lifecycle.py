@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import sys
@@ -252,10 +253,16 @@ def test_a_refused_enrolment_leaves_what_was(settings: Settings, ca: tls_server.
 
 
 def test_faults(settings: Settings) -> None:
-    enrolled(settings)
-    assert "wanted: other.example" in lifecycle.fault(replace(settings, names=("other.example",)))
-    Path(settings.directory, "root.pem").write_text(pki.root().pem)
-    assert "does not lead to the declared root" in lifecycle.fault(settings)
+    assert lifecycle.fault(settings) == "there is no certificate yet"
+    host.put(settings, host.leaf(start=pki.NOW - dt.timedelta(minutes=1), end=pki.NOW + pki.DAY))
+    assert lifecycle.fault(settings) == ""
+    for change, reason in {
+        "wanted: other.example": {"names": ("other.example",)},
+        "does not lead to the declared root": {"root_pem": pki.root().pem},
+        "live for 86460 seconds, wanted are 43200": {"lifetime": 43200},
+        "of type P-256, wanted is RSA-3072": {"key_type": "RSA-3072"},
+    }.items():
+        assert change in lifecycle.fault(replace(settings, **reason))
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

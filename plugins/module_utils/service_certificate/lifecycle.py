@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import TrustAnchorError
 from ..host import systemd
-from ..host.files import read, write_atomically
+from ..host.files import File, read, write_atomically
 from ..stepca.api import Client
 from . import store
 from .settings import Settings
@@ -32,7 +32,15 @@ def fault(settings: Settings) -> str:
         store.verify(settings, store.current(settings))
     except TrustAnchorError as error:
         return str(error)
-    return _wrong_lifetime(settings)
+    return _wrong_lifetime(settings) or _wrong_key_type(settings)
+
+
+def _wrong_key_type(settings: Settings) -> str:
+    """A renewal keeps the key, too."""
+    found = store.key_type(store.current(settings))
+    if found == settings.key_type:
+        return ""
+    return f"the certificate's key is of type {found}, wanted is {settings.key_type}"
 
 
 def _wrong_lifetime(settings: Settings) -> str:
@@ -62,10 +70,16 @@ def enrol(settings: Settings, token: str) -> None:
     chain = "".join(Client(settings.ca_url, settings.root_pem).sign(request, token, f"{settings.lifetime}s"))
     with store.locked(settings):
         store.activate(settings, waiting.key, chain)
+        settings_file(settings).write()
         finish(settings, start=True)
     os.unlink(waiting.request)
     os.unlink(waiting.key)
     os.rmdir(waiting.directory)
+
+
+def settings_file(settings: Settings) -> File:
+    """What the renewer reads. It changes only together with the certificate that fits it."""
+    return File(f"{settings.directory}/settings.json", settings.dump())
 
 
 def renew_if_due(settings: Settings, now: float) -> bool:

@@ -186,21 +186,8 @@ def verify(settings: Settings, pair: Pair) -> None:
         raise TrustAnchorError(
             f"key and certificate in {pair.directory} cannot be used together", str(error)
         ) from error
-    root = f"{settings.directory}/root.pem"
-    checked = run(
-        [
-            "openssl",
-            "verify",
-            "-no-CApath",
-            "-no-CAstore",
-            "-CAfile",
-            root,
-            "-untrusted",
-            pair.chain,
-            pair.chain,
-        ],
-        accept=(0, 1, 2),
-    )
+    options = ["-no-CApath", "-no-CAstore", "-CAfile", "/dev/stdin", "-untrusted", pair.chain]
+    checked = run(["openssl", "verify", *options, pair.chain], stdin=settings.root_pem.encode(), accept=(0, 1, 2))
     if checked.returncode != 0:
         raise TrustAnchorError(
             f"the chain in {pair.directory} does not lead to the declared root",
@@ -211,6 +198,14 @@ def verify(settings: Settings, pair: Pair) -> None:
         raise TrustAnchorError(
             f"the certificate is for {', '.join(sorted(found))}", f"wanted: {', '.join(settings.names)}"
         )
+
+
+def key_type(pair: Pair) -> str:
+    """Type of the leaf's key in the words of `settings.Settings`; other types as openssl calls them."""
+    shown = run(["openssl", "x509", "-in", pair.chain, "-noout", "-text"]).stdout.decode(errors="replace")
+    algorithm, bits = re.search(r"Public Key Algorithm: (\S+)", shown), re.search(r"Public-Key: \((\d+) bit\)", shown)
+    kind = {"id-ecPublicKey": "P", "rsaEncryption": "RSA"}.get(algorithm[1], algorithm[1]) if algorithm else "unknown"
+    return f"{kind}-{bits[1]}" if bits else kind
 
 
 def names(pair: Pair) -> set[str]:
