@@ -93,7 +93,8 @@ def test_clients_reach_what_is_under_their_own_root() -> None:
 
 
 def test_the_second_run_has_nothing_to_do() -> None:
-    assert run(MOVED).changed == 0
+    again = run(MOVED)
+    assert again.changed == 0, again.output
 
 
 def test_renewal_goes_to_the_new_ca() -> None:
@@ -141,4 +142,5 @@ def test_and_back_again() -> None:
     assert "Corp Example Intermediate CA 1" in leaf("issuer")
     assert reaches("client1", "web1")
     assert reaches("client1", "web2")
-    assert run(HOME).changed == 0
+    again = run(HOME)
+    assert again.changed == 0, again.output

@@ -171,7 +171,8 @@ def test_the_renewer_is_killed_at_any_moment() -> None:
     left = hosts.output("web1", f"ls -A {DIRECTORY}/generations").split()
     assert len(left) == 2, f"killed runs left {left}"
     converge(limit="web1", variables=_SHORT)
-    assert converge(limit="web1", variables=_SHORT).changed == 0
+    again = converge(limit="web1", variables=_SHORT)
+    assert again.changed == 0, again.output
 
 
 _SHORT = {
