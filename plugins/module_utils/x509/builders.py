@@ -65,11 +65,20 @@ def checked_key(key: object, whose: str) -> PublicKey:
         return key
     if isinstance(key, rsa.RSAPublicKey) and 3072 <= key.key_size <= 8192 and key.public_numbers().e == 65537:
         return key
-    found = f"{type(key).__name__} {getattr(key, 'key_size', '')}".strip()
     raise TrustAnchorError(
-        f"the key of {whose} is {found}",
+        f"the key of {whose} is {_kind(key)}",
         "a CA needs P-256, P-384, or RSA of 3072 to 8192 bits with exponent 65537",
+        "Have a key of one of these kinds made, and a new request for it",
     )
+
+
+def _kind(key: object) -> str:
+    """What a person calls a key: its curve, or its algorithm and size in bits."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.curve.name
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA of {key.key_size} bits with exponent {key.public_numbers().e}"
+    return type(key).__name__.strip("_").removesuffix("PublicKey")
 
 
 def _base(
