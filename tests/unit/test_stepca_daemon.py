@@ -179,7 +179,8 @@ class Daemon:
         self.certificate = b"first"
         self.accepts = accepts
         monkeypatch.setattr(systemd, "act", self.act)
-        monkeypatch.setattr(systemd, "journal", lambda _unit: "error: no such provisioner")
+        self.log = "error: no such provisioner"
+        monkeypatch.setattr(systemd, "journal", lambda _unit, since=0: self.log)
 
     def act(self, verb: str, _unit: str) -> None:
         self.verbs.append(verb)
@@ -208,6 +209,15 @@ def test_a_reload_that_was_refused_is_told_with_the_log(monkeypatch: pytest.Monk
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     with pytest.raises(TrustAnchorError, match=r"did not take over its configuration \(reload\).*no such provisioner"):
         daemon.apply("reload", lambda: running.certificate)
+
+
+def test_a_refusal_in_the_log_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Daemon(monkeypatch, accepts=False)
+    running.log = "error reloading server: claims: MaxCertDuration cannot be less than DefaultCertDuration"
+    began = time.monotonic()
+    with pytest.raises(TrustAnchorError, match=r"\(reload\). it refused the new one.*MaxCertDuration cannot be less"):
+        daemon.apply("reload", lambda: running.certificate)
+    assert time.monotonic() - began < 5
 
 
 def test_the_last_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,15 @@ def act(verb: str, unit: str, timeout: float = 120) -> None:
     run(["systemctl", verb, unit], timeout=timeout)
 
 
-def journal(unit: str, lines: int = 15) -> str:
-    """The last lines that a unit logged, for an error message."""
-    done = run(["journalctl", "--unit", unit, "--no-pager", "--output=cat", f"--lines={lines}"], accept=(0, 1))
-    return done.stdout.decode(errors="replace").strip()
+def journal(unit: str, lines: int = 15, since: float = 0) -> str:
+    """What a unit logged last, without lines in JSON (a daemon's log of requests), for an error message.
+
+    Args:
+        unit: its name.
+        lines: how many at the most.
+        since: seconds since the epoch; 0: from the beginning.
+    """
+    command = ["journalctl", "--unit", unit, "--no-pager", "--output=cat", f"--lines={lines * 20}"]
+    done = run([*command, *([f"--since=@{since:.6f}"] if since else [])], accept=(0, 1))
+    told = [line for line in done.stdout.decode(errors="replace").splitlines() if not line.startswith("{")]
+    return "\n".join(told[-lines:]).strip()

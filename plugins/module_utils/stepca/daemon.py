@@ -25,6 +25,7 @@ from . import unit
 from .layout import Layout
 
 RECORD = "/run/trustanchor/step-ca.json"
+REFUSED = "error reloading server:"  # ca/signal.go
 # Keys of ca.json that a reload does not apply, or that crash it when they are removed.
 RESTART_KEYS = ("address", "insecureAddress", "metricsAddress", "db", "kms", "ssh")
 
@@ -143,16 +144,33 @@ def apply(action: str, serving: Callable[[], bytes]) -> None:
     if action == "none":
         return
     before = serving() if action == "reload" else b""
+    began = time.time()
     try:
         if action != "reload":
             # Failed starts of a former run must not count against this one (StartLimitBurst=).
             systemd.act("reset-failed", unit.NAME)
         systemd.act("reload" if action == "reload" else "restart", unit.NAME)
         # Every start and every accepted reload makes a new server certificate (ca/ca.go getTLSConfig).
-        wait_until(lambda: serving() != before, 20, f"step-ca did not take over its configuration ({action})")
+        what = f"step-ca did not take over its configuration ({action})"
+        wait_until(lambda: serving() != before or _refused(began, what), 20, what)
     except TrustAnchorError as error:
         why = " ".join(part for part in (error.why, f"Its log ends: {systemd.journal(unit.NAME)}") if part)
         raise TrustAnchorError(error.what, why, "Correct the cause and run the play again") from error
+
+
+class Hopeless(TrustAnchorError):
+    """A condition that will not come true, however long one waits."""
+
+
+def _refused(since: float, what: str) -> bool:
+    """False, unless step-ca has said that it refuses a reload.
+
+    Raises:
+        Hopeless: it has.
+    """
+    if REFUSED in systemd.journal(unit.NAME, since=since):
+        raise Hopeless(what, "it refused the new one and goes on with the old one")
+    return False
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -160,6 +178,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
     Raises:
         TrustAnchorError: it did not hold in time; with the last error that the condition raised.
+        Hopeless: the condition raised it.
     """
     deadline = time.monotonic() + seconds
     reason = ""
@@ -167,8 +186,10 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         try:
             if condition():
                 return
+        except Hopeless:
+            raise
         except TrustAnchorError as error:
             reason = str(error)
         if time.monotonic() > deadline:
             raise TrustAnchorError(what, reason)
-        time.sleep(0.05)
+        time.sleep(0.1)

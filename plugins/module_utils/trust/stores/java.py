@@ -8,9 +8,11 @@ root stays trusted by Java. The hook does remove when it is told so.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,17 +92,26 @@ def _read_with_keytool() -> dict[str, str]:
 
 
 def converge(wanted: Mapping[str, str], unwanted: set[str]) -> None:
-    """Add and remove certificates.
+    """Add and remove certificates, in a copy that then replaces the store: keytool writes in place.
 
     Args:
         wanted: fingerprint to path of the PEM file of what must be there.
         unwanted: fingerprints that must not be there.
     """
     present = trusted()
-    for sha256 in unwanted & set(present):
-        run(["keytool", "-delete", "-keystore", STORE, "-storepass", PASSWORD, "-alias", present[sha256]])
+    todo = [["-delete", "-alias", present[sha256]] for sha256 in sorted(unwanted & set(present))]
     for sha256, path in wanted.items():
         if sha256 not in present:
             alias = f"trustanchor-{sha256[:32]}"
-            arguments = ["-importcert", "-noprompt", "-trustcacerts", "-alias", alias, "-file", path]
-            run(["keytool", *arguments, "-keystore", STORE, "-storepass", PASSWORD])
+            todo.append(["-importcert", "-noprompt", "-trustcacerts", "-alias", alias, "-file", path])
+    if not todo:
+        return
+    copy = f"{STORE}.new"
+    shutil.copy2(STORE, copy)
+    try:
+        for arguments in todo:
+            run(["keytool", *arguments, "-keystore", copy, "-storepass", PASSWORD])
+        os.rename(copy, STORE)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(copy)
