@@ -41,6 +41,10 @@ options:
     description: SHA-256 fingerprint of the root for C(defaults.json).
     type: str
     required: true
+  record:
+    description: File on the controller that keeps C(ca.json) without anything secret; none when empty.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -49,6 +53,7 @@ EXAMPLES = r"""
     ca_url: https://ca.corp.example
     root_sha256: 2f0cd9e4a9f87a7d4e6f2d1c0b9a8f7e6d5c4b3a29181716151413121110f0e0
     crl_url: http://ca.corp.example:8080/1.0/crl
+    record: pki/configurations/ca1.json
     settings:
       address: ":443"
       insecureAddress: ":8080"
@@ -132,6 +137,7 @@ def main() -> None:
         "crl_url": {"type": "str", "default": ""},
         "ca_url": {"type": "str", "required": True},
         "root_sha256": {"type": "str", "required": True},
+        "record": {"type": "str", "default": ""},
     }
     module = AnsibleModule(spec, supports_check_mode=True)
     if MISSING is not None and module.check_mode:

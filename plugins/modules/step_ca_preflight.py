@@ -119,6 +119,11 @@ library_missing:
   returned: success
   type: bool
   sample: false
+account_missing:
+  description: Whether the service account has to be made.
+  returned: success
+  type: bool
+  sample: false
 distribution:
   description: Distribution and version of the host.
   returned: success
@@ -163,6 +168,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": False,
         "ready": ready,
+        "account_missing": not preflight.account_exists(Layout().user),
         "installed": packages.versions(["step-ca", "step-cli", "python3-cryptography"]),
         **facts,
     }

@@ -107,6 +107,11 @@ def check_port(number: int, user: str) -> None:
         )
 
 
+def account_exists(user: str) -> bool:
+    """Whether there is an account of that name."""
+    return _uid(user) >= 0
+
+
 def _uid(user: str) -> int:
     """User id of an account, -1 where it does not exist."""
     try:
