@@ -29,7 +29,7 @@ def preinstall(lab: Lab) -> None:
 
 def own(lab: Lab) -> list[Measure]:
     """Our figures."""
-    lab.dev("lab", "down", "--purge")
+    lab.dev("lab", "down")
     lab.dev("lab", "up", CA, "web1", "web2", "client1", "ceremony1")
     preinstall(lab)
     lab.play("playbooks/request_intermediate.yml", "playbooks/ceremony.yml", "tests/lab/services.yml")
@@ -87,7 +87,7 @@ def main() -> None:
             Measure("ca_cold_ratio_to_other", measures[0].value / cold.seconds, "ratio"),
             Measure("ca_second_run_ratio_to_other", measures[1].value / second.seconds, "ratio"),
         ]
-    lab.dev("lab", "down", "--purge")
+    lab.dev("lab", "down")
     write("install", measures)
 
 

@@ -164,8 +164,8 @@ def _await_ssh(host: Host) -> None:
         time.sleep(0.1)
 
 
-def down(names: list[str], *, purge: bool) -> None:
-    """Remove these hosts (default: all, with the network); with purge also the state directory."""
+def down(names: list[str]) -> None:
+    """Remove these hosts. Without names: all, the network, and the state, which is of no use to other hosts."""
     with _lock("podman"):
         prepare()
     present = _containers()
@@ -173,14 +173,13 @@ def down(names: list[str], *, purge: bool) -> None:
     _each(lambda host: podman("rm", "--force", "--time", "0", container(host)), gone)
     if not names:
         podman("network", "rm", "--force", network(), check=False)
-    if purge:
         shutil.rmtree(state.directory(), ignore_errors=True)
     say(f"lab {lab_name()}: removed {' '.join(host.name for host in gone) or 'nothing'}")
 
 
 def reset(names: list[str]) -> None:
     """Replace these hosts by virgin ones."""
-    down([host.name for host in chosen(names)], purge=False)
+    down([host.name for host in chosen(names)])
     up(names)
 
 
@@ -210,11 +209,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="./dev lab")
     parser.add_argument("action", choices=["up", "down", "reset", "status", "ssh", "podman"])
     parser.add_argument("hosts", nargs="*", metavar="HOST")
-    parser.add_argument("--purge", action="store_true", help="with down: remove the state directory too")
     options = parser.parse_args(arguments)
     actions: dict[str, Callable[[], None]] = {
         "up": lambda: up(options.hosts),
-        "down": lambda: down(options.hosts, purge=options.purge),
+        "down": lambda: down(options.hosts),
         "reset": lambda: reset(options.hosts),
         "status": status,
     }
