@@ -107,8 +107,8 @@ def write(name: str, measures: Sequence[Measure]) -> None:
     RESULTS.mkdir(exist_ok=True)
     result = {
         "name": name,
-        "date": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "measures": [asdict(measure) for measure in measures],
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
