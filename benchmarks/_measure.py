@@ -56,8 +56,13 @@ class Lab:
     """A lab of its own for a benchmark."""
 
     def __init__(self, name: str, index: int) -> None:
-        self.environment = ansible_environment(name, index)
+        self.name, self.index = name, index
         self.state = Path(self.environment["LAB_STATE"])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For programs against this lab; complete once it is up."""
+        return ansible_environment(self.name, self.index)
 
     def dev(self, *arguments: str) -> str:
         """Run ./dev; its output."""

@@ -21,7 +21,7 @@ HELP = """usage: ./dev COMMAND
   molecule [SCENARIO...]      scenarios in the lab, two at a time
   bench NAME                  a benchmark of benchmarks/
   lab up [HOST...]            start the lab's hosts (name: LAB_NAME, network: LAB_INDEX)
-  lab down [HOST...]          remove them; without names also the lab's state
+  lab down [HOST...]          remove them; without names also the public record
   lab reset [HOST...]         replace hosts by virgin ones
   lab status                  what runs, with which address and names
   lab ssh HOST [COMMAND...]   log in

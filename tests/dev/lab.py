@@ -8,7 +8,6 @@ import argparse
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -165,7 +164,7 @@ def _await_ssh(host: Host) -> None:
 
 
 def down(names: list[str]) -> None:
-    """Remove these hosts. Without names: all, the network, and the state, which is of no use to other hosts."""
+    """Remove these hosts. Without names: all, the network, and the public record that they made."""
     with _lock("podman"):
         prepare()
     present = _containers()
@@ -173,7 +172,7 @@ def down(names: list[str]) -> None:
     _each(lambda host: podman("rm", "--force", "--time", "0", container(host)), gone)
     if not names:
         podman("network", "rm", "--force", network(), check=False)
-        shutil.rmtree(state.directory(), ignore_errors=True)
+        state.forget_record()
     say(f"lab {lab_name()}: removed {' '.join(host.name for host in gone) or 'nothing'}")
 
 

@@ -30,9 +30,9 @@ def names() -> list[str]:
 def scenario(name: str, logs: Path) -> bool:
     """Run one scenario with its output in a file; print a summary, and the end of a failure's output."""
     lab = f"m-{name}"
-    environment = ansible_environment(lab, FIRST_INDEX + names().index(name))
     shutil.rmtree(state.directory(lab), ignore_errors=True)  # a public record of its own, from nothing
     state.prepare(lab)
+    environment = ansible_environment(lab, FIRST_INDEX + names().index(name))
     environment["NO_COLOR"] = "1"
     command = [
         "molecule",

@@ -47,8 +47,12 @@ def collections_path() -> Path:
 def ansible_environment(name: str | None = None, index: int | None = None) -> dict[str, str]:
     """Return the environment for programs against the lab `name` (default: LAB_NAME, LAB_INDEX)."""
     name = name or lab_name()
+    vault_password = CACHE / "labs" / name / "vault-password"
+    # Before the first `lab up` there is none, and linters do without.
+    secrets = {"ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password)} if vault_password.exists() else {}
     return {
         **os.environ,
+        **secrets,
         "TRUSTANCHOR_CACHE": str(CACHE),
         "LAB_NAME": name,
         "LAB_INDEX": str(index or lab_index()),
@@ -56,7 +60,6 @@ def ansible_environment(name: str | None = None, index: int | None = None) -> di
         "TRUSTANCHOR_CHECKOUT": str(CHECKOUT),
         "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
-        "ANSIBLE_VAULT_PASSWORD_FILE": str(CACHE / "labs" / name / "vault-password"),
         # Labs have hosts of the same names: their ssh connections must not be shared.
         "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp/{name}",
         "ANSIBLE_CALLBACK_PLUGINS": str(TESTS / "dev" / "callback"),

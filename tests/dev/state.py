@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import string
 from pathlib import Path
 
@@ -114,6 +115,13 @@ def pin_host_keys(keys: dict[Host, str]) -> None:
     kept = [line for line in lines if line.split()[0] not in ours]
     new = [f"{host.address or host.name} {' '.join(key.split()[:2])}" for host, key in keys.items()]
     path.write_text("".join(f"{line}\n" for line in sorted(kept + new)))
+
+
+def forget_record() -> None:
+    """Remove what the hosts of the lab have made: it fits no other hosts."""
+    for record in directory().glob("*pki"):
+        shutil.rmtree(record)
+    (directory() / "known_hosts").unlink(missing_ok=True)
 
 
 def unpinned(these: list[Host]) -> list[Host]:

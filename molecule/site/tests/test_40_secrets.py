@@ -169,4 +169,4 @@ def test_nothing_passes_by_while_plays_run(question):
     assert site.hosts["ca1"]["changed"] and site.hosts["web1"]["changed"]
     assert {host: leaks(one["found"]) for host, one in answers.items()} == {host: [] for host in places}
     assert min(one["rounds"] for one in answers.values()) > 10
-    assert {kind for name, kind, _ in answers["web1"]["found"] if name == "planted"} >= {"argument", "environment"}
+    assert {kind for name, kind, _where in answers["web1"]["found"] if name == "planted"} >= {"argument", "environment"}
