@@ -97,7 +97,5 @@ def test_leaf_names_the_crl_that_is_served(chain, crl):
 
 
 def test_openssl_checks_the_leaf_against_the_crl():
-    verify = (
-        f"openssl verify -crl_check -crl_download -CAfile /etc/service-certificates/web/root.pem -untrusted {CHAIN}"
-    )
+    verify = f"openssl verify -crl_check -crl_download -CAfile /etc/ssl/certs/ca-certificates.crt -untrusted {CHAIN}"
     assert hosts.run("web1", f"{verify} {CHAIN}", check=False).returncode == 0

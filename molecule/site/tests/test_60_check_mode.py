@@ -7,13 +7,15 @@ Last, because it replaces hosts. The new CA host has not the key that the interm
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
 from ansible_collections.trustanchor.private_ca.tests.lab import hosts, snapshot
-from ansible_collections.trustanchor.private_ca.tests.lab.play import CHECKOUT, play
+from ansible_collections.trustanchor.private_ca.tests.lab.play import CHECKOUT, STATE, play
 
-VIRGINS = ("web2", "ca1")
+VIRGINS = ("web2", "ca1", "ceremony1")
+ESTATE = VIRGINS[:2]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,14 +25,25 @@ def virgin_hosts():
 
 
 def test_check_writes_nothing():
-    before = {host: snapshot.take(host) for host in VIRGINS}
-    announced = play(limit=":".join(VIRGINS), check=True)
+    before = {host: snapshot.take(host) for host in ESTATE}
+    announced = play(limit=":".join(ESTATE), check=True)
     assert announced.rc == 0, announced.output
-    assert {host for host in VIRGINS if announced.hosts[host]["changed"]} == set(VIRGINS)
+    assert {host for host in ESTATE if announced.hosts[host]["changed"]} == set(ESTATE)
     assert "does not match" in announced.output or "has no intermediate key" in announced.output
-    assert {host: snapshot.differences(before[host], snapshot.take(host)) for host in VIRGINS} == {
-        host: [] for host in VIRGINS
+    assert {host: snapshot.differences(before[host], snapshot.take(host)) for host in ESTATE} == {
+        host: [] for host in ESTATE
     }
+
+
+def test_check_of_a_first_ceremony_signs_and_writes_nothing(tmp_path):
+    record = tmp_path / "pki"
+    shutil.copytree(STATE / "pki/requests", record / "requests")
+    before = snapshot.take("ceremony1")
+    announced = play("playbooks/ceremony.yml", limit="ceremony1", check=True, variables={"pki_directory": str(record)})
+    assert announced.rc == 0, announced.output
+    assert announced.hosts["ceremony1"]["changed"] >= 7
+    assert snapshot.differences(before, snapshot.take("ceremony1")) == []
+    assert [path.name for path in record.rglob("*") if path.is_file()] == ["ca1.csr"]
 
 
 def test_run_on_a_host_without_the_key_stops_before_it_changes_the_ca():
