@@ -21,6 +21,8 @@ class ActionModule(ActionBase):
         """Run the task."""
         result = super().run(tmp, task_vars)
         found = self._execute_module("trustanchor.private_ca.step_ca_config", task_vars=task_vars)
+        # It would show the settings, and with them what only ca.json may hold, to logs and registered results.
+        found.pop("invocation", None)
         record = self._task.args.get("record")
         if found.get("failed") or not record or not found.get("config"):
             return {**result, **found}

@@ -34,6 +34,8 @@ class ActionModule(ActionBase):
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
         args |= {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}
+        # What was checked here stays here: settings can hold credentials, and the host needs none of it.
+        args |= {"settings": {}, "root": "-", "root_sha256": "-", "certificate": "", "debs": []}
         found = self._execute_module("trustanchor.private_ca.step_ca_preflight", args, task_vars=task_vars)
         if found.get("failed"):
             return {**result, **found}

@@ -21,12 +21,20 @@ options:
     type: list
     elements: path
     required: true
+  root:
+    description: Name of one root; then that root alone is given, and it must be C(trusted) or C(retiring).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
 - name: Show the declared roots
   ansible.builtin.debug:
     msg: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory) }}"
+
+- name: Show the fingerprint of one root
+  ansible.builtin.debug:
+    msg: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory, root='r1').sha256 }}"
 """
 
 RETURN = r"""
@@ -50,6 +58,8 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """One dictionary for each directory."""
         try:
+            if name := str(kwargs.get("root") or ""):
+                return [record.usable(term, name).as_dict() for term in terms]
             return [{name: anchor.as_dict() for name, anchor in record.read(term).items()} for term in terms]
         except TrustAnchorError as error:
             raise AnsibleLookupError(str(error)) from error

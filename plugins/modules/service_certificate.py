@@ -146,6 +146,7 @@ chain:
 import base64
 import datetime as dt
 import hashlib
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -180,7 +181,9 @@ def _prepare(module: AnsibleModule, wanted: settings.Settings) -> dict[str, Any]
     changed = bool(corrected or reason or not running or lifecycle.unfinished(wanted))
     result = {"changed": changed, "corrected": corrected, "reason": reason, **before}
     if not module.check_mode:
-        reloaded = timer.needs_daemon_reload or any(path.startswith("/etc/systemd/") for path in corrected)
+        service = systemd.show(units.name(wanted, "service"))
+        stale = timer.needs_daemon_reload or service.needs_daemon_reload
+        reloaded = stale or any(path.startswith("/etc/systemd/") for path in corrected)
         if reloaded:
             systemd.daemon_reload()
         result |= _proceed(wanted, reason)
@@ -197,10 +200,12 @@ def _start_timer(wanted: settings.Settings, restart: bool) -> None:
 
 
 def _proceed(wanted: settings.Settings, reason: str) -> dict[str, str]:
-    """Make a request where a certificate is needed; else finish what a former run left undone."""
+    """Make a request where a certificate is needed; else do what is due, and finish what a former run left undone."""
     with store.locked(wanted):
         if not reason:
-            lifecycle.finish(wanted)
+            # A renewal that is overdue fails the play: somebody should know. One that works is no change.
+            lifecycle.renew_locked(wanted, time.time(), start=True)
+            store.forget_pending(wanted)
             return {}
         digest = hashlib.sha256(store.request_der(store.make_request(wanted))).digest()
         return {"request_sha256": base64.b64encode(digest).decode()}

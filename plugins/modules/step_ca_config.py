@@ -109,6 +109,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
             files.File(layout.config, config.render(wanted), 0o640, "root", layout.user),
             files.File(layout.defaults, config.defaults(options["ca_url"], options["root_sha256"], layout)),
             files.File(layout.leaf_template, config.leaf_template(options["crl_url"]).encode()),
+            *canary.files(layout),
         ],
         module.check_mode,
     )
@@ -126,7 +127,7 @@ def _current(layout: Layout) -> dict[str, Any]:
     """ca.json as it is on the host; empty when it is absent or no JSON."""
     try:
         return config.public(json.loads(files.read(layout.config) or b"{}"))
-    except ValueError:
+    except (ValueError, AttributeError):
         return {}
 
 

@@ -38,6 +38,10 @@ options:
     description: Environment variables of the daemon, such as E(HTTPS_PROXY). No secrets.
     type: dict
     default: {}
+  expect_change:
+    description: In check mode, whether an earlier task would change what the daemon reads; then a reload is announced.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -69,6 +73,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import api, daemon, unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
@@ -87,14 +92,16 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     content = files.read(layout.config)
     if content is None and check:
         return {"changed": True, "action": "start", "verified": {}}
-    config = json.loads(content or b"{}")
+    config = _parsed(content, layout)
     settings = unit.Settings(options["client_networks"], options["environment"])
     corrected = files.converge([files.File(unit.PATH, unit.render(config, settings, layout))], check)
     state = _load_unit(bool(corrected), check)
     restart, reload = daemon.digests(config, layout)
     action = daemon.plan(state, daemon.recorded(), restart, reload, daemon.newest_change(layout))
-    if check and corrected and action == "none":
-        action = "restart"
+    if action == "none" and state.needs_daemon_reload:
+        action = "restart"  # the process runs with the unit that systemd had read before
+    if check and action == "none" and (corrected or options["expect_change"]):
+        action = "restart" if corrected else "reload"
     client = _client(config, layout)
     verified: dict[str, Any] = {}
     if not check:
@@ -112,6 +119,23 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
             unit.NAME,
         ),
     }
+
+
+def _parsed(content: bytes | None, layout: Layout) -> dict[str, Any]:
+    """ca.json.
+
+    Raises:
+        TrustAnchorError: it is missing or not a JSON object.
+    """
+    try:
+        found = json.loads(content or b"")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise TrustAnchorError(
+            f"{layout.config} is missing or no JSON object", "step_ca_config makes it", "Run the role"
+        )
+    return found
 
 
 def _load_unit(changed: bool, check: bool) -> systemd.Unit:
@@ -145,6 +169,7 @@ def main() -> None:
     spec = {
         "client_networks": {"type": "list", "elements": "str", "default": []},
         "environment": {"type": "dict", "default": {}},
+        "expect_change": {"type": "bool", "default": False},
     }
     module = AnsibleModule(spec, supports_check_mode=True)
     if MISSING is not None and module.check_mode:

@@ -77,7 +77,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust impor
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
     roots = [pem.parse_root(text, f"roots[{index}]") for index, text in enumerate(module.params["roots"])]
-    absent = [sha256.replace(":", "").lower() for sha256 in module.params["absent"]]
+    absent = [pem.parse_fingerprint(text) for text in module.params["absent"]]
     todo = bundle.plan(roots, absent)
     if todo.changed and not module.check_mode:
         bundle.apply(roots, absent, todo)

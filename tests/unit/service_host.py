@@ -31,7 +31,7 @@ _STEPS = ("mkdir", "rename", "symlink", "unlink", "rmdir", "chown", "chmod", "fc
 
 def make(home: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> settings.Settings:
     """Settings of a certificate whose directories and root are there, as the module makes them."""
-    pki.as_current_user(monkeypatch, store)
+    pki.as_current_user(monkeypatch)
     monkeypatch.setattr(settings, "BASE", str(home / "service-certificates"))
     found = replace(SETTINGS, **changes)
     Path(found.directory, "generations").mkdir(parents=True)

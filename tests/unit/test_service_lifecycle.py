@@ -72,7 +72,7 @@ def init(monkeypatch: pytest.MonkeyPatch) -> Systemd:
 
 @pytest.fixture
 def settings(ca: tls_server.Server, init: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:  # noqa: ARG001
-    pki.as_current_user(monkeypatch, store)
+    pki.as_current_user(monkeypatch)
     return host.make(
         tmp_path, monkeypatch, ca_url=ca.url, reload=("nginx.service",), metrics_directory=str(tmp_path / "metrics")
     )

@@ -36,7 +36,7 @@ def test_the_first_pair(settings: Settings) -> None:
     assert Path(pair.chain).read_text() == leaf.chain
     assert Path(pair.key).read_text() == pki.key_pem(leaf.key)
     modes = [stat.S_IMODE(Path(path).stat().st_mode) for path in (pair.directory, pair.key, pair.chain)]
-    assert modes == [0o750, 0o640, 0o644]
+    assert modes == [0o755, 0o640, 0o644]
     store.verify(settings, pair)
 
 
@@ -189,3 +189,13 @@ def test_a_certificate_is_changed_by_one_process_at_a_time(settings: Settings) -
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(other)
+
+
+def test_a_link_in_place_of_the_key_is_not_followed(settings: Settings, tmp_path: Path) -> None:
+    host.put(settings, host.leaf())
+    secret = tmp_path / "secret"
+    secret.write_text("root only")
+    key = Path(store.current(settings).key)
+    key.unlink()
+    key.symlink_to(secret)
+    assert store.pair_files(settings) == []

@@ -42,7 +42,7 @@ def test_paths_and_canary_are_added_and_the_whole_is_a_good_configuration() -> N
 
 
 def test_the_canary_is_of_no_use_to_a_thief() -> None:
-    canary = config.canary_provisioner(JWK)
+    canary = config.canary_provisioner(JWK, "ca.corp.example")
     assert canary["key"] == JWK
     assert canary["claims"] == {
         "minTLSCertDuration": "5m",
@@ -50,7 +50,30 @@ def test_the_canary_is_of_no_use_to_a_thief() -> None:
         "defaultTLSCertDuration": "5m",
         "disableRenewal": True,
     }
-    assert "serverAuth" not in canary["options"]["x509"]["template"]
+    template = json.loads(canary["options"]["x509"]["template"])
+    assert template["extKeyUsage"] == ["clientAuth"]
+    assert template["sans"] == [{"type": "dns", "value": "ca.corp.example"}], "whatever name is asked for"
+
+
+@pytest.mark.parametrize("kind", ["AWS", "GCP", "Azure", "K8sSA", "OIDC", "SSHPOP"])
+def test_provisioners_that_take_names_another_way_keep_their_own_template(kind: str) -> None:
+    declared = {**SETTINGS, "authority": {"provisioners": [{"type": kind, "name": "one"}]}}
+    assert config.compose(declared, JWK, LAYOUT)["authority"]["provisioners"][0] == {"type": kind, "name": "one"}
+
+
+def test_free_form_credentials_are_not_public() -> None:
+    shown = config.public(
+        {
+            "kms": {"type": "pkcs11", "uri": "pkcs11:token=T?pin-value=1234"},
+            "monitoring": {"type": "newrelic", "name": "ca", "key": "licence"},
+            "authority": {"config": {"secretID": "approle"}, "certificateIssuer": {"password": "x"}},
+            "key": "/etc/step-ca/secrets/intermediate_ca_key",
+        }
+    )
+    text = json.dumps(shown)
+    assert not [secret for secret in ("1234", "licence", "approle") if secret in text]
+    assert shown["kms"]["uri"] == "pkcs11:token=T"
+    assert shown["key"] == "/etc/step-ca/secrets/intermediate_ca_key"
 
 
 def test_the_declared_settings_are_not_changed() -> None:

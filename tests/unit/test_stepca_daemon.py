@@ -171,6 +171,32 @@ def test_a_damaged_record_is_no_record(content: str, tmp_path: Path, monkeypatch
     assert daemon.recorded() is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"insecureAddress": ":80"}, {"insecureAddress": ":80", "crl": {"enabled": True}}),
+        ({"insecureAddress": ":80", "crl": {"enabled": True}}, {"insecureAddress": ":80"}),
+        ({"insecureAddress": ":80"}, {"insecureAddress": ":80", "authority": {"provisioners": [{"type": "SCEP"}]}}),
+    ],
+)
+def test_the_plain_listener_comes_and_goes_by_a_restart(
+    before: dict[str, Any], after: dict[str, Any], tmp_path: Path
+) -> None:
+    layout = Layout(base=str(tmp_path))
+    assert daemon.digests(before, layout)[0] != daemon.digests(after, layout)[0]
+
+
+def test_a_template_outside_of_the_directory_counts(tmp_path: Path) -> None:
+    template = tmp_path / "my.tpl"
+    provisioner = {"type": "JWK", "options": {"x509": {"templateFile": str(template)}}}
+    found = {"authority": {"provisioners": [provisioner]}}
+    layout = Layout(base=str(tmp_path / "base"))
+    template.write_text("one")
+    before = daemon.digests(found, layout)
+    template.write_text("two")
+    assert daemon.digests(found, layout)[1] != before[1]
+
+
 class Daemon:
     """systemd and step-ca at the process edge: a reload that is accepted makes a new server certificate."""
 

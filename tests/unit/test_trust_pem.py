@@ -91,3 +91,22 @@ def test_a_fingerprint_is_what_openssl_says() -> None:
 def test_subjects() -> None:
     assert pem.subject("subject=CN = A\nnotAfter=x\n") == "CN = A"
     assert pem.subject("notAfter=x\n") == ""
+
+
+@pytest.mark.parametrize("label", ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
+def test_other_labels_that_openssl_trusts_are_seen(label: str) -> None:
+    root = pki.root()
+    text = root.pem
+    if label.startswith("TRUSTED"):
+        command = ["openssl", "x509", "-trustout", "-addtrust", "serverAuth"]
+        text = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    else:
+        text = text.replace("CERTIFICATE", label)
+    assert label in text
+    assert pem.fingerprints(text) == {root.sha256}
+
+
+@pytest.mark.parametrize("text", ["", "12", "sha256:" + "0" * 64, "g" * 64])
+def test_what_is_no_fingerprint(text: str) -> None:
+    with pytest.raises(TrustAnchorError, match="no SHA-256 fingerprint"):
+        pem.parse_fingerprint(text)

@@ -116,8 +116,14 @@ def plan_merge(directory: Path, incoming: Mapping[str, bytes]) -> Merge:
 def _resolve(directory: Path, name: str, here: bytes, incoming: Mapping[str, bytes]) -> dict[str, bytes]:
     there = incoming[name]
     if name.startswith("crls/"):
-        newer = crl_number(load_crl(there, name)) > crl_number(load_crl(here, name))
-        return {name: there} if newer else {}
+        ours_number, theirs_number = crl_number(load_crl(here, name)), crl_number(load_crl(there, name))
+        if ours_number == theirs_number:
+            raise TrustAnchorError(
+                f"{name} has number {ours_number} on the ceremony host and in the record, and differs",
+                "two CRLs of one number: one of them may lack a revocation",
+                "Find out which is right and remove the other before anything is signed",
+            )
+        return {name: there} if theirs_number > ours_number else {}
     ours, theirs = certs.load_certificate(here, name), certs.load_certificate(there, name)
     if ours == theirs:
         return {}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -71,10 +72,8 @@ def enrol(settings: Settings, token: str) -> None:
     with store.locked(settings):
         store.activate(settings, waiting.key, chain)
         settings_file(settings).write()
+        store.forget_pending(settings)
         finish(settings, start=True)
-    os.unlink(waiting.request)
-    os.unlink(waiting.key)
-    os.rmdir(waiting.directory)
 
 
 def settings_file(settings: Settings) -> File:
@@ -96,19 +95,27 @@ def renew_if_due(settings: Settings, now: float) -> bool:
         TrustAnchorError: it was due and did not work; the current certificate stays.
     """
     with store.locked(settings):
-        return _renew_if_due(settings, now)
+        return renew_locked(settings, now)
 
 
-def _renew_if_due(settings: Settings, now: float) -> bool:
+def renew_locked(settings: Settings, now: float, start: bool = False) -> bool:
+    """As `renew_if_due`, for a caller that holds the lock.
+
+    Args:
+        settings: of the certificate.
+        now: seconds since the epoch.
+        start: see `finish`.
+    """
     pair = store.current(settings)
     try:
         due = store.validity(pair)[1] - now <= settings.renew_before
         if due:
             client = Client(settings.ca_url, settings.root_pem, certificate=pair.chain, key=pair.key)
             store.activate(settings, pair.key, "".join(client.renew()))
-        finish(settings)
+        finish(settings, start)
     except TrustAnchorError:
-        write_metrics(settings, good=False)
+        with contextlib.suppress(TrustAnchorError):  # the first error is the one to tell
+            write_metrics(settings, good=False)
         raise
     return due
 
@@ -148,7 +155,12 @@ def write_metrics(settings: Settings, good: bool) -> None:
     """A file for node_exporter's textfile collector."""
     if not settings.metrics_directory:
         return
-    os.makedirs(settings.metrics_directory, mode=0o755, exist_ok=True)
+    try:
+        os.makedirs(settings.metrics_directory, mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise TrustAnchorError(
+            f"{settings.metrics_directory} cannot be made", error.strerror or str(error), "Run the playbook again"
+        ) from error
     path = f"{settings.metrics_directory}/service_certificate_{settings.name}.prom"
     text = "".join(_metric_lines(settings, good, _last_success(path)))
     write_atomically(path, text.encode(), 0o644, "root", "root")
@@ -177,7 +189,8 @@ def _end(settings: Settings) -> float:
 
 def _last_success(path: str) -> float:
     """What the file said before, 0 where there is none."""
-    for line in (read(path) or b"").decode().splitlines():
+    for line in (read(path) or b"").decode(errors="replace").splitlines():
         if line.startswith("service_certificate_last_success_seconds{"):
-            return float(line.split()[-1])
+            with contextlib.suppress(ValueError):
+                return float(line.split()[-1])
     return 0.0

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
 from ..host.commands import run
-from ..host.files import Directory, File, ids, read, sync_directory
+from ..host.files import Directory, File, read, sync_directory
 from .settings import Settings, canonical, is_address
 
 KEEP = 2  # generations: the current one and the one before
@@ -68,14 +68,20 @@ def directories(settings: Settings) -> list[Directory]:
 def pair_files(settings: Settings) -> list[Directory | File]:
     """The current pair as it is, with the owner and the modes that it must have; empty while there is none."""
     pair, owner = current(settings), (settings.owner, settings.group)
-    key, chain = read(pair.key), read(pair.chain)
-    if key is None or chain is None:
+    if not _regular(pair.key) or not _regular(pair.chain):
         return []
+    key, chain = read(pair.key) or b"", read(pair.chain) or b""
+    # The directory is root's: who could write in it could have root read any file for him.
     return [
-        Directory(pair.directory, 0o750, *owner),
+        Directory(pair.directory, 0o755),
         File(pair.key, key, 0o640, *owner, secret=True),
         File(pair.chain, chain, 0o644, *owner),
     ]
+
+
+def _regular(path: str) -> bool:
+    """Whether a path is a regular file, and no link to another one."""
+    return os.path.isfile(path) and not os.path.islink(path)
 
 
 @contextlib.contextmanager
@@ -96,7 +102,7 @@ def make_request(settings: Settings) -> str:
         The request, PEM.
     """
     waiting = pending(settings)
-    shutil.rmtree(waiting.directory, ignore_errors=True)
+    forget_pending(settings)
     os.makedirs(waiting.directory, mode=0o700)
     algorithm = {
         "P-256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -109,6 +115,11 @@ def make_request(settings: Settings) -> str:
     subject = ["-subj", f"/CN={settings.names[0]}", "-addext", f"subjectAltName={names}"]
     run(["openssl", "req", "-new", "-key", waiting.key, *subject, "-out", waiting.request])
     return (read(waiting.request) or b"").decode()
+
+
+def forget_pending(settings: Settings) -> None:
+    """Remove the pair that waited; its key is the current one's by now, or of no use."""
+    shutil.rmtree(pending(settings).directory, ignore_errors=True)
 
 
 def request_der(pem: str) -> bytes:
@@ -133,8 +144,7 @@ def activate(settings: Settings, key: str, chain: str) -> None:
         File(fresh.key, read(key) or b"", 0o640, settings.owner, settings.group, secret=True).write()
         File(fresh.chain, chain.encode(), 0o644, settings.owner, settings.group).write()
         verify(settings, fresh)
-        os.chown(fresh.directory, *ids(settings.owner, settings.group))
-        os.chmod(fresh.directory, 0o750)  # noqa: S103 the service's group reads it
+        os.chmod(fresh.directory, 0o755)  # noqa: S103 the key in it has a mode of its own
         final = f"{generations}/{_next(generations):04d}"
         os.rename(fresh.directory, final)
     except BaseException:

@@ -73,6 +73,14 @@ class Client:
         """The intermediates that the CA issues under now, PEM."""
         return self.request("GET", "/intermediates.pem").decode()
 
+    def crl(self) -> bytes:
+        """The CRL of leaves, DER.
+
+        Raises:
+            TrustAnchorError: the CA makes none.
+        """
+        return self.request("GET", "/1.0/crl")
+
     def new_nonce(self, provisioner: str) -> None:
         """An ACME nonce of a provisioner: proves that the database takes a write."""
         self.request("HEAD", f"/acme/{quote(provisioner)}/new-nonce")

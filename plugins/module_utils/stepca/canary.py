@@ -31,6 +31,12 @@ def ensure_key(layout: Layout, check: bool) -> tuple[bool, dict[str, str]]:
     return True, tokens.public_jwk(key)
 
 
+def files(layout: Layout) -> list[File]:
+    """The key as it is, with the mode that it must have."""
+    pem = read(layout.canary_key)
+    return [] if pem is None else [File(layout.canary_key, pem, 0o600, secret=True)]
+
+
 def load_key(layout: Layout) -> ec.EllipticCurvePrivateKey:
     """The key.
 

@@ -52,14 +52,18 @@ def compose(settings: Mapping[str, Any], canary_jwk: Mapping[str, str], layout: 
     config["key"] = layout.key
     authority = config.setdefault("authority", {})
     own = [_with_template(provisioner, layout) for provisioner in authority.get("provisioners") or []]
-    authority["provisioners"] = [*own, canary_provisioner(canary_jwk)]
+    names = [str(name) for name in config.get("dnsNames") or []]
+    authority["provisioners"] = [*own, canary_provisioner(canary_jwk, names[0] if names else "")]
     _allow_own_names(authority, config.get("dnsNames") or [])
     return config
 
 
 def _with_template(provisioner: Any, layout: Layout) -> Any:
-    """The provisioner with the leaf template, unless it has one or makes no X.509 certificates."""
-    if not isinstance(provisioner, Mapping) or provisioner.get("type") in ("SSHPOP", "OIDC"):
+    """The provisioner with the leaf template, unless it has one of its own or takes names another way.
+
+    step-ca uses other default templates for OIDC, cloud instances and Kubernetes: their names come from elsewhere.
+    """
+    if not isinstance(provisioner, Mapping) or provisioner.get("type") not in ("JWK", "ACME", "X5C"):
         return provisioner
     options = provisioner.get("options") or {}
     if not isinstance(options, Mapping) or options.get("x509"):
@@ -67,10 +71,16 @@ def _with_template(provisioner: Any, layout: Layout) -> Any:
     return {**provisioner, "options": {**options, "x509": {"templateFile": layout.leaf_template}}}
 
 
-def canary_provisioner(jwk: Mapping[str, str]) -> dict[str, Any]:
-    """A provisioner whose certificates live for five minutes, cannot be renewed and are good for no server."""
-    names = '"subject": {{ toJson .Subject }}, "sans": {{ toJson .SANs }}'
-    template = f'{{{names}, "keyUsage": ["digitalSignature"], "extKeyUsage": ["clientAuth"]}}'
+def canary_provisioner(jwk: Mapping[str, str], name: str) -> dict[str, Any]:
+    """A provisioner whose certificates live for five minutes, cannot be renewed and are good for no server.
+
+    Args:
+        jwk: its public key.
+        name: the one name that its certificates carry, whatever is asked for: the CA's own.
+    """
+    san = {"type": "ip" if _is_address(name) else "dns", "value": name}
+    usage = {"keyUsage": ["digitalSignature"], "extKeyUsage": ["clientAuth"]}
+    template = json.dumps({"subject": {"commonName": name}, "sans": [san], **usage})
     lifetime = {f"{bound}TLSCertDuration": "5m" for bound in ("min", "max", "default")}
     return {
         "type": "JWK",
@@ -110,14 +120,23 @@ def defaults(url: str, fingerprint: str, layout: Layout) -> bytes:
     return render({"ca-url": url, "ca-config": layout.config, "fingerprint": fingerprint, "root": layout.root})
 
 
+# Free-form pieces that hold credentials of other systems, and key URIs whose query can hold a PIN.
+_OPAQUE = {"config", "certificateIssuer"}
+_URIS = {"uri", "key", "hostKey", "userKey", "decrypterKey"}
+
+
 def public(config: Mapping[str, Any]) -> dict[str, Any]:
     """ca.json without anything secret, for diffs and the public record."""
     return {key: _public(key, value) for key, value in config.items()}
 
 
 def _public(key: str, value: Any) -> Any:
-    if key in SECRETS and value:
+    if (key in SECRETS or key in _OPAQUE) and value:
         return "(not shown)"
+    if key == "monitoring" and isinstance(value, Mapping):
+        return {name: "(not shown)" if name == "key" else item for name, item in value.items()}
+    if isinstance(value, str) and key in _URIS:
+        return value.partition("?")[0]  # pin-value and the like come after it
     if isinstance(value, Mapping):
         return public(value)
     if isinstance(value, list):

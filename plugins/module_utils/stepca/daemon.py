@@ -49,7 +49,7 @@ class Loaded:
 
 def digests(config: Mapping[str, Any], layout: Layout) -> tuple[str, str]:
     """Digests (restart, reload) of what is on the disk now."""
-    listeners = {key: config.get(key) for key in RESTART_KEYS}
+    listeners = {key: config.get(key) for key in RESTART_KEYS} | {"insecure": _serves_insecurely(config)}
     program = os.stat(unit.PROGRAM) if os.path.exists(unit.PROGRAM) else None
     restart = _digest(
         [
@@ -59,9 +59,23 @@ def digests(config: Mapping[str, Any], layout: Layout) -> tuple[str, str]:
         ],
         [unit.PATH, layout.password],
     )
-    templates = _files_below(f"{layout.base}/templates")
+    templates = [*_files_below(f"{layout.base}/templates"), *_named_files(config)]
     reload = _digest([], [layout.config, layout.root, layout.certificate, layout.key, *templates])
     return restart, reload
+
+
+def _serves_insecurely(config: Mapping[str, Any]) -> bool:
+    """Whether there is a plain-HTTP listener (ca/ca.go shouldServeInsecureServer): a reload does not change that."""
+    provisioners = (config.get("authority") or {}).get("provisioners") or []
+    needed = (config.get("crl") or {}).get("enabled") or any(one.get("type") == "SCEP" for one in provisioners)
+    return bool(config.get("insecureAddress") and needed)
+
+
+def _named_files(config: Mapping[str, Any]) -> list[str]:
+    """Further files that ca.json names and a reload reads."""
+    provisioners = (config.get("authority") or {}).get("provisioners") or []
+    templates = [((one.get("options") or {}).get("x509") or {}).get("templateFile") for one in provisioners]
+    return sorted({str(path) for path in [*templates, *(config.get("federatedRoots") or [])] if path})
 
 
 def _digest(parts: Iterable[bytes], paths: Iterable[str]) -> str:

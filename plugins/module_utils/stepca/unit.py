@@ -115,8 +115,20 @@ def render(config: Mapping[str, Any], settings: Settings, layout: Layout) -> byt
         privileges=_privileges(config),
         network=_network(settings.client_networks),
     )
-    extra = "".join(f'Environment="{key}={value}"\n' for key, value in sorted((settings.environment or {}).items()))
+    extra = "".join(_variable(key, str(value)) for key, value in sorted((settings.environment or {}).items()))
     return text.replace("WorkingDirectory=", f"{extra}WorkingDirectory=", 1).encode()
+
+
+def _variable(name: str, value: str) -> str:
+    """An Environment= line; systemd.exec(5) expands specifiers and unescapes quoted text there.
+
+    Raises:
+        TrustAnchorError: the value has more than one line.
+    """
+    if "\n" in value:
+        raise TrustAnchorError(f"the environment variable {name} has more than one line", "a unit cannot hold it")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'Environment="{name}={escaped}"\n'
 
 
 def port(address: str) -> int:

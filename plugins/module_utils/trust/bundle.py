@@ -97,7 +97,9 @@ def plan(roots: Sequence[Root], absent: Collection[str]) -> Plan:
         _compare("system directory", debian.trusted_by_directory(), wanted, gone),
     ]
     if java.exists():
-        stores.append(_compare("java", set(java.trusted()), wanted, gone))
+        present = java.trusted()
+        ours = {sha256 for sha256, alias in present.items() if java.is_ours(alias)}
+        stores.append(_compare("java", set(present), wanted, gone | (ours - wanted)))
     return Plan(
         stores=stores,
         files=converge_files(debian.files(roots), check=True),
@@ -133,7 +135,8 @@ def apply(roots: Sequence[Root], absent: Collection[str], todo: Plan) -> Plan:
         debian.rebuild()
     if java.exists():
         paths = {root.sha256: f"{debian.SOURCE}/{debian.file_name(root.sha256)}.crt" for root in roots}
-        java.converge(paths, gone)
+        unwanted = {sha256 for store in todo.stores if store.name == "java" for sha256 in store.unwanted}
+        java.converge(paths, gone | unwanted)
     after = plan(roots, absent)
     for store in after.stores:
         if store.wrong:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import ssl
@@ -39,10 +40,38 @@ def fingerprints(text: str) -> set[str]:
     for match in _BLOCK.finditer(text):
         if match.group(1).endswith("CERTIFICATE"):
             try:
-                found.add(fingerprint(match.group(0)))
+                found.add(hashlib.sha256(_first_element(_body(match.group(0)))).hexdigest())
             except ValueError:
                 continue
     return found
+
+
+def _body(block: str) -> bytes:
+    """What a PEM block holds, whatever its label: OpenSSL loads X509 and TRUSTED CERTIFICATE as trust anchors, too."""
+    return base64.b64decode("".join(block.strip().splitlines()[1:-1]))
+
+
+def _first_element(der: bytes) -> bytes:
+    """The first DER element; OpenSSL's trusted form has trust settings behind the certificate (X.690 section 8.1)."""
+    if len(der) < 2:
+        raise ValueError("no DER")
+    size, head = der[1], 2
+    if size & 0x80:
+        head = 2 + (size & 0x7F)
+        size = int.from_bytes(der[2:head], "big")
+    return der[: head + size]
+
+
+def parse_fingerprint(text: str) -> str:
+    """A SHA-256 fingerprint as people write it, as 64 lower-case hex digits.
+
+    Raises:
+        TrustAnchorError: it is none.
+    """
+    digits = re.sub(r"[\s:]", "", text).lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise TrustAnchorError(f"'{text}' is no SHA-256 fingerprint", "64 hexadecimal digits are expected")
+    return digits
 
 
 def parse_root(text: str, where: str) -> Root:

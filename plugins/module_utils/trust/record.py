@@ -47,6 +47,26 @@ def read(record: str) -> dict[str, Anchor]:
     return {root.name: _anchor(root, record) for root in manifest.parse_manifest(_load(path), path).roots}
 
 
+def usable(record: str, name: str) -> Anchor:
+    """One root that certificates may lead to.
+
+    Raises:
+        TrustAnchorError: as `read`; there is no such root, or it is not trusted (any more).
+    """
+    anchors = read(record)
+    if name not in anchors:
+        raise TrustAnchorError(
+            f"the trust manifest has no root '{name}'", f"it has: {', '.join(anchors) or 'none'}", "Name one of these"
+        )
+    if anchors[name].state not in ("trusted", "retiring"):
+        raise TrustAnchorError(
+            f"root '{name}' is {anchors[name].state} in the trust manifest",
+            "hosts do not trust it, so nothing may be issued under it",
+            "Name another root, or change its state",
+        )
+    return anchors[name]
+
+
 def _load(path: str) -> bytes:
     try:
         with open(path, "rb") as handle:

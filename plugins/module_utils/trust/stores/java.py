@@ -56,6 +56,11 @@ def exists() -> bool:
     return os.path.exists(STORE)
 
 
+def is_ours(alias: str) -> bool:
+    """Whether this collection put an entry there, itself or by the package's hook (``debian:trustanchor-….pem``)."""
+    return "trustanchor-" in alias
+
+
 def trusted() -> dict[str, str]:
     """Fingerprint to alias of each certificate in the store.
 
