@@ -83,7 +83,8 @@ def pair_is_good() -> None:
         f"cd {DIRECTORY}/current && "
         "test $(openssl pkey -in key.pem -pubout | sha256sum | cut -c1-64) = "
         "$(openssl x509 -in fullchain.pem -noout -pubkey | sha256sum | cut -c1-64) && "
-        f"openssl verify -no-CApath -CAfile /etc/ssl/certs/ca-certificates.crt -untrusted fullchain.pem fullchain.pem && nginx -t",
+        "openssl verify -no-CApath -CAfile /etc/ssl/certs/ca-certificates.crt -untrusted fullchain.pem fullchain.pem "
+        "&& nginx -t",
     )
 
 
