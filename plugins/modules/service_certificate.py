@@ -166,7 +166,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     if module.params["phase"] == "enrol":
         lifecycle.enrol(wanted, module.params["token"])
         _start_timer(wanted, restart=True)
-        return {"changed": True, **_facts(wanted)}
+        return {"changed": True, **_facts(wanted, fault="")}  # what was activated was verified before
     return _prepare(module, wanted)
 
 
@@ -174,7 +174,8 @@ def _prepare(module: AnsibleModule, wanted: settings.Settings) -> dict[str, Any]
     """Everything but the certificate; a request where one has to be signed."""
     settings.check(wanted)
     preflight.check_host(module.params["controller_time"])
-    before, reason = _facts(wanted), lifecycle.fault(wanted)
+    reason = lifecycle.fault(wanted)
+    before = _facts(wanted, reason)
     corrected = files.converge(_files(module, wanted, reason), module.check_mode)
     timer = systemd.show(units.name(wanted, "timer"))
     running = timer.enabled and timer.active
@@ -223,11 +224,11 @@ def _files(module: AnsibleModule, wanted: settings.Settings, reason: str) -> lis
     ]
 
 
-def _facts(wanted: settings.Settings) -> dict[str, Any]:
-    """What a diff shows of the current certificate."""
+def _facts(wanted: settings.Settings, fault: str) -> dict[str, Any]:
+    """What a diff shows of the current certificate; nothing of one that has a fault."""
     pair = store.current(wanted)
     chain = {"chain": pair.chain}
-    if lifecycle.fault(wanted):
+    if fault:
         return {"names": [], "not_after": "", **chain}
     end = dt.datetime.fromtimestamp(store.validity(pair)[1], dt.UTC)
     return {"names": sorted(store.names(pair)), "not_after": end.isoformat(), **chain}

@@ -72,12 +72,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import bundle, pem
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.fingerprints import normalise_fingerprint
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
     roots = [pem.parse_root(text, f"roots[{index}]") for index, text in enumerate(module.params["roots"])]
-    absent = [pem.parse_fingerprint(text) for text in module.params["absent"]]
+    absent = [normalise_fingerprint(text) for text in module.params["absent"]]
     todo = bundle.plan(roots, absent)
     if todo.changed and not module.check_mode:
         bundle.apply(roots, absent, todo)

@@ -13,7 +13,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -179,14 +178,8 @@ def root(common_name: str = "Test Root", **wrong: Any) -> Authority:
     return Authority(authority_certificate(common_name, key, **wrong), key)
 
 
-def as_current_user(monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
-    """Let every account be the one that runs the tests: accounts of a CA host do not exist here.
-
-    Args:
-        monkeypatch: of the test.
-        modules: those that use ``ids`` under their own name.
-    """
+def as_current_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every account be the one that runs the tests: accounts of a CA host do not exist here."""
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
 
-    for module in {files, *modules}:
-        monkeypatch.setattr(module, "ids", lambda _owner, _group: (os.getuid(), os.getgid()))
+    monkeypatch.setattr(files, "ids", lambda _owner, _group: (os.getuid(), os.getgid()))

@@ -8,6 +8,7 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.fingerprints import normalise_fingerprint
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,4 +110,4 @@ def test_other_labels_that_openssl_trusts_are_seen(label: str) -> None:
 @pytest.mark.parametrize("text", ["", "12", "sha256:" + "0" * 64, "g" * 64])
 def test_what_is_no_fingerprint(text: str) -> None:
     with pytest.raises(TrustAnchorError, match="no SHA-256 fingerprint"):
-        pem.parse_fingerprint(text)
+        normalise_fingerprint(text)

@@ -14,6 +14,7 @@ from cryptography import x509
 from ..errors import TrustAnchorError
 from ..x509 import certificates
 from ..x509.chains import check_chain
+from ..x509.fingerprints import normalise_fingerprint
 from ..x509.name_constraints import permits
 from . import schema, unit
 from .config import CANARY, compose
@@ -101,7 +102,7 @@ def _check_oidc(provisioner: Mapping[str, Any]) -> None:
 
 def _check_root(inputs: Inputs, at: dt.datetime) -> x509.Certificate:
     root = certificates.load_certificate(inputs.root_pem.encode(), "the root certificate")
-    declared = certificates.normalise_fingerprint(inputs.root_sha256)
+    declared = normalise_fingerprint(inputs.root_sha256)
     found = certificates.fingerprint(root)
     if found != declared:
         raise TrustAnchorError(

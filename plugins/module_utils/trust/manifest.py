@@ -12,7 +12,7 @@ import yaml
 
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_int, read_text
-from ..x509.certificates import normalise_fingerprint
+from ..x509.fingerprints import normalise_fingerprint
 
 VERSION = 1
 STATES = ("staged", "trusted", "retiring", "distrusted")

@@ -62,18 +62,6 @@ def _first_element(der: bytes) -> bytes:
     return der[: head + size]
 
 
-def parse_fingerprint(text: str) -> str:
-    """A SHA-256 fingerprint as people write it, as 64 lower-case hex digits.
-
-    Raises:
-        TrustAnchorError: it is none.
-    """
-    digits = re.sub(r"[\s:]", "", text).lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise TrustAnchorError(f"'{text}' is no SHA-256 fingerprint", "64 hexadecimal digits are expected")
-    return digits
-
-
 def parse_root(text: str, where: str) -> Root:
     """Read one root, strictly.
 

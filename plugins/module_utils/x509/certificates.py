@@ -92,22 +92,6 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def normalise_fingerprint(text: str) -> str:
-    """A SHA-256 fingerprint as people write it (colons, spaces, capitals), as 64 lower-case hex digits.
-
-    Raises:
-        TrustAnchorError: the text is no SHA-256 fingerprint.
-    """
-    digits = re.sub(r"[\s:]", "", text).lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise TrustAnchorError(
-            f"'{text}' is no SHA-256 fingerprint",
-            "64 hexadecimal digits are expected, with or without colons",
-            "Take it from: openssl x509 -noout -fingerprint -sha256 -in FILE",
-        )
-    return digits
-
-
 def spki_sha256(key: PublicKeyTypes) -> str:
     """SHA-256 of the DER SubjectPublicKeyInfo (RFC 5280 section 4.1), lower-case hex: names a key for good."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
