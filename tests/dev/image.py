@@ -36,13 +36,19 @@ systemctl --root="$1" mask apt-daily.timer apt-daily-upgrade.timer
 systemctl --root="$1" mask systemd-networkd.service systemd-resolved.service
 """
 
-CEREMONY_SCRIPT = """set -e
+# The programs of a YubiKey's owner, and the reader behind which the tests plug a virtual one in. pcscd stays off: who
+# wants a reader starts one. yubikit comes with yubikey-manager, so the environment sees the distribution's packages;
+# everything that requirements.txt names is nevertheless its own.
+CEREMONY_PACKAGES = "softhsm2 opensc python3-venv pcscd vsmartcard-vpcd ykcs11 yubikey-manager yubico-piv-tool"
+CEREMONY_SCRIPT = f"""set -e
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends softhsm2 opensc python3-venv
+apt-get install -y -qq --no-install-recommends {CEREMONY_PACKAGES}
 rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
-python3 -m venv /opt/trustanchor
-/opt/trustanchor/bin/pip install --quiet --no-index --find-links /wheels -r /requirements.txt
+systemctl disable pcscd.socket pcscd.service
+python3 -m venv --system-site-packages /opt/trustanchor
+/opt/trustanchor/bin/pip install --quiet --no-index --find-links /wheels --ignore-installed -r /requirements.txt
+/opt/trustanchor/bin/python -c 'import cryptography, pkcs11, yubikit.management, yubikit.piv'
 """
 
 
