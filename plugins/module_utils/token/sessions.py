@@ -99,26 +99,27 @@ def find_token(spec: TokenSpec) -> pkcs11.Token:
     if len(matching) > 1:
         raise TrustAnchorError(f"{len(matching)} tokens match: {spec}", "one is expected", "Name it by its serial")
     if not matching:
-        others = ", ".join(f"'{token.label}' (serial {_serial(token)})" for token in present) or "none"
+        others = ", ".join(f"'{token.label}' (serial {serial_of(token)})" for token in present) or "none"
         raise TokenAbsent(
             f"no {spec} is present", f"tokens present: {others}", "Insert it, or correct the token's name"
         )
     return matching[0]
 
 
-def _serial(token: pkcs11.Token) -> str:
+def serial_of(token: pkcs11.Token) -> str:
+    """The serial number as text."""
     return bytes(token.serial).decode("ascii", "replace").strip()
 
 
 def _matches(token: pkcs11.Token, spec: TokenSpec) -> bool:
     if spec.serial is not None:
-        return _serial(token) == spec.serial
+        return serial_of(token) == spec.serial
     return str(token.label).strip() == spec.label
 
 
 def token_serial(spec: TokenSpec) -> str:
     """The serial number of the token, for records."""
-    return _serial(find_token(spec))
+    return serial_of(find_token(spec))
 
 
 @contextlib.contextmanager
@@ -134,6 +135,8 @@ def session(spec: TokenSpec, pin: str | None = None, so_pin: str | None = None) 
         TrustAnchorError: token absent, PIN wrong or locked, token pulled, any other PKCS#11 fault.
     """
     token = find_token(spec)
+    if pin is not None:
+        _require_tries(token, spec)
     try:
         with _translated(spec), token.open(rw=True, user_pin=pin, so_pin=so_pin) as opened:
             yield opened
@@ -141,6 +144,27 @@ def session(spec: TokenSpec, pin: str | None = None, so_pin: str | None = None) 
         with contextlib.suppress(fault.PKCS11Error):
             load_library(spec).reinitialize()
         raise
+
+
+def _require_tries(token: pkcs11.Token, spec: TokenSpec) -> None:
+    """The last attempt is never this program's: a slip of the finger would lock the token."""
+    if TokenFlag.USER_PIN_LOCKED in token.flags:
+        raise _locked(spec)
+    if TokenFlag.USER_PIN_FINAL_TRY in token.flags:
+        raise TrustAnchorError(
+            f"the {spec} has one attempt at its PIN left",
+            "a wrong one would lock it; nothing was tried",
+            "Make sure of the PIN and enter it once with the token's own program (YubiKey: ykman piv access "
+            "change-pin), which gives all attempts back",
+        )
+
+
+def _locked(spec: TokenSpec) -> TrustAnchorError:
+    return TrustAnchorError(
+        f"the PIN of the {spec} is locked",
+        "too many wrong attempts",
+        "Unblock it with the PUK (YubiKey: ykman piv access unblock-pin)",
+    )
 
 
 @contextlib.contextmanager
@@ -159,9 +183,7 @@ def _explain(error: fault.PKCS11Error, spec: TokenSpec) -> TrustAnchorError:
             "Check which token is inserted and which PIN belongs to it before the next attempt",
         )
     if isinstance(error, (fault.PinLocked, fault.PinExpired)):
-        return TrustAnchorError(
-            f"the PIN of the {spec} is locked", "too many wrong attempts", "Unblock it with the PUK"
-        )
+        return _locked(spec)
     if isinstance(error, (fault.DeviceRemoved, fault.DeviceError, fault.TokenNotPresent)):
         return TrustAnchorError(
             f"the {spec} went away during the operation ({type(error).__name__})",
