@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a root, an intermediate and a root's CRL shall say, as typed values read from plain mappings.
+"""What the certificates and CRLs of a ceremony shall say, as typed values read from plain mappings.
 
 The mappings come from an inventory, so they are read strictly: an unknown key is an error.
 """
@@ -25,6 +25,8 @@ from .name_constraints import Network
 ROOT_DAYS = 7305  # 20 years
 INTERMEDIATE_DAYS = 1826  # 5 years
 CRL_DAYS = 365
+MANIFEST_SIGNER_DAYS = 365
+MANIFEST_SIGNER_DAYS_MAX = 825
 
 _DNS = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 
@@ -82,6 +84,23 @@ class IntermediateProfile:
 
 
 @dataclass(frozen=True)
+class CrossProfile:
+    """The standby root's key and name under the primary root. All else is the standby root's own."""
+
+    days: int
+    crl_urls: tuple[str, ...]
+    issuer_urls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ManifestSignerProfile:
+    """A certificate, directly below a root, that signs trust manifests and nothing else."""
+
+    subject: x509.Name
+    days: int = MANIFEST_SIGNER_DAYS
+
+
+@dataclass(frozen=True)
 class CrlProfile:
     """A root's list of revoked CA certificates. Renewed when fewer than ``renew_before_days`` are left."""
 
@@ -89,14 +108,13 @@ class CrlProfile:
     renew_before_days: int = 60
 
 
-def parse_root(data: Any) -> RootProfile:
-    """A root's profile.
+def parse_root(data: Any, where: str = "root profile") -> RootProfile:
+    """A root's profile; ``where`` names it in messages.
 
     Raises:
         TrustAnchorError: anything unknown, missing, of the wrong type or out of range, and a root without
             name constraints that does not say ``unconstrained: true``.
     """
-    where = "root profile"
     data = check_keys(
         data,
         ("subject", "days", "path_length", "name_constraints", "unconstrained", "allow_weak_root"),
@@ -118,13 +136,12 @@ def parse_root(data: Any) -> RootProfile:
     )
 
 
-def parse_intermediate(data: Any) -> IntermediateProfile:
+def parse_intermediate(data: Any, where: str = "intermediate profile") -> IntermediateProfile:
     """An intermediate's profile.
 
     Raises:
         TrustAnchorError: as `parse_root`; URLs that are not plain http.
     """
-    where = "intermediate profile"
     known = ("subject", "days", "path_length", "name_constraints", "unconstrained", "crl_urls", "issuer_urls")
     data = check_keys(data, known, where)
     return IntermediateProfile(
@@ -135,6 +152,33 @@ def parse_intermediate(data: Any) -> IntermediateProfile:
         crl_urls=_urls(data, "crl_urls", where),
         issuer_urls=_urls(data, "issuer_urls", where),
         unconstrained=read_bool(data, "unconstrained", where),
+    )
+
+
+def parse_cross(data: Any, where: str = "cross-certificate profile") -> CrossProfile:
+    """A cross-certificate's profile.
+
+    Raises:
+        TrustAnchorError: as `parse_intermediate`.
+    """
+    data = check_keys(data, ("days", "crl_urls", "issuer_urls"), where)
+    return CrossProfile(
+        days=read_int(data, "days", where, INTERMEDIATE_DAYS, 1, INTERMEDIATE_DAYS),
+        crl_urls=_urls(data, "crl_urls", where),
+        issuer_urls=_urls(data, "issuer_urls", where),
+    )
+
+
+def parse_manifest_signer(data: Any, where: str = "manifest signer profile") -> ManifestSignerProfile:
+    """A manifest signer's profile.
+
+    Raises:
+        TrustAnchorError: as `parse_root`; more than 825 days.
+    """
+    data = check_keys(data, ("subject", "days"), where)
+    return ManifestSignerProfile(
+        subject=parse_subject(read_text(data, "subject", where)),
+        days=read_int(data, "days", where, MANIFEST_SIGNER_DAYS, 1, MANIFEST_SIGNER_DAYS_MAX),
     )
 
 
@@ -154,7 +198,8 @@ def parse_subject(text: Any) -> x509.Name:
     """A distinguished name in the form of RFC 4514, such as ``CN=Example Root R1,O=Example``.
 
     Raises:
-        TrustAnchorError: it cannot be parsed, or has no common name.
+        TrustAnchorError: it cannot be parsed, has no common name, or has characters that a terminal does not
+            show as they are.
     """
     try:
         # A country of the wrong length is a warning in some versions of cryptography, an error in others.
@@ -169,6 +214,8 @@ def parse_subject(text: Any) -> x509.Name:
         ) from error
     if not name.get_attributes_for_oid(NameOID.COMMON_NAME):
         raise TrustAnchorError(f"the subject '{text}' has no CN", "tools show CAs by their common name")
+    if not all(str(one.value).isprintable() for one in name):
+        raise TrustAnchorError(f"the subject {text!r} has characters that cannot be shown", "people compare subjects")
     return name
 
 
