@@ -14,6 +14,7 @@ from pkcs11.constants import TokenFlag
 from ..x509.certificates import spki_sha256
 from . import keys
 from .devices import Device
+from .optional import yubikit_needed
 from .sessions import find_token, load_library, serial_of, session
 
 
@@ -59,6 +60,7 @@ class TokenFacts:
         management_key_algorithm: such as ``aes192``.
         management_key_protected: it is on the token, readable with the PIN.
         slot: the key of the device, None where there is none.
+        metadata: false for a YubiKey whose firmware (before 5.3) tells neither defaults nor what is in a slot.
     """
 
     kind: str
@@ -75,6 +77,7 @@ class TokenFacts:
     defaults: tuple[str, ...] = ()
     management_key_algorithm: str | None = None
     management_key_protected: bool = False
+    metadata: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """For results and transcripts; the firmware as text."""
@@ -90,8 +93,8 @@ def inspect(device: Device) -> TokenFacts:
         TrustAnchorError: it cannot be read, or a program for it is missing.
     """
     if device.kind == "yubikey":
-        from .yubikey_facts import inspect_yubikey  # its libraries are on ceremony machines only
-
+        with yubikit_needed():
+            from .yubikey_facts import inspect_yubikey
         return inspect_yubikey(device)
     token = find_token(device.spec)
     return TokenFacts(

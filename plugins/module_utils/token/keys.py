@@ -172,13 +172,13 @@ def require_vacant(opened: pkcs11.Session, spec: TokenSpec, key: KeySpec) -> Non
     if key.id is None:
         raise TrustAnchorError("key has no id", "a new key needs one: modules find their keys by it")
     if any(_objects(opened, kind, key) for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY)):
-        raise occupied(str(spec), str(key))
+        raise occupied(spec, f"an object for the {key}")
 
 
-def occupied(token: str, key: str) -> TrustAnchorError:
+def occupied(spec: TokenSpec, what: str) -> TrustAnchorError:
     """What to say of an occupied slot."""
     return TrustAnchorError(
-        f"the {token} already has an object for the {key}",
+        f"the {spec} already has {what}",
         "a new key would destroy it",
         "Choose another place, or remove the object by hand once nobody needs it",
     )

@@ -9,7 +9,6 @@ price is that this machine saw it and that no attestation exists.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pkcs11
@@ -19,8 +18,10 @@ from pkcs11 import Attribute, KeyType, ObjectClass
 
 from ..errors import TrustAnchorError
 from . import keys
+from .credentials import Credentials
 from .devices import Device
 from .keys import AnyPublicKey, PublicKey
+from .optional import yubikit_needed
 from .sessions import session
 
 PIN_POLICIES = ("always", "once", "never")
@@ -28,33 +29,9 @@ TOUCH_POLICIES = ("always", "cached", "never")
 
 _CURVES: dict[str, type[ec.EllipticCurve]] = {"ec-p384": ec.SECP384R1, "ec-p256": ec.SECP256R1}
 
+__all__ = ["Credentials", "generate_key", "import_key", "make_key"]
+
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
-
-
-@dataclass(frozen=True, repr=False)
-class Credentials:
-    """What opens one token; never shown.
-
-    Args:
-        pin: user PIN.
-        management_key: of a YubiKey, hexadecimal; None where the PIN gives access to it or where there is none.
-    """
-
-    pin: str | None = None
-    management_key: str | None = None
-
-    def __repr__(self) -> str:
-        return "Credentials(...)"
-
-    def required_pin(self, device: Device) -> str:
-        """The PIN.
-
-        Raises:
-            TrustAnchorError: there is none.
-        """
-        if not self.pin:
-            raise TrustAnchorError(f"no PIN was given for {device.name} ({device.spec})", "a new key needs it")
-        return self.pin
 
 
 def make_key(device: Device, algorithm: str, pin_policy: str, touch_policy: str, credentials: Credentials) -> PublicKey:
@@ -81,8 +58,8 @@ def generate_key(
     """As `make_key`, for any of `keys.ALL_ALGORITHMS`."""
     _check(device, algorithm, pin_policy, touch_policy)
     if device.kind == "yubikey":
-        from . import yubikey_keys  # its libraries are on ceremony machines only
-
+        with yubikit_needed():
+            from . import yubikey_keys
         return yubikey_keys.generate(device, algorithm, pin_policy, touch_policy, credentials)
     pin = credentials.required_pin(device)
     return keys.generate(device.spec, device.key, algorithm, pin, pin_always=pin_policy == "always")
@@ -146,8 +123,8 @@ def _check(device: Device, algorithm: str, pin_policy: str, touch_policy: str) -
 
 def _rehearse_import(device: Device, credentials: Credentials) -> None:
     if device.kind == "yubikey":
-        from . import yubikey_keys
-
+        with yubikit_needed():
+            from . import yubikey_keys
         yubikey_keys.rehearse(device, credentials)
         return
     with session(device.spec, credentials.required_pin(device)) as opened:
@@ -172,8 +149,8 @@ def _half_way(error: TrustAnchorError, device: Device, done: Sequence[str]) -> T
 
 def _import(device: Device, private: PrivateKey, pin_policy: str, touch_policy: str, credentials: Credentials) -> None:
     if device.kind == "yubikey":
-        from . import yubikey_keys
-
+        with yubikit_needed():
+            from . import yubikey_keys
         yubikey_keys.import_private(device, private, pin_policy, touch_policy, credentials)
         return
     with session(device.spec, credentials.required_pin(device)) as opened:

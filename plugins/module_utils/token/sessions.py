@@ -23,6 +23,7 @@ from pkcs11.constants import TokenFlag
 
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_text
+from .optional import yubikit_needed
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,12 @@ def _explain(error: fault.PKCS11Error, spec: TokenSpec) -> TrustAnchorError:
 
 
 def _retries_left(spec: TokenSpec) -> str:
-    """What the token's flags tell about the attempts that are left (PKCS#11 v2.40, CK_TOKEN_INFO)."""
+    """The attempts that are left: a YubiKey counts them, other tokens have flags (PKCS#11 v2.40, CK_TOKEN_INFO)."""
+    if spec.serial is not None and "ykcs11" in spec.module_path:
+        with contextlib.suppress(TrustAnchorError), yubikit_needed():
+            from .yubikey_cards import pin_attempts
+
+            return f"attempts left: {pin_attempts(spec.serial)}"
     flags = find_token(spec).flags
     if TokenFlag.USER_PIN_LOCKED in flags:
         return "it is now locked"
