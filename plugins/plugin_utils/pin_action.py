@@ -8,19 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsiblePromptNoninteractive
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask_secret, register_secret
 
-try:  # ansible-core 2.22 and newer mask registered secrets in all output
-    from ansible.module_utils.secrets import register_secret
-except ImportError:
-
-    def register_secret(value: str) -> None:
-        """Older cores mask by no_log alone."""
+_NO_TERMINAL = "Run the play from a terminal, or give the PIN by a variable from a secrets manager."
 
 
-display = Display()
+def require_pipelining(action: ActionBase) -> None:
+    """Refuse to send a secret over a connection that would write it to a file on the way."""
+    if not action._is_pipelining_enabled("new"):
+        raise AnsibleActionFail(
+            "Pipelining is off for this connection. Without it Ansible would write the PIN to a file on "
+            "the ceremony host. Set ANSIBLE_PIPELINING=1 (pipelining = true in ansible.cfg) and unset "
+            "keep_remote_files."
+        )
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class PinAction(ActionBase):  # type: ignore[misc]
             return {**result, **rehearsal}
         if rehearsal.get("missing"):
             raise AnsibleActionFail(rehearsal["missing"])
-        self._require_pipelining()
+        require_pipelining(self)
         pins = {secret.option: self._value(secret, given, rehearsal["purpose"]) for secret in self.secrets}
         return {**result, **self._run_module({**args, **pins}, task_vars, check=False)}
 
@@ -70,33 +72,9 @@ class PinAction(ActionBase):  # type: ignore[misc]
         finally:
             self._task.check_mode = asked
 
-    def _require_pipelining(self) -> None:
-        if not self._is_pipelining_enabled("new"):
-            raise AnsibleActionFail(
-                "Pipelining is off for this connection. Without it Ansible would write the PIN to a file on "
-                "the ceremony host. Set ANSIBLE_PIPELINING=1 (pipelining = true in ansible.cfg) and unset "
-                "keep_remote_files."
-            )
-
     def _value(self, secret: Secret, given: dict[str, Any], purpose: str) -> str:
-        value = str(given[secret.option]) if given[secret.option] else self._ask(secret, purpose)
-        register_secret(value)
-        return value
-
-    def _ask(self, secret: Secret, purpose: str) -> str:
-        value = self._prompt(f"{secret.title} to {purpose}: ")
-        if secret.new and self._prompt(f"{secret.title} again: ") != value:
-            raise AnsibleActionFail(f"The two entries of the {secret.title} differ. Nothing was done.")
-        if not value:
-            raise AnsibleActionFail(f"No {secret.title} was entered. Nothing was done.")
-        return value
-
-    def _prompt(self, text: str) -> str:
-        try:
-            entered = display.prompt_until(text, private=True)
-        except AnsiblePromptNoninteractive:
-            raise AnsibleActionFail(
-                "A PIN is needed and there is no terminal to ask at. Run the play from a terminal, or give "
-                f"the PIN by a variable from a secrets manager. It is the {text.strip(': ')}."
-            ) from None
-        return bytes(entered).decode().strip("\r\n")
+        if given[secret.option]:
+            value = str(given[secret.option])
+            register_secret(value)
+            return value
+        return ask_secret(secret.title, purpose, _NO_TERMINAL, secret.new)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from cryptography import x509
@@ -61,19 +61,33 @@ class Draft(Generic[Signed]):
         Raises:
             TrustAnchorError: the draft breaks a rule.
         """
-        rehearsed = self._signed_by(throwaway_like(self.issuer_key))
+        rehearsed = self.sign_throwaway()
         require_clean(self.what, list(self.lint(rehearsed)))
         return rehearsed
 
+    def tbs_sha256(self) -> str:
+        """SHA-256 of the bytes to be signed, hexadecimal."""
+        return hashlib.sha256(tbs(self.sign_throwaway())).hexdigest()
+
     def sign(self, key: PrivateKey) -> Signed:
-        """The whole act with the real key.
+        """The signature alone; `check` decides whether the result is any good.
 
         Raises:
-            TrustAnchorError: a rule is broken, the token refuses, or the result is not what was rehearsed.
+            TrustAnchorError: it cannot be built, or the token refuses.
         """
-        rehearsed = self.rehearse()
-        signed = self._signed_by(key)
-        if tbs(signed) != tbs(rehearsed):
+        try:
+            signed: Signed = self.builder.sign(key, digest_for(self.issuer_key))
+        except ValueError as error:
+            raise TrustAnchorError(f"{self.what} cannot be built", str(error)) from error
+        return signed
+
+    def check(self, signed: Signed) -> None:
+        """What was signed is what was rehearsed, by the right key, and breaks no rule.
+
+        Raises:
+            TrustAnchorError: it is not.
+        """
+        if tbs(signed) != tbs(self.sign_throwaway()):
             raise TrustAnchorError(f"what was signed differs from the rehearsal: {self.what}", "nothing was written")
         if not signature_holds(signed, self.issuer_key):
             raise TrustAnchorError(
@@ -82,14 +96,10 @@ class Draft(Generic[Signed]):
                 "Check which token is inserted",
             )
         require_clean(self.what, list(self.lint(signed)))
-        return signed
 
-    def _signed_by(self, key: PrivateKey) -> Signed:
-        try:
-            signed: Signed = self.builder.sign(key, digest_for(self.issuer_key))
-        except ValueError as error:
-            raise TrustAnchorError(f"{self.what} cannot be built", str(error)) from error
-        return signed
+    def sign_throwaway(self) -> Signed:
+        """The form it will have, with a signature that is worth nothing."""
+        return self.sign(throwaway_like(self.issuer_key))
 
 
 def tbs(signed: x509.Certificate | x509.CertificateRevocationList) -> bytes:
@@ -117,45 +127,3 @@ def signature_holds(signed: x509.Certificate | x509.CertificateRevocationList, k
 def utc_now() -> dt.datetime:
     """The time of this host, aware, whole seconds."""
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
-
-
-@dataclass(frozen=True)
-class SigningPlan(Generic[Signed]):
-    """What to do about one signed file. No draft: it is there as wanted.
-
-    Args:
-        path: of the file.
-        existing: what it holds now, None where it is absent.
-        draft: what has to be signed, None where nothing has to.
-    """
-
-    path: Path
-    existing: Signed | None
-    draft: Draft[Signed] | None
-
-    @property
-    def changed(self) -> bool:
-        """Whether a signature is needed."""
-        return self.draft is not None
-
-    def rehearse(self) -> Signed:
-        """What the file holds or would hold; a would-be content has a throw-away signature.
-
-        Raises:
-            TrustAnchorError: the draft breaks a rule.
-        """
-        if self.draft is not None:
-            return self.draft.rehearse()
-        if self.existing is None:
-            raise TrustAnchorError(f"there is neither {self.path} nor a draft of it")
-        return self.existing
-
-    def sign(self, key: PrivateKey) -> Signed:
-        """The whole act; writing is the caller's.
-
-        Raises:
-            TrustAnchorError: no work, a rule is broken, or the token refuses.
-        """
-        if self.draft is None:
-            raise TrustAnchorError(f"{self.path} needs no signature")
-        return self.draft.sign(key)

@@ -1,114 +1,93 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plan and sign CA certificates: a root, or an intermediate from its request.
-
-A plan tells what is there, what is wanted and what would be done; applying it is one signature and one file.
-"""
+"""The certificates that a ceremony signs: roots, intermediates, cross-certificates, signers of trust manifests."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
-from ..x509.builders import Moment, PrivateKey, PublicKey, digest_for, intermediate_builder, root_builder
-from ..x509.lint import lint_intermediate, lint_root
-from ..x509.profiles import IntermediateProfile, RootProfile
-from .act import Draft, SigningPlan, signature_holds, tbs, throwaway_like
-from .files import read_optional, replace, write_once
-from .requests import check_request
+from ..x509.builders import (
+    Moment,
+    PublicKey,
+    checked_key,
+    cross_builder,
+    intermediate_builder,
+    manifest_signer_builder,
+    root_builder,
+)
+from ..x509.lint import lint_cross, lint_intermediate, lint_manifest_signer, lint_root
+from .files import read_optional
+from .linting import Lint
+from .outputs import Form, Output
+from .plan_model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct
+from .requests import check_request, check_signer_request, load_request
 
-Build = Callable[[Moment], x509.CertificateBuilder]
-
-
-@dataclass(frozen=True)
-class CertificatePlan(SigningPlan[x509.Certificate]):
-    """What to do about one certificate."""
-
-    def apply(self, key: PrivateKey) -> x509.Certificate:
-        """Sign and write; a certificate that is replaced goes to the archive first.
-
-        Raises:
-            TrustAnchorError: no work, a rule is broken, the token refuses, the file cannot be written.
-        """
-        signed = self.sign(key)
-        if self.existing is None:
-            write_once(self.path, certs.to_pem(signed))
-        else:
-            archive(self.path, self.existing)
-            replace(self.path, certs.to_pem(signed))
-        return signed
+ARCHIVE_DIGITS = 16  # of the fingerprint, in the name of an archived certificate
 
 
 def archive_path(path: Path, certificate: x509.Certificate) -> Path:
     """Where a replaced certificate is kept: ``archive/<name>-<16 digits of its fingerprint>.crt``."""
-    return path.parent / "archive" / f"{path.stem}-{certs.fingerprint(certificate)[:16]}{path.suffix}"
+    return path.parent / "archive" / f"{path.stem}-{certs.fingerprint(certificate)[:ARCHIVE_DIGITS]}{path.suffix}"
 
 
-def archive(path: Path, certificate: x509.Certificate) -> None:
-    """Keep a certificate that is about to be replaced. Doing it twice is harmless."""
-    target = archive_path(path, certificate)
-    if read_optional(target) is None:
-        write_once(target, certs.to_pem(certificate))
+def certificate_facts(certificate: x509.Certificate) -> dict[str, Any]:
+    """What a reviewer wants to know of a certificate, JSON-serialisable."""
+    basic = certs.extension(certificate, x509.BasicConstraints)
+    names = certs.extension(certificate, x509.NameConstraints)
+    points = certs.extension(certificate, x509.CRLDistributionPoints) or []
+    access = certs.extension(certificate, x509.AuthorityInformationAccess) or []
+    return {
+        **certs.describe(certificate),
+        "public_key_sha256": certs.spki_sha256(certificate.public_key()),
+        "ca": bool(basic and basic.ca),
+        "path_length": basic.path_length if basic is not None else None,
+        "permitted": [str(one.value) for one in (names.permitted_subtrees or [])] if names is not None else [],
+        "excluded": [str(one.value) for one in (names.excluded_subtrees or [])] if names is not None else [],
+        "crl_urls": [str(name.value) for point in points for name in point.full_name or []],
+        "issuer_urls": [str(one.access_location.value) for one in access],
+    }
 
 
-def plan_root(profile: RootProfile, key: PublicKey, path: Path, now: dt.datetime) -> CertificatePlan:
-    """Plan a self-signed root for the token's key.
-
-    Raises:
-        TrustAnchorError: another root is at ``path``.
-    """
-
-    def build(moment: Moment) -> x509.CertificateBuilder:
-        return root_builder(profile, key, moment)
-
-    def lint(certificate: x509.Certificate) -> Iterable[str]:
-        return lint_root(certificate, profile.allow_weak_root)
-
-    existing = _load(path)
-    if existing is not None:
-        _require_same(existing, build, key, path)
-        return CertificatePlan(path, existing, None)
-    _require_unused(key, path)
-    what = f"root certificate '{profile.subject.rfc4514_string()}', {profile.days} days"
-    return CertificatePlan(path, None, Draft(what, build(Moment.fresh(now)), key, lint))
+CERTIFICATE: Form[x509.Certificate] = Form(
+    load=certs.load_certificate,
+    dump=certs.to_pem,
+    der=lambda certificate: certificate.public_bytes(Encoding.DER),
+    facts=certificate_facts,
+    serial=lambda certificate: certificate.serial_number,
+    archive=lambda path, certificate: str(archive_path(Path(path), certificate)),
+)
 
 
-def plan_intermediate(
-    profile: IntermediateProfile,
-    request: x509.CertificateSigningRequest,
-    issuer: x509.Certificate,
-    issuer_key: PublicKey,
-    path: Path,
-    now: dt.datetime,
-) -> CertificatePlan:
-    """Plan an intermediate. A request with another key than the certificate at ``path`` renews it.
+def root_output(act: RootAct, key: PublicKey, directory: Path, lint: Lint) -> Output[x509.Certificate]:
+    """A self-signed root.
 
     Raises:
-        TrustAnchorError: the request is refused, the token's key is not the issuer's, or the certificate at
-            ``path`` has the request's key and says something else.
+        TrustAnchorError: the key is another root's already.
     """
-    subject, key = check_request(request, profile, f"the request for {path.stem}")
-    _require_issuer(issuer, issuer_key)
 
-    def build(moment: Moment) -> x509.CertificateBuilder:
-        return intermediate_builder(profile, subject, key, issuer, moment)
+    def problems(certificate: x509.Certificate) -> Iterable[str]:
+        yield from lint_root(certificate, act.profile.allow_weak_root)
+        yield from lint.certificate(certificate)
 
-    def lint(certificate: x509.Certificate) -> Iterable[str]:
-        return lint_intermediate(certificate, issuer, profile.unconstrained)
-
-    existing = _load(path)
-    if existing is not None and existing.public_key() == key:
-        _require_same(existing, build, issuer_key, path)
-        return CertificatePlan(path, existing, None)
-    what = f"intermediate certificate '{subject.rfc4514_string()}', {profile.days} days"
-    return CertificatePlan(path, existing, Draft(what, build(Moment.fresh(now)), issuer_key, lint))
+    _require_unused(key, directory / act.path)
+    return Output(
+        directory,
+        act.path,
+        f"root certificate '{act.profile.subject.rfc4514_string()}', {act.profile.days} days",
+        CERTIFICATE,
+        lambda serial: root_builder(act.profile, key, Moment(serial, act.not_before)),
+        key,
+        problems,
+    )
 
 
 def _require_unused(key: PublicKey, path: Path) -> None:
@@ -117,53 +96,130 @@ def _require_unused(key: PublicKey, path: Path) -> None:
             raise TrustAnchorError(
                 f"the token's key is the key of {other.name} already",
                 "two roots with one key cannot be told apart by their signatures, nor distrusted one by one",
-                "Make a key with another id for the new root",
+                "Make another key for the new root",
             )
 
 
-def _load(path: Path) -> x509.Certificate | None:
-    pem = read_optional(path)
-    return None if pem is None else certs.load_certificate(pem, str(path))
+def read_request(inputs: Path, request: str, sha256: str) -> x509.CertificateSigningRequest:
+    """The request that the plan names, by digest.
 
-
-def _require_issuer(issuer: x509.Certificate, key: PublicKey) -> None:
-    if issuer.public_key() != key:
+    Raises:
+        TrustAnchorError: absent, another one than the plan's, or it cannot be parsed.
+    """
+    pem = read_optional(inputs / request)
+    if pem is None:
         raise TrustAnchorError(
-            f"the token's key is not the key of '{issuer.subject.rfc4514_string()}'",
-            f"certificate: {certs.spki_sha256(issuer.public_key())}, token: {certs.spki_sha256(key)}",
-            "Check which token is inserted and which root is in the record",
+            f"there is no {request}",
+            "the certificate is signed from it",
+            "Make it where the key is, and put it into the record",
         )
-
-
-def _require_same(existing: x509.Certificate, build: Build, issuer_key: PublicKey, path: Path) -> None:
-    """With serial and start of the existing certificate, the builder must give the very same bytes."""
-    builder = build(Moment(existing.serial_number, certs.not_before(existing)))
-    wanted = builder.sign(throwaway_like(issuer_key), digest_for(issuer_key))
-    if tbs(wanted) != tbs(existing):
-        found, asked = certificate_facts(existing), certificate_facts(wanted)
-        differing = [key for key in found if found[key] != asked[key] and key != "sha256"]
-        details = "; ".join(f"{key} is {found[key]!r}, asked is {asked[key]!r}" for key in differing)
+    digest = hashlib.sha256(pem).hexdigest()
+    if digest != sha256:
         raise TrustAnchorError(
-            f"{path} exists and differs from what is asked: {details or 'encoding'}",
-            "signed artefacts are never overwritten",
-            "Restore the declaration it was signed from, or use a new name (root) or new key (intermediate)",
+            f"{request} has the SHA-256 {digest}",
+            f"the plan was reviewed for {sha256}",
+            "Find out who changed the request; plan anew if the new one is right",
         )
-    if not signature_holds(existing, issuer_key):
-        raise TrustAnchorError(f"the signature of {path} does not verify", "the file may have been tampered with")
+    return load_request(pem, request)
 
 
-def certificate_facts(certificate: x509.Certificate) -> dict[str, Any]:
-    """What a reviewer wants to know of a CA certificate, JSON-serialisable."""
-    basic = certs.extension(certificate, x509.BasicConstraints)
-    names = certs.extension(certificate, x509.NameConstraints)
-    points = certs.extension(certificate, x509.CRLDistributionPoints) or []
-    access = certs.extension(certificate, x509.AuthorityInformationAccess) or []
-    return {
-        **certs.describe(certificate),
-        "public_key_sha256": certs.spki_sha256(certificate.public_key()),
-        "path_length": basic.path_length if basic is not None else None,
-        "permitted": [str(one.value) for one in (names.permitted_subtrees or [])] if names is not None else [],
-        "excluded": [str(one.value) for one in (names.excluded_subtrees or [])] if names is not None else [],
-        "crl_urls": [str(name.value) for point in points for name in point.full_name or []],
-        "issuer_urls": [str(one.access_location.value) for one in access],
-    }
+def intermediate_output(
+    act: IntermediateAct, issuer: x509.Certificate, directory: Path, inputs: Path, lint: Lint, mark: str = ""
+) -> Output[x509.Certificate]:
+    """An intermediate, from its request. Another key than the present certificate's renews it.
+
+    Args:
+        act: of the plan.
+        issuer: the root; in a rehearsal perhaps one that was signed with a throw-away key.
+        directory: where it goes.
+        inputs: where the request is.
+        lint: the linters.
+        mark: put before the common name in a rehearsal.
+
+    Raises:
+        TrustAnchorError: the request is refused.
+    """
+    request = read_request(inputs, act.request, act.request_sha256)
+    asked, key = check_request(request, act.profile, act.request)
+    subject = marked(asked, mark)
+
+    def problems(certificate: x509.Certificate) -> Iterable[str]:
+        yield from lint_intermediate(certificate, issuer, act.profile.unconstrained)
+        yield from lint.certificate(certificate, issuer)
+
+    return Output(
+        directory,
+        act.path,
+        f"intermediate certificate '{subject.rfc4514_string()}', {act.profile.days} days",
+        CERTIFICATE,
+        lambda serial: intermediate_builder(act.profile, subject, key, issuer, Moment(serial, act.not_before)),
+        checked_key(issuer.public_key(), "the issuer"),
+        problems,
+        lambda existing: existing.public_key() != key,
+    )
+
+
+def cross_output(
+    act: CrossAct, standby: x509.Certificate, issuer: x509.Certificate, directory: Path, lint: Lint
+) -> Output[x509.Certificate]:
+    """The standby root, certified by the primary for hosts that know only the primary."""
+
+    def problems(certificate: x509.Certificate) -> Iterable[str]:
+        yield from lint_cross(certificate, standby, issuer)
+        yield from lint.certificate(certificate, issuer)
+
+    name = standby.subject.rfc4514_string()
+    return Output(
+        directory,
+        act.path,
+        f"cross-certificate of '{name}' by '{issuer.subject.rfc4514_string()}', {act.profile.days} days",
+        CERTIFICATE,
+        lambda serial: cross_builder(act.profile, standby, issuer, Moment(serial, act.not_before)),
+        checked_key(issuer.public_key(), "the issuer"),
+        problems,
+    )
+
+
+def manifest_signer_output(
+    act: ManifestSignerAct, issuer: x509.Certificate, directory: Path, inputs: Path, lint: Lint, mark: str = ""
+) -> Output[x509.Certificate]:
+    """The certificate of a key that signs trust manifests. Another key than the present one's renews it.
+
+    Raises:
+        TrustAnchorError: the request is refused.
+    """
+    request = read_request(inputs, act.request, act.request_sha256)
+    key = check_signer_request(request, act.profile, act.request)
+    profile = type(act.profile)(marked(act.profile.subject, mark), act.profile.days)
+
+    def problems(certificate: x509.Certificate) -> Iterable[str]:
+        yield from lint_manifest_signer(certificate, issuer)
+        yield from lint.certificate(certificate, issuer)
+
+    start = act.not_before
+    return Output(
+        directory,
+        act.path,
+        f"manifest signer '{profile.subject.rfc4514_string()}', {profile.days} days",
+        CERTIFICATE,
+        lambda serial: manifest_signer_builder(profile, key, issuer, Moment(serial, start)),
+        checked_key(issuer.public_key(), "the issuer"),
+        problems,
+        lambda existing: existing.public_key() != key or _is_over(existing, start),
+    )
+
+
+def _is_over(certificate: x509.Certificate, moment: dt.datetime) -> bool:
+    """Whether a later one, under the same key, takes over from it."""
+    return certs.not_before(certificate) < moment
+
+
+def marked(name: x509.Name, mark: str) -> x509.Name:
+    """The name with ``mark`` before its common names, cut to their 64 characters (X.520, ub-common-name)."""
+
+    def one(attribute: x509.NameAttribute[str]) -> x509.NameAttribute[str]:
+        if attribute.oid != x509.NameOID.COMMON_NAME:
+            return attribute
+        return x509.NameAttribute(attribute.oid, f"{mark}{attribute.value}"[:64])
+
+    return x509.Name([x509.RelativeDistinguishedName([one(a) for a in rdn]) for rdn in name.rdns]) if mark else name

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check an intermediate's request before a root signs it."""
+"""Check a request before a root signs it: an intermediate's, or that of a signer of trust manifests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryptography.x509.oid import AttributeOID
 
 from ..errors import TrustAnchorError
 from ..x509.builders import PublicKey, checked_key
-from ..x509.profiles import IntermediateProfile
+from ..x509.profiles import IntermediateProfile, ManifestSignerProfile
 
 # What the certificate will say anyway; the profile decides the values.
 _HARMLESS = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier)
@@ -55,15 +55,45 @@ def check_request(
         subject = request.subject
     except _UNREADABLE as error:
         raise TrustAnchorError(f"{source} holds a request that cannot be read", str(error)) from error
-    if profile.subject is not None and subject != profile.subject:
-        raise TrustAnchorError(
-            f"{source} asks for the subject '{subject.rfc4514_string()}'",
-            f"declared is '{profile.subject.rfc4514_string()}'",
-            "Check whose request this is; correct the declaration or make the request again",
-        )
+    if profile.subject is not None:
+        _check_subject(subject, profile.subject, source)
     if not subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
         raise TrustAnchorError(f"{source} asks for a subject without CN", "tools show CAs by their common name")
     return subject, key
+
+
+def check_signer_request(
+    request: x509.CertificateSigningRequest, profile: ManifestSignerProfile, source: str
+) -> PublicKey:
+    """Key for the certificate of a manifest signer.
+
+    Raises:
+        TrustAnchorError: signature invalid, key too weak, subject not as planned, or anything asked for beyond
+            digital signatures.
+    """
+    try:
+        _check_signature(request, source)
+        key = checked_key(request.public_key(), source)
+        _check_attributes(request, source)
+        for extension in request.extensions:
+            usage = extension.value
+            if isinstance(usage, x509.KeyUsage) and not usage.key_cert_sign and not usage.crl_sign:
+                _check_usage(usage, source, allowed="digital_signature")
+            elif not isinstance(usage, x509.SubjectKeyIdentifier):
+                raise _beyond(source, f"the extension {extension.oid._name} ({extension.oid.dotted_string})")
+        _check_subject(request.subject, profile.subject, source)
+    except _UNREADABLE as error:
+        raise TrustAnchorError(f"{source} holds a request that cannot be read", str(error)) from error
+    return key
+
+
+def _check_subject(asked: x509.Name, wanted: x509.Name, source: str) -> None:
+    if asked != wanted:
+        raise TrustAnchorError(
+            f"{source} asks for the subject '{asked.rfc4514_string()}'",
+            f"declared is '{wanted.rfc4514_string()}'",
+            "Check whose request this is; correct the declaration or make the request again",
+        )
 
 
 def _check_signature(request: x509.CertificateSigningRequest, source: str) -> None:
@@ -76,9 +106,7 @@ def _check_signature(request: x509.CertificateSigningRequest, source: str) -> No
 
 
 def _check_wishes(request: x509.CertificateSigningRequest, profile: IntermediateProfile, source: str) -> None:
-    for attribute in request.attributes:
-        if attribute.oid not in (AttributeOID.UNSTRUCTURED_NAME, _EXTENSION_REQUEST):
-            raise _beyond(source, f"the attribute {attribute.oid.dotted_string}")
+    _check_attributes(request, source)
     for extension in request.extensions:
         if not isinstance(extension.value, _HARMLESS):
             raise _beyond(source, f"the extension {extension.oid._name} ({extension.oid.dotted_string})")
@@ -86,6 +114,12 @@ def _check_wishes(request: x509.CertificateSigningRequest, profile: Intermediate
             _check_length(extension.value, profile, source)
         if isinstance(extension.value, x509.KeyUsage):
             _check_usage(extension.value, source)
+
+
+def _check_attributes(request: x509.CertificateSigningRequest, source: str) -> None:
+    for attribute in request.attributes:
+        if attribute.oid not in (AttributeOID.UNSTRUCTURED_NAME, _EXTENSION_REQUEST):
+            raise _beyond(source, f"the attribute {attribute.oid.dotted_string}")
 
 
 _EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
@@ -98,7 +132,7 @@ def _check_length(wish: x509.BasicConstraints, profile: IntermediateProfile, sou
         raise _beyond(source, f"the path length {wish.path_length}")
 
 
-def _check_usage(wish: x509.KeyUsage, source: str) -> None:
+def _check_usage(wish: x509.KeyUsage, source: str, allowed: str = "") -> None:
     names = (
         "digital_signature",
         "content_commitment",
@@ -106,7 +140,7 @@ def _check_usage(wish: x509.KeyUsage, source: str) -> None:
         "data_encipherment",
         "key_agreement",
     )
-    asked = [name for name in names if getattr(wish, name)]
+    asked = [name for name in names if getattr(wish, name) and name != allowed]
     if asked:
         raise _beyond(source, f"the key usage {', '.join(asked)}")
 

@@ -1,0 +1,95 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last step: the transcript is closed, sealed by a root, and printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import TrustAnchorError
+from ..token.signing_keys import signing_key
+from . import report
+from .files import read_optional, replace, write_once
+from .sealing import seal, verify_seal
+from .stage import Stage
+from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
+from .transcript import head
+
+SEAL = "transcript.p7s"
+
+
+class SealStep:
+    """Close and seal the transcript, and write the report."""
+
+    id = "seal"
+
+    def status(self, stage: Stage) -> Status:
+        """Done when seal and report are there."""
+        name = stage.plan.sealed_by
+        what = f"seal the transcript with the key '{name}' and write the report"
+        if self.is_done(stage.place):
+            return Status(self.id, what, DONE)
+        if (stage.place / SEAL).exists():
+            return Status(self.id, "write the report", PENDING)
+        key = stage.plan.keys[name]
+        return Status(
+            self.id,
+            what,
+            PENDING,
+            consent=not stage.transcript.closed,
+            digest="" if stage.transcript.closed else self._digest(stage),
+            token=key.tokens[0],
+            secrets=("pin",),
+            touches=touches(stage, key),
+        )
+
+    @staticmethod
+    def is_done(place: Path) -> bool:
+        """Whether a ceremony is over, by its directory."""
+        return all((place / name).exists() for name in (SEAL, "report.md", "report.html"))
+
+    def prepare(self, stage: Stage) -> None:
+        """The digest is the transcript's own."""
+
+    def perform(self, stage: Stage, consent: Consent) -> None:
+        """Close, seal, report; each part unless it was done.
+
+        Raises:
+            TrustAnchorError: no consent, the token is not fit or refuses, the seal does not verify.
+        """
+        if not (stage.place / SEAL).exists():
+            self._seal(stage, consent)
+        replace(stage.place / "report.md", report.markdown(stage.transcript.records, stage.plan).encode())
+        replace(stage.place / "report.html", report.html(stage.transcript.records, stage.plan).encode())
+
+    def _seal(self, stage: Stage, consent: Consent) -> None:
+        key = stage.plan.keys[stage.plan.sealed_by]
+        device = stage.signing_device(key)
+        pin = pin_of(stage, key)
+        if not stage.transcript.closed:
+            digest = self._digest(stage)
+            require_consent(consent, digest, "the transcript's head")
+            ready_device(stage, device, key)
+            stage.transcript.append("confirmed", act=self.id, digest=digest, by=consent.as_list())
+            self._close(stage)
+        certificate = stage.root(stage.plan.sealed_by)
+        data = read_optional(stage.transcript.path) or b""
+        signed = seal(data, certificate, signing_key(device.spec, device.key, pin, stage.public_key(key.name).public))
+        # Verified before it has its name: a seal that is there is a good one.
+        draft = stage.place / f".{SEAL}"
+        replace(draft, signed)
+        try:
+            verify_seal(stage.transcript.path, draft, certificate)
+            write_once(stage.place / SEAL, signed)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _close(self, stage: Stage) -> None:
+        events = [record for record in stage.transcript.records if record.event in ("written", "found")]
+        outputs = {record.data["path"]: record.data["sha256"] for record in events}
+        signatures = sum(record.event == "signed" for record in stage.transcript.records)
+        listed = [{"path": path, "sha256": digest} for path, digest in sorted(outputs.items())]
+        stage.transcript.append("closed", outputs=listed, signatures=signatures)
+
+    def _digest(self, stage: Stage) -> str:
+        return head(stage.transcript.records)

@@ -1,0 +1,265 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Conduct a ceremony: survey all steps, open the transcript, take the steps that people agreed to.
+
+The survey rehearses every signature of the plan in order, each below rehearsals of what is not signed yet, so that
+a plan that cannot be carried through stops before its first signature.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from ..errors import TrustAnchorError
+from ..x509.words import words
+from .closing import SealStep
+from .key_steps import KeyStep, SoftwareTokenStep
+from .plan_model import InspectAct
+from .stage import Stage
+from .steps import DONE, Consent, InspectStep, SignStep, Status, Step
+
+MINIMUM_FREE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Order:
+    """Take one step.
+
+    Args:
+        step: its id.
+        consent: what people agreed to.
+    """
+
+    step: str
+    consent: Consent
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the ceremony's program.
+
+    Args:
+        id: random; names the run in the transcript.
+        rehearsal: on software tokens, for practice.
+        unattended: nobody is asked; people confirmed the plan's digest beforehand.
+        consent: to the plan; its digest is the SHA-256 of the plan's file.
+    """
+
+    id: str
+    rehearsal: bool
+    unattended: bool
+    consent: Consent
+
+
+def steps_of(stage: Stage) -> list[Step]:
+    """All steps of a plan, in order."""
+    found: list[Step] = []
+    used = [name for key in stage.plan.keys.values() for name in key.tokens]
+    used += [act.token for act in stage.plan.acts if isinstance(act, InspectAct)]
+    found += [SoftwareTokenStep(name) for name in dict.fromkeys(used) if stage.device(name).kind == "softhsm"]
+    found += [KeyStep(key) for key in stage.plan.keys.values()]
+    found += [InspectStep(act) if isinstance(act, InspectAct) else SignStep(act) for act in stage.plan.acts]
+    return [*found, SealStep()]
+
+
+def is_over(stage: Stage) -> bool:
+    """Whether the ceremony is sealed and reported: then nothing is looked at any more.
+
+    Raises:
+        TrustAnchorError: it was held with another plan.
+    """
+    _require_same_plan(stage)
+    return SealStep.is_done(stage.place)
+
+
+def survey(stage: Stage) -> list[Status]:
+    """How every step stands. Reads only; nothing is signed with a key of a token.
+
+    Raises:
+        TrustAnchorError: a step of the plan cannot be taken as planned.
+    """
+    _require_same_plan(stage)
+    return [step.status(stage) for step in steps_of(stage)]
+
+
+def _require_same_plan(stage: Stage) -> None:
+    if not stage.transcript.records:
+        return
+    opened = stage.transcript.records[0].data
+    if opened["plan_sha256"] != stage.plan.sha256:
+        raise TrustAnchorError(
+            f"the plan has the SHA-256 {stage.plan.sha256}",
+            f"the ceremony '{stage.plan.name}' was opened with {opened['plan_sha256']}: the plan was changed since",
+            "Restore the plan that people confirmed, or plan a ceremony of another name",
+        )
+
+
+def begin(stage: Stage, run: Run) -> None:
+    """Open the transcript, or note that it goes on; once a run.
+
+    Raises:
+        TrustAnchorError: people confirmed another plan, the clock is outside of the window, or the disk is full.
+    """
+    require_plan_consent(stage, run)
+    _require_clock(stage)
+    _require_space(stage)
+    known = [record.data.get("run") for record in stage.transcript.records if record.event in ("opened", "resumed")]
+    if run.id in known or stage.transcript.closed:
+        return
+    if known:
+        stage.transcript.append("resumed", run=run.id, software=software(stage))
+    else:
+        stage.transcript.append(
+            "opened",
+            ceremony=stage.plan.name,
+            title=stage.plan.title,
+            plan_sha256=stage.plan.sha256,
+            rehearsal=run.rehearsal,
+            unattended=run.unattended,
+            people=[{"name": person.name, "role": person.role} for person in stage.plan.people],
+            run=run.id,
+            software=software(stage),
+        )
+    window = stage.plan.window
+    stage.transcript.append(
+        "clock",
+        time=stage.now.isoformat(),
+        window_start=window.start.isoformat(),
+        window_end=window.end.isoformat(),
+    )
+    plan_words = " ".join(words(bytes.fromhex(stage.plan.sha256)))
+    stage.transcript.append(
+        "plan_confirmed", plan_sha256=stage.plan.sha256, words=plan_words, by=run.consent.as_list()
+    )
+
+
+def require_plan_consent(stage: Stage, run: Run) -> None:
+    """Everybody in the plan has confirmed this very plan.
+
+    Raises:
+        TrustAnchorError: somebody has not, or confirmed another one.
+    """
+    if run.consent.digest != stage.plan.sha256:
+        raise TrustAnchorError(
+            f"confirmed was the plan with the SHA-256 {run.consent.digest or '(none)'}",
+            f"this one has {stage.plan.sha256}",
+            "Review the plan as it is now, and confirm it",
+        )
+    require_everybody(stage, run.consent)
+
+
+def require_everybody(stage: Stage, consent: Consent) -> None:
+    """Each person of the plan is among those who confirm; so there are always two at least.
+
+    Raises:
+        TrustAnchorError: somebody is missing.
+    """
+    confirmed = {(one.name, one.role) for one in consent.by}
+    missing = [person.name for person in stage.plan.people if (person.name, person.role) not in confirmed]
+    if missing:
+        raise TrustAnchorError(
+            f"not confirmed by {', '.join(missing)}", "everybody whom the plan names confirms each signature"
+        )
+
+
+def _require_clock(stage: Stage) -> None:
+    window = stage.plan.window
+    if not window.start <= stage.now <= window.end:
+        raise TrustAnchorError(
+            f"the clock of this machine says {stage.now.isoformat()}",
+            f"the plan is for {window.start.isoformat()} to {window.end.isoformat()}",
+            "Set the clock (date --set) if it is wrong; otherwise plan anew for this day",
+        )
+
+
+def _require_space(stage: Stage) -> None:
+    stage.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    disk = os.statvfs(stage.directory)
+    free = disk.f_bavail * disk.f_frsize
+    if free < MINIMUM_FREE_BYTES:
+        raise TrustAnchorError(
+            f"{stage.directory} has {free // 1024} KiB left",
+            f"{MINIMUM_FREE_BYTES // 1024 // 1024} MiB are wanted before anything is signed",
+            "Make space",
+        )
+
+
+def perform(stage: Stage, run: Run, orders: Sequence[Order]) -> list[Status]:
+    """Begin, take the ordered steps and those that need nobody, and fix what comes next.
+
+    Args:
+        stage: of the ceremony.
+        run: this run.
+        orders: steps that people agreed to, in the plan's order.
+
+    Returns:
+        How every step stands afterwards.
+
+    Raises:
+        TrustAnchorError: a step failed; those before it are done.
+    """
+    if not is_over(stage):
+        survey(stage)
+        begin(stage, run)
+        _advance(stage, run, {order.step: order.consent for order in orders})
+    return survey(stage)
+
+
+def _advance(stage: Stage, run: Run, orders: dict[str, Consent]) -> None:
+    """Stop at the first step that nobody ordered: what follows stands on it."""
+    for step in steps_of(stage):
+        status = step.status(stage)
+        if status.state == DONE:
+            continue
+        ordered = step.id in orders
+        if not ordered and (status.consent or status.secrets):
+            if not status.missing:
+                step.prepare(stage)
+            return
+        consent = orders.get(step.id, Consent("", ()))
+        if status.consent:
+            _require_consent(stage, run, consent)
+        with _failure_noted(stage, step.id):
+            step.perform(stage, consent)
+        stage.forget_keys()
+
+
+def _require_consent(stage: Stage, run: Run, consent: Consent) -> None:
+    require_everybody(stage, consent)
+    if not consent.digest and not run.unattended:
+        raise TrustAnchorError("nobody confirmed what will be signed", "each signature is confirmed by its digest")
+
+
+@contextlib.contextmanager
+def _failure_noted(stage: Stage, step: str) -> Iterator[None]:
+    try:
+        yield
+    except TrustAnchorError as error:
+        with contextlib.suppress(TrustAnchorError):  # the disk may be what is full
+            stage.transcript.append("failed", act=step, error=error.what)
+        raise
+
+
+def software(stage: Stage) -> dict[str, Any]:
+    """What this machine runs, for the transcript."""
+    return {
+        "python": platform.python_version(),
+        "system": " ".join((platform.system(), platform.release(), platform.machine())),
+        "executable": sys.executable,
+        **{name: _version(name) for name in ("cryptography", "python-pkcs11", "pkilint")},
+        "linters": stage.lint.linters(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,213 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps before any signature: a software token, and the keys that the plan names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ..errors import TrustAnchorError
+from ..token import keys, provision
+from ..token.attestation import read_attestation, verify_attestation
+from ..token.devices import Device
+from ..token.sessions import TokenAbsent
+from ..token.softhsm import SoftHsmPlan, plan_softhsm
+from ..x509.builders import PublicKey
+from ..x509.certificates import spki_sha256
+from .files import replace
+from .plan_model import KeyPlan, RootAct
+from .stage import Stage
+from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent
+
+
+@dataclass(frozen=True)
+class SoftwareTokenStep:
+    """Make a SoftHSM token that is not there: for rehearsals and labs."""
+
+    token: str
+
+    @property
+    def id(self) -> str:
+        """Names the step."""
+        return f"token:{self.token}"
+
+    def status(self, stage: Stage) -> Status:
+        """Done when the token is there and has a PIN."""
+        what = f"make the {stage.device(self.token).spec} in software"
+        if not self._plan(stage).changed:
+            return Status(self.id, what, DONE)
+        return Status(self.id, what, PENDING, token=self.token, secrets=("new_pin",))
+
+    def prepare(self, stage: Stage) -> None:
+        """Nothing to fix."""
+
+    def perform(self, stage: Stage, consent: Consent) -> None:
+        """Make it. Nobody needs the security officer's PIN of a token that is a file: it is forgotten."""
+        given = stage.secrets.get(self.token)
+        if given is None or not given.pin:
+            raise TrustAnchorError(f"no PIN was given for the new token '{self.token}'", "it protects its keys")
+        self._plan(stage).apply(given.pin, secrets.token_hex(16))
+
+    def _plan(self, stage: Stage) -> SoftHsmPlan:
+        spec = stage.device(self.token).spec
+        return plan_softhsm(spec, Path(str(spec.softhsm_config)).parent / "tokens")
+
+
+@dataclass(frozen=True)
+class KeyStep:
+    """Have a key on its token or tokens, and know where it comes from."""
+
+    key: KeyPlan
+
+    @property
+    def id(self) -> str:
+        """Names the step."""
+        return f"key:{self.key.name}"
+
+    def status(self, stage: Stage) -> Status:
+        """Done once the transcript has the key.
+
+        Raises:
+            TrustAnchorError: the key of a root that exists is not on its token.
+        """
+        record = stage.transcript.find("key", self.id)
+        if record is not None:
+            facts = {name: record.data[name] for name in ("algorithm", "origin", "public_key_sha256")}
+            return Status(self.id, self._what(stage), DONE, facts=facts)
+        try:
+            found = [keys.public_key(device.spec, device.key) for device in stage.devices(self.key)]
+        except TokenAbsent as error:
+            return self._pending(stage, missing=str(error))
+        if any(found):
+            return Status(self.id, f"look at the key '{self.key.name}' on its token", PENDING)
+        if not self._may_be_made(stage):
+            raise TrustAnchorError(
+                f"the token '{self.key.tokens[0]}' has no key for the root '{self.key.name}'",
+                "the root exists, so does its key",
+                "Check which token is inserted, and tokens.yml",
+            )
+        return self._pending(stage)
+
+    def _may_be_made(self, stage: Stage) -> bool:
+        return any(isinstance(act, RootAct) and act.name == self.key.name for act in stage.plan.acts)
+
+    def _pending(self, stage: Stage, missing: str = "") -> Status:
+        kinds = {stage.device(name).kind for name in self.key.tokens}
+        wanted = ("pin", "management_key") if "yubikey" in kinds else ("pin",)
+        return Status(
+            self.id,
+            self._what(stage),
+            PENDING,
+            consent=True,
+            digest=self._digest(stage),
+            token=self.key.tokens[0],
+            secrets=wanted,
+            facts=self._asked(stage),
+            missing=missing,
+        )
+
+    def _what(self, stage: Stage) -> str:
+        places = " and ".join(str(device) for device in stage.devices(self.key))
+        how = "generate" if self.key.origin == "generated" else "make in this machine's memory and import"
+        return f"{how} the {self.key.algorithm} key '{self.key.name}' for the {places}"
+
+    def _asked(self, stage: Stage) -> dict[str, Any]:
+        return {
+            "algorithm": self.key.algorithm,
+            "origin": self.key.origin,
+            "pin_policy": self.key.pin_policy,
+            "touch_policy": self.key.touch_policy,
+            "tokens": [str(device) for device in stage.devices(self.key)],
+        }
+
+    def _digest(self, stage: Stage) -> str:
+        text = json.dumps({"key": self.key.name, **self._asked(stage)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def prepare(self, stage: Stage) -> None:
+        """Nothing to fix: the plan says it all."""
+
+    def perform(self, stage: Stage, consent: Consent) -> None:
+        """Make the key unless it is there; require its attestation; write it down.
+
+        Raises:
+            TrustAnchorError: no consent, a token is not fit, or the key is not what the plan says.
+        """
+        devices = stage.devices(self.key)
+        made = not any(keys.public_key(device.spec, device.key) for device in devices)
+        if made:
+            self._make(stage, devices, consent)
+        public = self._only(devices)
+        facts = [ready_device(stage, device, self.key) for device in devices]
+        attestation = self._attest(stage, devices[0], public)
+        der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        stage.transcript.append(
+            "key",
+            act=self.id,
+            key=self.key.name,
+            tokens=[device.name for device in devices],
+            serials=[one.serial for one in facts],
+            origin=self.key.origin,
+            made=made,
+            algorithm=self.key.algorithm,
+            pin_policy=self.key.pin_policy,
+            touch_policy=self.key.touch_policy,
+            public_key=base64.b64encode(der).decode(),
+            public_key_sha256=spki_sha256(public),
+            attestation=attestation,
+        )
+
+    def _make(self, stage: Stage, devices: list[Device], consent: Consent) -> None:
+        require_consent(consent, self._digest(stage), self._what(stage))
+        for device in devices:
+            ready_device(stage, device, self.key, occupied=False)
+        pin_of(stage, self.key)
+        stage.transcript.append("confirmed", act=self.id, digest=self._digest(stage), by=consent.as_list())
+        policies = (self.key.algorithm, self.key.pin_policy, self.key.touch_policy)
+        if self.key.origin == "generated":
+            provision.make_key(devices[0], *policies, stage.secrets[devices[0].name])
+        else:
+            provision.import_key(devices, *policies, stage.secrets)
+
+    def _only(self, devices: list[Device]) -> PublicKey:
+        found = {device.name: keys.public_key(device.spec, device.key) for device in devices}
+        distinct = [key for key in found.values() if key is not None]
+        if len(distinct) != len(devices) or any(key != distinct[0] for key in distinct):
+            raise TrustAnchorError(
+                f"the tokens {', '.join(found)} do not have the same key '{self.key.name}'",
+                "an import was interrupted, or another token is inserted",
+                "Remove the key where nothing was signed with it, and begin again",
+            )
+        return distinct[0]
+
+    def _attest(self, stage: Stage, device: Device, public: PublicKey) -> dict[str, Any] | None:
+        """The gate: a key that a YubiKey says to have made itself has to be attested by Yubico."""
+        if device.kind != "yubikey" or self.key.origin != "generated":
+            return None
+        if not stage.attestation.roots:
+            raise TrustAnchorError(
+                f"the key '{self.key.name}' cannot be attested: tokens.yml names no attestation roots",
+                "a key is used only once its maker has shown that it cannot be anywhere else",
+                "Add Yubico's attestation roots to tokens.yml with their SHA-256",
+            )
+        leaf, own = read_attestation(device)
+        attested = verify_attestation(
+            leaf,
+            own,
+            stage.attestation.roots,
+            stage.attestation.intermediates,
+            serial=device.spec.serial,
+            public_key=public,
+            pin_policy=self.key.pin_policy,
+            touch_policy=self.key.touch_policy,
+        )
+        replace(stage.directory / "attestations" / f"{self.key.name}.pem", attested.chain)
+        return attested.as_dict()

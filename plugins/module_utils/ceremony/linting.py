@@ -1,0 +1,57 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The public linter next to the project's own rules: pkilint knows RFC 5280, the own rules know the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from ..errors import TrustAnchorError
+from ..x509 import pkilint
+
+
+@dataclass(frozen=True)
+class Lint:
+    """What pkilint says, as problems.
+
+    Args:
+        pkilint: its version, None where it is not run.
+    """
+
+    pkilint: str | None
+
+    @classmethod
+    def choose(cls, required: bool) -> Lint:
+        """Run pkilint where it is installed.
+
+        Raises:
+            TrustAnchorError: the plan requires it and it is not there.
+        """
+        version = pkilint.version()
+        if required and version is None:
+            raise TrustAnchorError(
+                "pkilint is not installed on this machine",
+                "the plan says pkilint: required",
+                "Install it (it is in requirements.txt), or plan with pkilint: optional",
+            )
+        return cls(version)
+
+    def linters(self) -> list[str]:
+        """Names and versions, for the transcript."""
+        return ["trustanchor.private_ca", *([f"pkilint {self.pkilint}"] if self.pkilint else [])]
+
+    def certificate(self, certificate: x509.Certificate, issuer: x509.Certificate | None = None) -> Iterator[str]:
+        """Problems of a certificate, and of it below its issuer."""
+        if self.pkilint is not None:
+            found = [*pkilint.certificate_findings(certificate)]
+            found += pkilint.chain_findings(certificate, issuer) if issuer is not None else []
+            yield from (f"pkilint: {one.severity} {one.code} {one.message}".strip() for one in found)
+
+    def crl(self, crl: x509.CertificateRevocationList) -> Iterator[str]:
+        """Problems of a CRL."""
+        if self.pkilint is not None:
+            found = pkilint.crl_findings(crl)
+            yield from (f"pkilint: {one.severity} {one.code} {one.message}".strip() for one in found)
