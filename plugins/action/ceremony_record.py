@@ -49,7 +49,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _send(self, home: Path, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         require_complete(home)
-        files = record.read(home, requests=True)
+        files = record.read(home, record.IN)
         args["files"] = {name: base64.b64encode(data).decode() for name, data in files.items()}
         requests = {name: data.decode() for name, data in files.items() if name.startswith("requests/")}
         return {**self._remote(args, task_vars), "requests": requests}

@@ -14,12 +14,13 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - The stick of a ceremony. With O(direction=in) the requests, certificates and CRLs of the record on the
-    controller go to the ceremony host; with O(direction=out) its certificates and CRLs come back into the
-    record.
-  - Where both ends have a file and they differ, the newer intermediate and the CRL with the higher number
-    win, on either end, and the older intermediate is kept in C(intermediates/archive). Different roots of
-    one name are an error.
+  - The stick of a ceremony. With O(direction=in) the plans, requests, certificates, CRLs and transcripts of the
+    record on the controller go to the ceremony host; with O(direction=out) its certificates, CRLs, attestations,
+    transcripts, seals and reports, and those of rehearsals, come back into the record.
+  - Where both ends have a file and they differ, the newer intermediate or manifest signer, the CRL with the higher
+    number and the longer transcript win, on either end, and the older certificate or CRL is kept in C(archive) beside
+    it. Two transcripts of which neither begins with the other, a plan that changed after its ceremony had begun, and
+    different roots, attestations or seals of one name are errors.
   - Only files that parse as what their place says are carried, so no secret can get into the record this way.
 requirements:
   - cryptography >= 42
@@ -65,7 +66,7 @@ written:
   returned: success
   type: list
   elements: str
-  sample: [intermediates/ca1.crt, roots/r1.crt]
+  sample: [ceremonies/0001/transcript.jsonl, intermediates/ca1.crt, roots/r1.crt]
 requests:
   description: The requests of the record, path in the record to PEM.
   returned: with O(direction=in)
@@ -93,7 +94,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     """The ceremony host's end."""
     options, directory = module.params, Path(module.params["directory"])
     if options["direction"] == "out":
-        found = record.read(directory, requests=False)
+        found = record.read(directory, record.OUT)
         return {
             "changed": False,
             "files": {name: base64.b64encode(data).decode() for name, data in found.items()},

@@ -1,0 +1,235 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a ceremony: what the people sign. Made from the plan and the transcript, and from nothing else.
+
+The same records give the same bytes, so that anyone who has the transcript can make the report again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..x509.words import fingerprint_lines
+from .layout import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Table, as_html, as_markdown
+from .plan import Plan
+from .transcript import CLOSED, OPENED, Record, head
+
+_HIDDEN = ("act", "der", "public_key")  # shown elsewhere, or by their digests
+
+
+def markdown(records: Sequence[Record], plan: Plan) -> str:
+    """The report as Markdown.
+
+    Args:
+        records: the transcript.
+        plan: what was performed.
+    """
+    return as_markdown(_document(records, plan))
+
+
+def html(records: Sequence[Record], plan: Plan) -> str:
+    """The report as one page of HTML; arguments as `markdown`."""
+    return as_html(f"Ceremony {plan.name}", _document(records, plan))
+
+
+def _document(records: Sequence[Record], plan: Plan) -> Iterator[Block]:
+    opened = _data(records, OPENED)
+    yield from _banners(records, opened)
+    yield Heading(1, f"Ceremony {plan.name}: {plan.title}" if plan.title else f"Ceremony {plan.name}")
+    yield from _plan(records, plan, opened)
+    yield from _machine(records)
+    yield from _tokens(records)
+    yield from _keys(records)
+    for act in plan.acts:
+        yield from _act(records, act)
+    yield from _failures(records)
+    yield from _outputs(records)
+    yield from _signatures(records, plan, opened)
+
+
+def _banners(records: Sequence[Record], opened: Mapping[str, Any]) -> Iterator[Block]:
+    if opened.get("rehearsal"):
+        yield Banner("REHEARSAL: nothing in this report may be trusted")
+    if opened.get("unattended"):
+        yield Banner("UNATTENDED: no person confirmed what was signed")
+    if not (records and records[-1].event == CLOSED):
+        yield Banner("NOT CLOSED: this ceremony is not over")
+
+
+def _plan(records: Sequence[Record], plan: Plan, opened: Mapping[str, Any]) -> Iterator[Block]:
+    yield Heading(2, "Plan")
+    rows = [
+        ("window", f"{_time(plan.window.start)} to {_time(plan.window.end)}"),
+        ("keys", ", ".join(plan.keys)),
+        ("sealed by", plan.sealed_by),
+        ("pkilint", "required" if plan.pkilint else "optional"),
+        ("begun", records[0].time if records else "never"),
+        ("closed", records[-1].time if records and records[-1].event == CLOSED else "not yet"),
+    ]
+    yield Table(("", ""), rows)
+    yield Paragraph("SHA-256 of ceremony.yml, as confirmed:")
+    yield _digest(plan.sha256)
+    if opened.get("plan_sha256") != plan.sha256:
+        yield Banner(f"ANOTHER PLAN: the transcript is of the plan {opened.get('plan_sha256')}")
+    yield Heading(3, "People")
+    yield Table(("name", "role"), [(person.name, person.role) for person in plan.people])
+    for record in _of(records, "plan_confirmed"):
+        yield from _confirmed(record, "The plan was confirmed")
+
+
+def _machine(records: Sequence[Record]) -> Iterator[Block]:
+    yield Heading(2, "Machine")
+    for record in records:
+        if record.event in (OPENED, "resumed"):
+            yield Paragraph(f"{record.event} at {record.time}")
+            yield _facts(record.data.get("software", {}))
+    clocks = [(one.time, _text(one.data.get("time")), _window(one.data)) for one in _of(records, "clock")]
+    if clocks:
+        yield Table(("checked", "clock of the machine", "window"), clocks)
+
+
+def _window(data: Mapping[str, Any]) -> str:
+    return f"{_text(data.get('window_start'))} to {_text(data.get('window_end'))}"
+
+
+def _tokens(records: Sequence[Record]) -> Iterator[Block]:
+    found = _of(records, "token")
+    if found:
+        yield Heading(2, "Tokens")
+    for record in found:
+        yield Heading(3, f"Token {_text(record.data.get('token'))}, seen at {record.time}")
+        yield _facts(record.data, "token")
+
+
+def _keys(records: Sequence[Record]) -> Iterator[Block]:
+    found = _of(records, "key")
+    if found:
+        yield Heading(2, "Keys")
+    for record in found:
+        yield Heading(3, f"Key {_text(record.data.get('key'))}")
+        if record.data.get("origin") == "imported":
+            yield Paragraph("This key was made outside of its tokens and imported. No token attests it.")
+        yield _facts(record.data, "key", "public_key_sha256")
+        yield Paragraph("SHA-256 of the public key:")
+        yield _digest(record.data.get("public_key_sha256"))
+        yield from _confirmations(records, record.data.get("act"), "Making the key was confirmed")
+
+
+def _act(records: Sequence[Record], act: Any) -> Iterator[Block]:
+    yield Heading(2, f"Act {act.id}")
+    mine = [record for record in records if record.data.get("act") == act.id]
+    if not mine:
+        yield Paragraph("Nothing was done yet.")
+    draft = next((one for one in reversed(mine) if one.event == "draft"), None)
+    if draft is not None:
+        yield Paragraph(f"Drafted at {draft.time}: {_text(draft.data.get('what'))}")
+        yield _facts({name: draft.data.get(name) for name in ("serial", "lint")})
+        yield Paragraph("SHA-256 of the bytes to be signed:")
+        yield _digest(draft.data.get("tbs_sha256"))
+    for record in mine:
+        yield from _done(record)
+
+
+def _done(record: Record) -> Iterator[Block]:
+    if record.event == "confirmed":
+        yield from _confirmed(record, "The signature was confirmed")
+    elif record.event == "signed":
+        yield Paragraph(f"Signed at {record.time}")
+        yield _facts(record.data)
+    elif record.event in ("written", "found"):
+        verb = "Written" if record.event == "written" else "Found as planned"
+        yield Paragraph(f"{verb} at {record.time}: {_text(record.data.get('path'))}")
+        facts = record.data.get("facts", {})
+        yield _facts(facts)
+        fingerprint = facts.get("sha256") if isinstance(facts, Mapping) else None
+        yield Paragraph("Fingerprint (SHA-256 of the DER form):" if fingerprint else "SHA-256 of the file:")
+        yield _digest(fingerprint or record.data.get("sha256"))
+    elif record.event == "inspected":
+        yield Paragraph(f"Inspected at {record.time}")
+        yield _facts(record.data.get("facts", {}))
+
+
+def _confirmed(record: Record, what: str) -> Iterator[Block]:
+    people = record.data.get("by", [])
+    yield Paragraph(f"{what} at {record.time} by:")
+    rows = [[_text(person.get(name)) for name in ("name", "role", "how")] for person in people]
+    yield Table(("name", "role", "how"), rows)
+
+
+def _confirmations(records: Sequence[Record], act: Any, what: str) -> Iterator[Block]:
+    for record in _of(records, "confirmed"):
+        if record.data.get("act") == act:
+            yield from _confirmed(record, what)
+
+
+def _failures(records: Sequence[Record]) -> Iterator[Block]:
+    rows = [(one.time, _text(one.data.get("act")), _text(one.data.get("error"))) for one in _of(records, "failed")]
+    if rows:
+        yield Heading(2, "Failures on the way")
+        yield Table(("time", "act", "error"), rows)
+
+
+def _outputs(records: Sequence[Record]) -> Iterator[Block]:
+    closed = _data(records, CLOSED)
+    yield Heading(2, "Outputs")
+    rows = [(_text(one.get("path")), _text(one.get("sha256"))) for one in closed.get("outputs", [])]
+    yield Table(("file", "SHA-256"), rows)
+    yield Paragraph(f"Signatures made: {_text(closed.get('signatures'))}")
+    yield from _confirmations(records, "seal", "The transcript was confirmed")
+    yield Paragraph("Head of the transcript, SHA-256 of its last line:")
+    yield _digest(head(records))
+
+
+def _signatures(records: Sequence[Record], plan: Plan, opened: Mapping[str, Any]) -> Iterator[Block]:
+    yield Heading(2, "Signatures")
+    yield Paragraph("I was present. What this report says agrees with what I saw.")
+    yield from _banners(records, opened)
+    rows = [(person.name, person.role, "", "") for person in plan.people]
+    yield Table(("name", "role", "place and date", "signature"), rows, "sign")
+
+
+def _of(records: Iterable[Record], event: str) -> list[Record]:
+    return [record for record in records if record.event == event]
+
+
+def _data(records: Iterable[Record], event: str) -> Mapping[str, Any]:
+    found = _of(records, event)
+    return found[-1].data if found else {}
+
+
+def _time(moment: Any) -> str:
+    return str(moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _digest(value: Any) -> Block:
+    """A digest as hex and words; what is none is shown as it is."""
+    try:
+        return Lines(fingerprint_lines(bytes.fromhex(value).hex()))
+    except (TypeError, ValueError):
+        return Lines([_text(value)])
+
+
+def _facts(data: Any, *hidden: str) -> Block:
+    return Table(("", ""), list(_rows(data, "", (*_HIDDEN, *hidden))))
+
+
+def _rows(data: Any, prefix: str, hidden: Sequence[str]) -> Iterator[tuple[str, Cell]]:
+    for name, value in sorted(data.items()) if isinstance(data, Mapping) else [("", data)]:
+        label = f"{prefix}{name}".replace("_", " ")
+        if name in hidden:
+            continue
+        if isinstance(value, Mapping) and value:
+            yield from _rows(value, f"{label}: ", hidden)
+        else:
+            yield label, Strong("IMPORTED") if (name, value) == ("origin", "imported") else _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is None or value in ([], {}, ""):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(one) for one in value)
+    return str(value)
