@@ -53,6 +53,29 @@ def intermediate(issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, **c
     )
 
 
+def standby(key: Any, now: dt.datetime = NOW, **changes: Any) -> x509.Certificate:
+    """A standby root with ``key``."""
+    profile = profiles.parse_root({**ROOT, "subject": "CN=Test Standby Root S1,O=Test", **changes})
+    builder = builders.root_builder(profile, key.public_key(), builders.Moment.fresh(now))
+    return builder.sign(key, hashes.SHA384())
+
+
+def cross(standby_root: x509.Certificate, issuer: x509.Certificate, now: dt.datetime = NOW) -> x509.Certificate:
+    """A cross-certificate of the standby root below ``issuer``, which has ROOT_KEY."""
+    profile = profiles.parse_cross(INTERMEDIATE)
+    builder = builders.cross_builder(profile, standby_root, issuer, builders.Moment.fresh(now))
+    return builder.sign(ROOT_KEY, hashes.SHA384())
+
+
+def manifest_signer(
+    issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, subject: str = "CN=Test Manifest Signer M1"
+) -> x509.Certificate:
+    """A manifest signer below ``issuer``, which has ROOT_KEY."""
+    profile = profiles.parse_manifest_signer({"subject": subject})
+    moment = builders.Moment.fresh(now)
+    return builders.manifest_signer_builder(profile, key.public_key(), issuer, moment).sign(ROOT_KEY, hashes.SHA384())
+
+
 def leaf(issuer: x509.Certificate, key: Any, names: list[x509.GeneralName], now: dt.datetime = NOW) -> x509.Certificate:
     """A leaf for a day."""
     return (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..errors import TrustAnchorError
 from .plan_model import (
@@ -68,8 +68,9 @@ def _check_people(plan: Plan) -> None:
 
 def _check_keys(plan: Plan) -> None:
     made = {act.name for act in plan.acts if isinstance(act, RootAct)}
-    for name in sorted(made & set(plan.roots)):
-        raise TrustAnchorError(f"the root '{name}' is made and known at once", "a root is made once")
+    twice = sorted(made & set(plan.roots))
+    if twice:
+        raise TrustAnchorError(f"the root '{twice[0]}' is made and known at once", "a root is made once")
     used = made | {plan.sealed_by} | {_issuer(act) for act in plan.acts} - {""}
     for name in sorted(used | set(plan.keys)):
         if name not in made and name not in plan.roots:
@@ -84,10 +85,7 @@ def _check_keys(plan: Plan) -> None:
             raise TrustAnchorError(f"the plan does not use the key '{name}'", "it names what the ceremony needs only")
     for key in plan.keys.values():
         _check_key(key, plan.root_act(key.name))
-    tokens = Counter(token for key in plan.keys.values() for token in key.tokens)
-    for token, count in tokens.items():
-        if count > 1:
-            raise TrustAnchorError(f"the token '{token}' is named {count} times", "a token holds one key of the plan")
+    _check_unique("token", (token for key in plan.keys.values() for token in key.tokens))
 
 
 def _issuer(act: Act) -> str:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import AuthorityInformationAccessOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from ..errors import TrustAnchorError
 from .certificates import extension
-from .profiles import CrlProfile, IntermediateProfile, RootProfile
+from .profiles import CrlProfile, CrossProfile, IntermediateProfile, ManifestSignerProfile, RootProfile
 
 if not hasattr(x509.Certificate, "not_valid_after_utc"):
     raise ImportError("cryptography 42 or newer is needed")
@@ -81,20 +81,26 @@ def _kind(key: object) -> str:
     return type(key).__name__.strip("_").removesuffix("PublicKey")
 
 
-def _base(
-    subject: x509.Name, issuer: x509.Name, key: PublicKey, moment: Moment, days: int, path_length: int
-) -> x509.CertificateBuilder:
-    usage = x509.KeyUsage(
-        digital_signature=False,
+def _usage(ca: bool) -> x509.KeyUsage:
+    """A CA signs certificates and CRLs, a manifest signer signs documents."""
+    return x509.KeyUsage(
+        digital_signature=not ca,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
+        key_cert_sign=ca,
+        crl_sign=ca,
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _base(
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, moment: Moment, days: int, path_length: int | None
+) -> x509.CertificateBuilder:
+    """What all certificates have. Without a path length it is no CA."""
+    ca = path_length is not None
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -103,15 +109,18 @@ def _base(
         .serial_number(moment.serial)
         .not_valid_before(moment.not_before)
         .not_valid_after(moment.not_before + dt.timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=path_length), critical=True)
+        .add_extension(_usage(ca), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
 def root_builder(profile: RootProfile, key: PublicKey, moment: Moment) -> x509.CertificateBuilder:
-    """A root: issuer and subject are the same."""
+    """A root: issuer and subject are the same, and so are the identifiers of their keys."""
     builder = _base(profile.subject, profile.subject, key, moment, profile.days, profile.path_length)
+    own = x509.SubjectKeyIdentifier.from_public_key(key)
+    own_authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+    builder = builder.add_extension(own_authority, critical=False)
     if profile.constraints is not None:
         builder = builder.add_extension(profile.constraints.extension(), critical=True)
     return builder
@@ -125,6 +134,48 @@ def intermediate_builder(
     builder = builder.add_extension(authority_key_identifier(issuer), critical=False)
     if profile.constraints is not None:
         builder = builder.add_extension(profile.constraints.extension(), critical=True)
+    return _with_urls(builder, profile)
+
+
+def cross_builder(
+    profile: CrossProfile, subject_root: x509.Certificate, issuer: x509.Certificate, moment: Moment
+) -> x509.CertificateBuilder:
+    """The standby root under ``issuer``: its name, key, key identifier, path length and name constraints.
+
+    So whatever chains to the standby root also chains, through this certificate, to the primary one.
+
+    Raises:
+        TrustAnchorError: the standby root's key is too weak, or it has no path length.
+    """
+    name = subject_root.subject.rfc4514_string()
+    basic = extension(subject_root, x509.BasicConstraints)
+    if basic is None or basic.path_length is None:
+        raise TrustAnchorError(f"'{name}' has no path length", "a standby root without one has no limit to copy")
+    key = checked_key(subject_root.public_key(), f"'{name}'")
+    builder = _base(subject_root.subject, issuer.subject, key, moment, profile.days, basic.path_length)
+    builder = builder.add_extension(authority_key_identifier(issuer), critical=False)
+    constraints = extension(subject_root, x509.NameConstraints)
+    if constraints is not None:
+        builder = builder.add_extension(constraints, critical=True)
+    return _with_urls(builder, profile)
+
+
+def manifest_signer_builder(
+    profile: ManifestSignerProfile, key: PublicKey, issuer: x509.Certificate, moment: Moment
+) -> x509.CertificateBuilder:
+    """A certificate that signs trust manifests.
+
+    Its only purpose is the one that ``openssl cms -verify`` asks for by default, S/MIME (RFC 8551), so no TLS
+    certificate passes as a signer. It is no TLS certificate itself, and without an address no good for mail.
+    """
+    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+    builder = _base(profile.subject, issuer.subject, key, moment, profile.days, path_length=None)
+    return builder.add_extension(authority_key_identifier(issuer), critical=False).add_extension(purpose, critical=True)
+
+
+def _with_urls(
+    builder: x509.CertificateBuilder, profile: IntermediateProfile | CrossProfile
+) -> x509.CertificateBuilder:
     if profile.crl_urls:
         points = [
             x509.DistributionPoint([x509.UniformResourceIdentifier(u)], None, None, None) for u in profile.crl_urls

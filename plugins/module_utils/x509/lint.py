@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The project's own rules for CA certificates and CRLs, checked before (on a rehearsal) and after signing.
+"""The project's own rules for what a ceremony signs, checked before (on a rehearsal) and after signing.
 
 Web-PKI linters know RFC 5280; they do not know this project's policy. Each rule returns problems as
 sentences, so that a person sees all of them at once. Needs cryptography 42.
@@ -15,11 +15,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import TrustAnchorError
 from . import certificates as certs
 from .builders import authority_key_identifier, checked_key
-from .profiles import CRL_DAYS, INTERMEDIATE_DAYS, check_http_url
+from .profiles import CRL_DAYS, INTERMEDIATE_DAYS, MANIFEST_SIGNER_DAYS_MAX, check_http_url
 
 MINIMUM_SERIAL_BITS = 64
 
@@ -55,50 +56,104 @@ def lint_intermediate(
     certificate: x509.Certificate, issuer: x509.Certificate, unconstrained: bool = False
 ) -> Iterator[str]:
     """Problems of an intermediate below ``issuer``."""
-    yield from _lint_ca(certificate)
-    if certificate.subject == issuer.subject:
-        yield "subject and issuer are the same name"
-    if certs.not_after(certificate) - certs.not_before(certificate) > dt.timedelta(days=INTERMEDIATE_DAYS):
-        yield f"it is valid for more than {INTERMEDIATE_DAYS} days"
-    yield from _nested(certificate, issuer)
-    if certs.extension(certificate, x509.AuthorityKeyIdentifier) != authority_key_identifier(issuer):
-        yield "the authority key identifier is not the issuer's subject key identifier"
+    yield from _lint_subordinate(certificate, issuer)
     constrained = [one for one in (certificate, issuer) if certs.extension(one, x509.NameConstraints) is not None]
     if not constrained and not unconstrained:
         yield "neither it nor its issuer has name constraints (unconstrained: true accepts that)"
+
+
+def lint_cross(
+    certificate: x509.Certificate, standby_root: x509.Certificate, issuer: x509.Certificate
+) -> Iterator[str]:
+    """Problems of a cross-certificate of ``standby_root`` below ``issuer``: it adds nothing to what the root says."""
+    yield from _lint_subordinate(certificate, issuer)
+    if certificate.subject != standby_root.subject:
+        yield "its subject is not the standby root's"
+    if certificate.public_key() != standby_root.public_key():
+        yield "its key is not the standby root's"
+    for kind in (x509.SubjectKeyIdentifier, x509.BasicConstraints, x509.NameConstraints):
+        if certs.extension(certificate, kind) != certs.extension(standby_root, kind):
+            yield f"its {kind.oid._name} is not the standby root's"
+    if certs.not_before(certificate) < certs.not_before(standby_root):
+        yield f"it starts before the standby root ({certs.not_before(standby_root).isoformat()})"
+    if certs.not_after(certificate) > certs.not_after(standby_root):
+        yield f"it outlives the standby root ({certs.not_after(standby_root).isoformat()})"
+
+
+def lint_manifest_signer(certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[str]:
+    """Problems of a manifest signer, which is directly below a root."""
+    yield from _lint_identity(certificate)
+    yield from _lint_below(certificate, issuer, MANIFEST_SIGNER_DAYS_MAX)
+    yield from _lint_signer_purpose(certificate)
+    if issuer.subject != issuer.issuer:
+        yield "its issuer is not a root"
+    if certs.extension(certificate, x509.SubjectAlternativeName) is not None:
+        yield "it must have no subject alternative name"
+    if certificate.subject.get_attributes_for_oid(x509.NameOID.EMAIL_ADDRESS):
+        yield "its subject must have no e-mail address"
+
+
+def _lint_signer_purpose(certificate: x509.Certificate) -> Iterator[str]:
+    basic = _found(certificate, x509.BasicConstraints)
+    if basic is None or not basic.critical or basic.value.ca:
+        yield "basic constraints must be critical and say that it is no CA"
+    usage = _found(certificate, x509.KeyUsage)
+    if usage is None or not usage.critical or _uses(usage.value) != {"digital_signature"}:
+        yield "key usage must be critical and exactly digitalSignature"
+    purposes = _found(certificate, x509.ExtendedKeyUsage)
+    wanted = [ExtendedKeyUsageOID.EMAIL_PROTECTION]
+    if purposes is None or not purposes.critical or list(purposes.value) != wanted:
+        yield "extended key usage must be critical and exactly emailProtection"
+
+
+def _lint_subordinate(certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[str]:
+    yield from _lint_ca(certificate)
+    yield from _lint_below(certificate, issuer, INTERMEDIATE_DAYS)
+    own, limit = (certs.extension(one, x509.BasicConstraints) for one in (certificate, issuer))
+    most = None if limit is None else limit.path_length
+    if most is not None and (own is None or own.path_length is None or own.path_length >= most):
+        yield f"its path length must be less than its issuer's ({most})"
     yield from _lint_urls(certificate)
 
 
-def _nested(certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[str]:
+def _lint_below(certificate: x509.Certificate, issuer: x509.Certificate, days: int) -> Iterator[str]:
+    if certificate.subject == issuer.subject:
+        yield "subject and issuer are the same name"
+    if certs.not_after(certificate) - certs.not_before(certificate) > dt.timedelta(days=days):
+        yield f"it is valid for more than {days} days"
+    if certs.extension(certificate, x509.AuthorityKeyIdentifier) != authority_key_identifier(issuer):
+        yield "the authority key identifier is not the issuer's subject key identifier"
+    if not certs.is_ca(issuer):
+        yield "its issuer is not a CA"
     if certs.not_before(certificate) < certs.not_before(issuer):
         yield f"it starts before its issuer ({certs.not_before(issuer).isoformat()}); check the clock"
     if certs.not_after(certificate) > certs.not_after(issuer):
         yield f"it outlives its issuer ({certs.not_after(issuer).isoformat()})"
-    own, limit = (certs.extension(one, x509.BasicConstraints) for one in (certificate, issuer))
-    if limit is None or not limit.ca:
-        yield "its issuer is not a CA"
-    elif limit.path_length is not None and (
-        own is None or own.path_length is None or own.path_length >= limit.path_length
-    ):
-        yield f"its path length must be less than its issuer's ({limit.path_length})"
 
 
 def _lint_ca(certificate: x509.Certificate) -> Iterator[str]:
-    yield from _lint_basics(certificate)
-    yield from _lint_usage(certificate)
-    names = _found(certificate, x509.NameConstraints)
-    if names is not None and not names.critical:
-        yield "name constraints must be critical (RFC 5280 4.2.1.10)"
-    if not certificate.subject.rdns:
-        yield "the subject is empty"
-
-
-def _lint_basics(certificate: x509.Certificate) -> Iterator[str]:
     basic = _found(certificate, x509.BasicConstraints)
     if basic is None or not basic.critical or not basic.value.ca:
         yield "basic constraints must be critical and say CA"
     elif basic.value.path_length is None:
         yield "the path length must be given"
+    yield from _lint_identity(certificate)
+    usage = _found(certificate, x509.KeyUsage)
+    if usage is None or not usage.critical:
+        yield "key usage must be present and critical"
+    elif _uses(usage.value) != {"key_cert_sign", "crl_sign"}:
+        yield "key usage must be exactly keyCertSign and cRLSign"
+    if certs.extension(certificate, x509.ExtendedKeyUsage) is not None:
+        yield "a CA certificate must have no extended key usage"
+    names = _found(certificate, x509.NameConstraints)
+    if names is not None and not names.critical:
+        yield "name constraints must be critical (RFC 5280 4.2.1.10)"
+
+
+def _lint_identity(certificate: x509.Certificate) -> Iterator[str]:
+    """Names, numbers and algorithms, which are the same for a CA and for a signer."""
+    if not certificate.subject.rdns:
+        yield "the subject is empty"
     identifier = certs.extension(certificate, x509.SubjectKeyIdentifier)
     if identifier is None:
         yield "the subject key identifier is missing"
@@ -114,23 +169,17 @@ def _lint_basics(certificate: x509.Certificate) -> Iterator[str]:
         yield "the signature must use SHA-2"
 
 
-def _lint_usage(certificate: x509.Certificate) -> Iterator[str]:
-    usage = _found(certificate, x509.KeyUsage)
-    if usage is None or not usage.critical:
-        yield "key usage must be present and critical"
-    else:
-        value = usage.value
-        others = (
-            value.digital_signature,
-            value.content_commitment,
-            value.key_encipherment,
-            value.data_encipherment,
-            value.key_agreement,
-        )
-        if not (value.key_cert_sign and value.crl_sign) or any(others):
-            yield "key usage must be exactly keyCertSign and cRLSign"
-    if certs.extension(certificate, x509.ExtendedKeyUsage) is not None:
-        yield "a CA certificate must have no extended key usage"
+def _uses(usage: x509.KeyUsage) -> set[str]:
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+    )
+    return {name for name in names if getattr(usage, name)}
 
 
 def _lint_urls(certificate: x509.Certificate) -> Iterator[str]:

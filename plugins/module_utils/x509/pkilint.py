@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 ACCEPTED: dict[str, str] = {}
 
 _PROBLEMS = ("FATAL", "ERROR", "WARNING")
+_CHAIN_PROBLEMS = (*_PROBLEMS, "NOTICE")  # names that differ in their encoding only: this project makes both
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What pkilint says: severity (FATAL, ERROR, WARNING), code, and a message that may be empty."""
+    """What pkilint says: severity (FATAL, ERROR, WARNING, NOTICE), code, and a message that may be empty."""
 
     severity: str
     code: str
@@ -65,7 +66,8 @@ def chain_findings(certificate: x509.Certificate, issuer: x509.Certificate) -> t
     documents: dict[str, Any] = {}
     above = documents["issuer"] = _document(lint, issuer, "issuer", documents)
     below = documents["subject"] = _document(lint, certificate, "subject", documents)
-    return _run([(lint.decoding, [above, below]), (lint.issuer, [above]), (lint.subject, [below])])
+    work = [(lint.decoding, [above, below]), (lint.issuer, [above]), (lint.subject, [below])]
+    return _run(work, _CHAIN_PROBLEMS)
 
 
 def crl_findings(crl: x509.CertificateRevocationList) -> tuple[Finding, ...]:
@@ -147,12 +149,12 @@ def _document(lint: _Pkilint, certificate: x509.Certificate, name: str | None = 
     return lint.loader.RFC5280CertificateDocumentLoader().load_der_document(der, name, name, parent)
 
 
-def _run(work: Iterable[tuple[Any, list[Any]]]) -> tuple[Finding, ...]:
+def _run(work: Iterable[tuple[Any, list[Any]]], problems: Sequence[str] = _PROBLEMS) -> tuple[Finding, ...]:
     results = [result for validator, documents in work for one in documents for result in validator.validate(one.root)]
     found = {
         Finding(str(said.finding.severity), said.finding.code, said.message or "")
         for result in results
         for said in result.finding_descriptions
     }
-    kept = [one for one in found if one.severity in _PROBLEMS and one.code not in ACCEPTED]
-    return tuple(sorted(kept, key=lambda one: (_PROBLEMS.index(one.severity), one.code, one.message)))
+    kept = [one for one in found if one.severity in problems and one.code not in ACCEPTED]
+    return tuple(sorted(kept, key=lambda one: (problems.index(one.severity), one.code, one.message)))
