@@ -123,7 +123,9 @@ def parse_tokens(text: bytes, source: str, softhsm_home: Path) -> TokensFile:
     devices = {str(name): _device(name, entry, source, softhsm_home) for name, entry in tokens.items()}
     _check_apart(devices, source)
     where = f"{source}: attestation"
-    attestation = check_keys(data.get("attestation") or {}, ("roots", "intermediates"), where)
+    attestation = check_keys(
+        {} if data.get("attestation") is None else data["attestation"], ("roots", "intermediates"), where
+    )
     return TokensFile(devices, _files(attestation, "roots", where), _files(attestation, "intermediates", where))
 
 
@@ -213,7 +215,7 @@ def _check_apart(devices: Mapping[str, Device], source: str) -> None:
 
 
 def _files(attestation: Mapping[str, Any], key: str, where: str) -> tuple[PinnedFile, ...]:
-    entries = attestation.get(key) or []
+    entries = [] if attestation.get(key) is None else attestation[key]
     if not isinstance(entries, list):
         raise TrustAnchorError(f"{where}: '{key}' is {type(entries).__name__}", "a list is expected")
     return tuple(_file(entry, f"{where}: {key}") for entry in entries)
