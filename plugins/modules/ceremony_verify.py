@@ -1,0 +1,159 @@
+#!/usr/bin/python
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check ceremonies again, from the public record alone."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: ceremony_verify
+short_description: Check ceremonies again, from the public record alone
+version_added: 1.0.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - Needs no token, no secret and no network. Anyone who has the record can do it, at any time.
+  - For each ceremony, checks that the transcript is an unbroken chain, closed and sealed by the root that the plan
+    names; that everybody whom the plan names confirmed the plan, each key and each signature; that each file is in the
+    record or its archive, has the signature, the bytes and the digest that the transcript tells, and is what the plan
+    says when it is built anew; that no linter objects; and that the report is the one that the transcript gives.
+  - Over all ceremonies, checks that CRL numbers rise and that the record has no signed file that no transcript knows.
+  - Fails with all checks that do not hold.
+requirements:
+  - cryptography >= 42
+  - PyYAML
+  - openssl (the program)
+  - pkilint (optional; its rules are checked where it is installed)
+extends_documentation_fragment:
+  - trustanchor.private_ca.attributes.info
+options:
+  record:
+    description: The public record, or one directory below its C(rehearsals).
+    type: path
+    required: true
+  name:
+    description: One ceremony. Without it, all that have begun, and the record as a whole.
+    type: str
+  attestation_roots:
+    description:
+      - Certificates of the makers of tokens, PEM. Attestations must lead to one of them.
+      - Without any, the transcript's word is taken that they did at the ceremony.
+    type: list
+    elements: dict
+    default: []
+    suboptions: &file
+      file:
+        description: Path of the file.
+        type: path
+        required: true
+      sha256:
+        description: SHA-256 of the file's bytes, hexadecimal.
+        type: str
+        required: true
+  attestation_intermediates:
+    description: Certificates between a token's own and the roots.
+    type: list
+    elements: dict
+    default: []
+    suboptions: *file
+notes:
+  - Runs on the controller; delegate it to localhost.
+"""
+
+EXAMPLES = r"""
+- name: Check the whole record
+  trustanchor.private_ca.ceremony_verify:
+    record: pki
+  delegate_to: localhost
+
+- name: Check one ceremony, and its attestations up to the maker of the tokens
+  trustanchor.private_ca.ceremony_verify:
+    record: pki
+    name: "0001"
+    attestation_roots:
+      - file: yubico-piv-ca-1.pem
+        sha256: 9a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+checks:
+  description: All checks, also with a failure.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    ceremony:
+      description: Name of the ceremony, empty for a check of the whole record.
+      type: str
+    check:
+      description: What was checked.
+      type: str
+    ok:
+      description: Whether it holds.
+      type: bool
+    detail:
+      description: What is wrong, empty where nothing is.
+      type: str
+  sample:
+    - ceremony: "0001"
+      check: the seal holds
+      ok: true
+      detail: ""
+"""
+
+import traceback
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+
+MISSING = None
+try:
+    from pathlib import Path
+
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import verification
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import AttestationFiles
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import PinnedFile
+except ImportError:
+    MISSING = ("cryptography and PyYAML", traceback.format_exc())
+
+
+def attestation_files(options: dict[str, Any]) -> Any:
+    """What the operator pinned; None where there are no roots."""
+    roots, intermediates = (
+        tuple(PinnedFile(one["file"], one["sha256"].lower()).read(Path()) for one in options[name])
+        for name in ("attestation_roots", "attestation_intermediates")
+    )
+    return AttestationFiles(roots, intermediates) if roots else None
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """Run all checks."""
+    options = module.params
+    checks = verification.verify(Path(options["record"]), options["name"] or "", attestation_files(options))
+    found = [check.as_dict() for check in checks]
+    failed = [check for check in checks if not check.ok]
+    if failed:
+        problems = "; ".join(f"{one.ceremony or 'record'}: {one.check}: {one.detail}" for one in failed)
+        module.fail_json(msg=f"{len(failed)} of {len(checks)} checks failed. {problems}", checks=found)
+    return {"changed": False, "checks": found}
+
+
+def main() -> None:
+    """Entry point."""
+    files = {"file": {"type": "path", "required": True}, "sha256": {"type": "str", "required": True}}
+    many = {"type": "list", "elements": "dict", "default": [], "options": files}
+    spec = {
+        "record": {"type": "path", "required": True},
+        "name": {"type": "str"},
+        "attestation_roots": many,
+        "attestation_intermediates": many,
+    }
+    edge.run(AnsibleModule(spec, supports_check_mode=True), look, MISSING)
+
+
+if __name__ == "__main__":
+    main()
