@@ -59,6 +59,7 @@ class SealStep:
         """
         if not (stage.place / SEAL).exists():
             self._seal(stage, consent)
+        (stage.place / f".{SEAL}").unlink(missing_ok=True)  # a run that was killed may have left it
         replace(stage.place / "report.md", report.markdown(stage.transcript.records, stage.plan).encode())
         replace(stage.place / "report.html", report.html(stage.transcript.records, stage.plan).encode())
 

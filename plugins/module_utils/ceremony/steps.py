@@ -269,7 +269,9 @@ class SignStep:
         output = stage.output(self.act)
         if not output.is_done():
             self.prepare(stage)
-            signed = self._signed(stage) or self._sign(stage, output, consent)
+            signed = self._signed(stage)
+            if signed is None:  # an empty CRL is false
+                signed = self._sign(stage, output, consent)
             self._draft(stage, output).check(signed)
             output.write(signed)
         event = "found" if self._signed(stage) is None else "written"

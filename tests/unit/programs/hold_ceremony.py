@@ -1,0 +1,75 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold a ceremony in a process of its own, which dies at its N-th durable step as if the power had failed.
+
+Arguments: the working directory, and N. Each signature that a token makes is noted in signatures.log.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+import conftest  # noqa: F401,E402  finds the collection
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import (  # noqa: E402
+    closing,
+    key_steps,
+    outputs,
+    transcript,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import provision, signing_keys  # noqa: E402
+from ceremony_host import CeremonyHost  # noqa: E402
+
+def mortal(owner: Any, name: str, step: Callable[[], None]) -> None:
+    """Let a step count before and after the named function."""
+    function = getattr(owner, name)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        step()
+        result = function(*arguments, **named)
+        step()
+        return result
+
+    setattr(owner, name, counted)
+
+
+def note_signatures(log: Path, step: Callable[[], None]) -> Callable[..., bytes]:
+    """Note in a file each block that a token signs; what replaces the signer's call."""
+    sign = signing_keys.TokenSigner.__call__
+
+    def noted(self: Any, block: bytes, mechanism: Any) -> bytes:
+        signature: bytes = sign(self, block, mechanism)
+        with log.open("a") as stream:
+            stream.write(f"{block.hex()}\n")
+        step()
+        return signature
+
+    return noted
+
+
+def main() -> None:
+    home, die_at = Path(sys.argv[1]), int(sys.argv[2])
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+        if count == die_at:
+            os._exit(137)
+
+    signer = note_signatures(home / "signatures.log", step)
+    signing_keys.TokenSigner.__call__ = signer  # type: ignore[method-assign]
+    mortal(transcript.Transcript, "append", step)
+    mortal(provision, "make_key", step)
+    for owner, name in ((outputs, "write_once"), (outputs, "replace"), (closing, "write_once"), (closing, "replace")):
+        mortal(owner, name, step)
+    mortal(key_steps.SoftHsmPlan, "apply", step)
+    CeremonyHost.load(home).hold()
+
+
+if __name__ == "__main__":
+    main()
