@@ -147,7 +147,7 @@ class Ceremony:
         serial = x509.random_serial_number()
         draft = output.draft(serial)
         digest = draft.tbs_sha256()
-        facts = output.form.facts(draft.rehearse())
+        facts = output.form.facts(draft.sign_throwaway())
         self.log.append("draft", act=act.id, what=output.what, serial=f"{serial:x}", tbs_sha256=digest, facts=facts)
         self.log.append("confirmed", act=act.id, tbs_sha256=digest, by=self.by)
         signed = draft.sign(KEYS[signer_of(act)])

@@ -15,6 +15,11 @@ from .layout import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Tabl
 from .plan import Plan
 from .transcript import CLOSED, OPENED, Record, head
 
+_VERIFY = (
+    "openssl cms -verify -binary -inform PEM -in transcript.p7s -content transcript.jsonl "
+    "-nointern -certfile ../../roots/{root}.crt -CAfile ../../roots/{root}.crt -no-CApath -no-CAstore "
+    "-purpose any -no_check_time -out /dev/null"
+)
 _HIDDEN = ("act", "der", "public_key")  # shown elsewhere, or by their digests
 
 
@@ -44,7 +49,7 @@ def _document(records: Sequence[Record], plan: Plan) -> Iterator[Block]:
     for act in plan.acts:
         yield from _act(records, act)
     yield from _failures(records)
-    yield from _outputs(records)
+    yield from _outputs(records, plan)
     yield from _signatures(records, plan, opened)
 
 
@@ -83,7 +88,7 @@ def _machine(records: Sequence[Record]) -> Iterator[Block]:
     for record in records:
         if record.event in (OPENED, "resumed"):
             yield Paragraph(f"{record.event} at {record.time}")
-            yield _facts(record.data.get("software", {}))
+            yield from _facts(record.data.get("software", {}))
     clocks = [(one.time, _text(one.data.get("time")), _window(one.data)) for one in _of(records, "clock")]
     if clocks:
         yield Table(("checked", "clock of the machine", "window"), clocks)
@@ -99,7 +104,7 @@ def _tokens(records: Sequence[Record]) -> Iterator[Block]:
         yield Heading(2, "Tokens")
     for record in found:
         yield Heading(3, f"Token {_text(record.data.get('token'))}, seen at {record.time}")
-        yield _facts(record.data, "token")
+        yield from _facts(record.data, "token")
 
 
 def _keys(records: Sequence[Record]) -> Iterator[Block]:
@@ -110,7 +115,7 @@ def _keys(records: Sequence[Record]) -> Iterator[Block]:
         yield Heading(3, f"Key {_text(record.data.get('key'))}")
         if record.data.get("origin") == "imported":
             yield Paragraph("This key was made outside of its tokens and imported. No token attests it.")
-        yield _facts(record.data, "key", "public_key_sha256")
+        yield from _facts(record.data, "key", "public_key_sha256")
         yield Paragraph("SHA-256 of the public key:")
         yield _digest(record.data.get("public_key_sha256"))
         yield from _confirmations(records, record.data.get("act"), "Making the key was confirmed")
@@ -124,7 +129,7 @@ def _act(records: Sequence[Record], act: Any) -> Iterator[Block]:
     draft = next((one for one in reversed(mine) if one.event == "draft"), None)
     if draft is not None:
         yield Paragraph(f"Drafted at {draft.time}: {_text(draft.data.get('what'))}")
-        yield _facts({name: draft.data.get(name) for name in ("serial", "lint")})
+        yield from _facts({name: draft.data.get(name) for name in ("serial", "lint")})
         yield Paragraph("SHA-256 of the bytes to be signed:")
         yield _digest(draft.data.get("tbs_sha256"))
     for record in mine:
@@ -136,18 +141,18 @@ def _done(record: Record) -> Iterator[Block]:
         yield from _confirmed(record, "The signature was confirmed")
     elif record.event == "signed":
         yield Paragraph(f"Signed at {record.time}")
-        yield _facts(record.data)
+        yield from _facts(record.data)
     elif record.event in ("written", "found"):
         verb = "Written" if record.event == "written" else "Found as planned"
         yield Paragraph(f"{verb} at {record.time}: {_text(record.data.get('path'))}")
         facts = record.data.get("facts", {})
-        yield _facts(facts)
+        yield from _facts(facts)
         fingerprint = facts.get("sha256") if isinstance(facts, Mapping) else None
         yield Paragraph("Fingerprint (SHA-256 of the DER form):" if fingerprint else "SHA-256 of the file:")
         yield _digest(fingerprint or record.data.get("sha256"))
     elif record.event == "inspected":
         yield Paragraph(f"Inspected at {record.time}")
-        yield _facts(record.data.get("facts", {}))
+        yield from _facts(record.data.get("facts", {}))
 
 
 def _confirmed(record: Record, what: str) -> Iterator[Block]:
@@ -170,7 +175,7 @@ def _failures(records: Sequence[Record]) -> Iterator[Block]:
         yield Table(("time", "act", "error"), rows)
 
 
-def _outputs(records: Sequence[Record]) -> Iterator[Block]:
+def _outputs(records: Sequence[Record], plan: Plan) -> Iterator[Block]:
     closed = _data(records, CLOSED)
     yield Heading(2, "Outputs")
     rows = [(_text(one.get("path")), _text(one.get("sha256"))) for one in closed.get("outputs", [])]
@@ -179,6 +184,8 @@ def _outputs(records: Sequence[Record]) -> Iterator[Block]:
     yield from _confirmations(records, "seal", "The transcript was confirmed")
     yield Paragraph("Head of the transcript, SHA-256 of its last line:")
     yield _digest(head(records))
+    yield Paragraph("To verify the seal of the root, in the directory of this report within the record:")
+    yield Lines([_VERIFY.format(root=plan.sealed_by)])
 
 
 def _signatures(records: Sequence[Record], plan: Plan, opened: Mapping[str, Any]) -> Iterator[Block]:
@@ -210,8 +217,10 @@ def _digest(value: Any) -> Block:
         return Lines([_text(value)])
 
 
-def _facts(data: Any, *hidden: str) -> Block:
-    return Table(("", ""), list(_rows(data, "", (*_HIDDEN, *hidden))))
+def _facts(data: Any, *hidden: str) -> Iterator[Block]:
+    rows = list(_rows(data, "", (*_HIDDEN, *hidden)))
+    if rows:
+        yield Table(("", ""), rows)
 
 
 def _rows(data: Any, prefix: str, hidden: Sequence[str]) -> Iterator[tuple[str, Cell]]:
