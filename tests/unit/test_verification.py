@@ -26,6 +26,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.st
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Record, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ceremony_host import CeremonyHost
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -63,6 +64,19 @@ def test_what_was_held_by_the_rules_holds(held: Path, monkeypatch: pytest.Monkey
     assert {one.ceremony for one in checks} == {"0001", "0002", "0003", ""}
     assert "root:r1: signed as planned" in {one.check for one in checks}
     assert failed(held, "0002") == {}
+
+
+@pytest.mark.parametrize("rehearsal", [False, True])
+def test_what_the_program_holds_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rehearsal: bool) -> None:
+    """The program and these checks read the plan each in its own way, so each is a test of the other."""
+    monkeypatch.setattr(verification.pkilint, "version", PKILINT)
+    host = CeremonyHost(tmp_path)
+    host.rehearsal = rehearsal
+    host.hold()
+    plan = tmp_path / "ceremonies" / host.plan["name"] / "ceremony.yml"
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    plan.write_bytes(host.material().plan)
+    assert failed(host.outputs) == {}
 
 
 def test_nothing_is_written(held: Path) -> None:
@@ -166,8 +180,8 @@ def late(events: list[dict[str, Any]]) -> None:
         event["time"] = "2026-12-24T06:00:00Z"
 
 
-def backwards(events: list[dict[str, Any]]) -> None:
-    events[-1]["time"] = "2026-11-10T06:00:00Z"
+def early(events: list[dict[str, Any]]) -> None:
+    events[-1]["time"] = "2026-11-10T05:59:59Z"
 
 
 def without(events: list[dict[str, Any]], *names: str, act: str | None = None) -> None:
@@ -191,7 +205,7 @@ def without(events: list[dict[str, Any]], *names: str, act: str | None = None) -
         (lambda e: event_of(e, "closed")["outputs"].pop(), "0001 the ceremony is closed"),
         (lambda e: set_data(e, "closed", None, signatures=99), "0001 the ceremony is closed"),
         (late, "0001 time is inside the window"),
-        (backwards, "0001 time is inside the window"),
+        (early, "0001 time is inside the window"),
         (lambda e: set_data(e, "key", "key:r1", origin="imported"), "0001 keys are as planned"),
         (lambda e: set_data(e, "key", "key:r1", touch_policy="never"), "0001 keys are as planned"),
         (lambda e: set_data(e, "key", "key:r1", public_key_sha256="0" * 64), "0001 keys are as planned"),
