@@ -24,6 +24,7 @@ description:
 requirements:
   - cryptography >= 42
   - PyYAML
+  - python-pkcs11
   - openssl (the program)
   - pkilint (optional; its rules are checked where it is installed)
 extends_documentation_fragment:
@@ -118,7 +119,7 @@ try:
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import AttestationFiles
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import PinnedFile
 except ImportError:
-    MISSING = ("cryptography and PyYAML", traceback.format_exc())
+    MISSING = ("cryptography, PyYAML and python-pkcs11", traceback.format_exc())
 
 
 def attestation_files(options: dict[str, Any]) -> Any:

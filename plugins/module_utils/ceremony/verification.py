@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Check ceremonies again, from the public record alone: no token, no secret, no network.
 
-Every check runs, whatever the others find, so that a person sees all that is wrong at once. Nothing here is
-taken from the program that conducted the ceremony: what it signed is built anew from the plan.
+Every check runs, whatever the others find, so that a person sees all that is wrong at once. What was signed is
+built anew from the plan; the transcript's word is not enough.
 """
 
 from __future__ import annotations
