@@ -13,10 +13,10 @@ from pathlib import Path
 from .algorithms import Version
 from .attestation import Factory
 from .card import Card
-from .control import Server
 from .credentials import MANAGEMENT_ALGORITHMS
 from .fleet import Fleet, Refused
 from .reader import Slot
+from .server import Server
 from .touch import MODES, Touch
 
 _VPCD_PORT = 0x8C7B
@@ -82,8 +82,7 @@ def main() -> None:
     with Server(options.state / "control.sock", fleet) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            for card in cards[:_SLOTS]:
-                fleet.insert(card)
+            fleet.insert_first()
         except Refused as problem:
             raise SystemExit(f"virtual_yubikey: {problem}") from problem
         _say_ready()

@@ -106,6 +106,12 @@ class Card:
         self._pending = b""
         self.piv.deselect()
 
+    def renew(self) -> None:
+        """Become as new, but for the power, which the reader controls."""
+        self.pull_at_signature = False
+        self.piv.factory_reset()
+        self.piv.signatures = 0
+
     def process(self, raw: bytes) -> bytes:
         """Answer one command with data and status word; nothing that comes in makes it fail.
 

@@ -1,57 +1,23 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control socket: one JSON request a line, one JSON answer a line."""
+"""The control socket's near end: one JSON request a line, one JSON answer a line.
+
+`python -m virtual_yubikey.control SOCKET < REQUEST`: the request comes by standard input, for it may have a PIN.
+"""
 
 from __future__ import annotations
 
-import json
 import socket
-import socketserver
 import sys
-from pathlib import Path
-from typing import Any
-
-from .apdu import Status
-from .fleet import Fleet, Refused
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Serves a fleet on a socket that only its owner may use."""
-
-    daemon_threads = True
-
-    def __init__(self, path: Path, fleet: Fleet) -> None:
-        path.unlink(missing_ok=True)
-        super().__init__(str(path), _Handler)
-        path.chmod(0o600)
-        self.fleet = fleet
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        assert isinstance(self.server, Server)
-        for line in self.rfile:
-            self.wfile.write(json.dumps(_answer(self.server.fleet, line)).encode() + b"\n")
-
-
-def _answer(fleet: Fleet, line: bytes) -> dict[str, Any]:
-    try:
-        request = json.loads(line)
-        if not isinstance(request, dict):
-            raise Refused("a request is a JSON object")
-        return {"result": fleet.request(request)}
-    except (ValueError, Refused, Status) as problem:
-        return {"error": str(problem)}
-
-
-def ask(path: Path, line: str) -> str:
+def ask(path: str, request: str) -> str:
     """Send one request and return the answer."""
     with socket.socket(socket.AF_UNIX) as wire:
-        wire.connect(str(path))
-        wire.sendall(line.strip().encode() + b"\n")
+        wire.connect(path)
+        wire.sendall(request.strip().encode() + b"\n")
         return wire.makefile().readline()
 
 
 if __name__ == "__main__":
-    # The request comes by standard input: it may have a PIN in it.
-    print(ask(Path(sys.argv[1]), sys.stdin.read()), end="")
+    print(ask(sys.argv[1], sys.stdin.read()), end="")

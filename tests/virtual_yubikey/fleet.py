@@ -37,12 +37,14 @@ class Fleet:
         self._actions: dict[str, Callable[[Request], Any]] = {
             "status": lambda _request: self.status(),
             "insert": lambda request: self.insert(self._card(request)),
+            "insert_first": lambda _request: self.insert_first(),
             "pull": lambda request: self.pull(self._card(request)),
             "pull_at_signature": self._pull_at_signature,
             "touch": lambda request: self._touch.set_mode(str(request["mode"]), request.get("seconds")),
             "press": self._press,
             "block": self._block,
             "reset": lambda request: self._card(request).piv.factory_reset(),
+            "renew": lambda _request: self.renew(),
             "credentials": self._credentials,
         }
 
@@ -82,6 +84,22 @@ class Fleet:
             },
         }
 
+    def insert_first(self) -> None:
+        """Plug in as many keys as there are slots."""
+        for card in list(self._cards.values())[: len(self._slots)]:
+            self.insert(card)
+
+    def renew(self) -> None:
+        """Make all keys as from the factory, touched as at the beginning; only the first ones may stay in the reader.
+
+        What is missing there can be inserted when the reader has noticed what was pulled.
+        """
+        self._touch.renew()
+        for number, card in enumerate(self._cards.values()):
+            if number >= len(self._slots):
+                self.pull(card)
+            card.renew()
+
     def insert(self, card: Card) -> None:
         """Plug a key into the first empty slot and wait until the reader has noticed."""
         if any(slot.card is card for slot in self._slots):
@@ -97,8 +115,9 @@ class Fleet:
         """Take a key out, whatever it is doing."""
         for slot in self._slots:
             if slot.card is card:
-                slot.pull()
-        self._touch.cancel(card.serial)
+                slot.take()
+                self._touch.cancel(card.serial)  # it waits no longer, and nobody hears what it answers
+                slot.await_release()
 
     def _card(self, request: Request) -> Card:
         serial = int(request["serial"])

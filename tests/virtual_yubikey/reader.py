@@ -15,8 +15,9 @@ import time
 
 from .card import Card, Pulled
 
-_OFF, _ON, _RESET, _ATR = 0, 1, 2, 4
+_ON, _RESET, _ATR = 1, 2, 4
 _RETRY_SECONDS = 0.05
+_NOTICE_SECONDS = 5.0
 
 
 class Slot:
@@ -45,16 +46,22 @@ class Slot:
             self._card = card
             self._changed.notify_all()
 
-    def pull(self) -> None:
+    def take(self) -> None:
         """Take the card away."""
         with self._changed:
             card, self._card, self._powered = self._card, None, False
-            if self._wire is not None:
-                with contextlib.suppress(OSError):  # the reader has hung up itself
-                    self._wire.shutdown(socket.SHUT_RDWR)
             if card is not None:
                 card.power()
+            if self._wire is not None:
+                with contextlib.suppress(OSError):  # the driver was faster
+                    # Only our half is closed: what the driver still sends is read, up to its own end.
+                    self._wire.shutdown(socket.SHUT_WR)
             self._changed.notify_all()
+
+    def await_release(self) -> None:
+        """Wait until the driver has hung up too: a card that comes earlier would pass for the one that was taken."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._wire is None, _NOTICE_SECONDS)
 
     def await_power(self, seconds: float) -> bool:
         """Wait until the reader has powered the card; return whether it did."""
@@ -70,13 +77,11 @@ class Slot:
             try:
                 with socket.create_connection(("127.0.0.1", self.port)) as wire:
                     self._converse(wire, card)
-            except Pulled:
-                self.pull()
             except OSError:  # no reader yet, or no longer
                 time.sleep(_RETRY_SECONDS)
 
     def _converse(self, wire: socket.socket, card: Card) -> None:
-        """Serve a card until one side hangs up."""
+        """Serve a card until the driver hangs up."""
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._changed:
             if self._card is not card:
@@ -84,15 +89,19 @@ class Slot:
             self._wire = wire
         try:
             while message := _receive(wire):
-                if answer := self._answer(card, message):
+                answer = self._answer(card, message)
+                if answer and self._card is card:
                     wire.sendall(len(answer).to_bytes(2, "big") + answer)
         finally:
             with self._changed:
                 self._wire, self._powered = None, False
+                self._changed.notify_all()
 
     def _answer(self, card: Card, message: bytes) -> bytes:
+        if self._card is not card:
+            return b""
         if len(message) > 1:
-            return card.process(message)
+            return self._process(card, message)
         if message[0] == _ATR:
             return card.atr
         card.power()
@@ -100,6 +109,13 @@ class Slot:
             self._powered = message[0] in (_ON, _RESET) and self._card is card
             self._changed.notify_all()
         return b""
+
+    def _process(self, card: Card, command: bytes) -> bytes:
+        try:
+            return card.process(command)
+        except Pulled:
+            self.take()
+            return b""
 
 
 def _receive(wire: socket.socket) -> bytes:

@@ -18,11 +18,17 @@ class Touch:
     """
 
     def __init__(self, mode: str = "automatic", seconds: float = 15.0) -> None:
+        self._first = (mode, seconds)
         self.mode = mode
         self.seconds = seconds
         self.requests = 0
         self._changed = threading.Condition()
         self._answers: dict[int, bool | None] = {}  # of the tokens that wait, by serial
+
+    def renew(self) -> None:
+        """Become as at the beginning."""
+        self.mode, self.seconds = self._first
+        self.requests = 0
 
     def waiting(self) -> list[int]:
         """Return the serials of the tokens that wait for a touch."""
