@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -33,26 +32,33 @@ def test_rehearsal_and_signature_cover_the_same_bytes() -> None:
     assert not signature_holds(rehearsed, key.public_key())
 
 
-def test_a_broken_rule_stops_before_the_key_is_touched() -> None:
-    touched = object()  # not a key: the builder would refuse it
+def test_a_broken_rule_stops_the_rehearsal() -> None:
     with pytest.raises(TrustAnchorError, match="breaks 1 rule.*too old"):
-        draft(lambda certificate: ["too old"]).sign(touched)  # type: ignore[arg-type]
+        draft(lambda certificate: ["too old"]).rehearse()
 
 
 def test_a_rule_that_only_the_result_breaks() -> None:
-    answers: list[Iterable[str]] = [[], ["odd"]]
+    one = draft(lambda certificate: ["odd"])
     with pytest.raises(TrustAnchorError, match="odd"):
-        draft(lambda certificate: answers.pop(0)).sign(make.ROOT_KEY)
+        one.check(one.sign(make.ROOT_KEY))
 
 
 def test_another_key_on_the_token_is_noticed() -> None:
+    one = draft()
     with pytest.raises(TrustAnchorError, match="does not verify"):
-        draft().sign(make.new_key())
+        one.check(one.sign(make.new_key()))
 
 
 def test_another_kind_of_key_is_noticed() -> None:
+    one = draft()
     with pytest.raises(TrustAnchorError, match="differs from the rehearsal"):
-        draft().sign(rsa.generate_private_key(65537, 2048))
+        one.check(one.sign(rsa.generate_private_key(65537, 2048)))
+
+
+def test_other_bytes_than_the_rehearsed_are_noticed() -> None:
+    one, other = draft(), draft()  # another serial number
+    with pytest.raises(TrustAnchorError, match="differs from the rehearsal"):
+        one.check(other.sign(make.ROOT_KEY))
 
 
 def test_p256_signs_with_sha256() -> None:

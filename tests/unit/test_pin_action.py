@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.action import softhsm_token, token_key
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import pin_action
+from ansible_collections.trustanchor.private_ca.plugins.action import token_key
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import prompts
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import PinAction, Secret
+
+
+class NewPinAction(PinAction):
+    """An action that sets two secrets."""
+
+    module = "test"
+    secrets = (Secret("puk", "New PUK", new=True), Secret("pin", "New PIN", new=True))
 
 
 class Harness:
@@ -26,7 +34,7 @@ class Harness:
         monkeypatch.setattr(ActionBase, "run", lambda *_: {})
         monkeypatch.setattr(kind, "_execute_module", self.execute)
         monkeypatch.setattr(kind, "_is_pipelining_enabled", lambda *_: self.pipelining)
-        monkeypatch.setattr(pin_action, "display", SimpleNamespace(prompt_until=self.prompt))
+        monkeypatch.setattr(prompts, "display", SimpleNamespace(prompt_until=self.prompt))
 
     def execute(self, _name: str, args: dict[str, Any], task_vars: Any = None) -> dict[str, Any]:
         self.calls.append((self.action._task.check_mode, args))
@@ -88,8 +96,8 @@ def test_no_prompt_for_a_token_that_is_absent(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_new_pin_is_typed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    harness = Harness(monkeypatch, softhsm_token.ActionModule, {})
-    harness.answers = [b"so-4711", b"so-4711", b"pin-4711", b"pin-4712"]
+    harness = Harness(monkeypatch, NewPinAction, {})
+    harness.answers = [b"puk-4711", b"puk-4711", b"pin-4711", b"pin-4712"]
     with pytest.raises(AnsibleActionFail, match="differ"):
         harness.run()
     assert len(harness.calls) == 1
