@@ -51,10 +51,17 @@ def test_bad_certificates() -> None:
     assert codes(pkilint.chain_findings(foreign, other)) == ["NOTICE pkix.issuer_and_subject_dn_not_binary_equal"]
 
 
-def test_a_signature_of_another_key() -> None:
-    forged = make.intermediate(make.standby(STANDBY_KEY, subject="CN=Test Root R1,O=Test"), make.new_key())
-    found = pkilint.chain_findings(forged, make.standby(STANDBY_KEY, subject="CN=Test Root R1,O=Test"))
-    assert [one.severity for one in found] == ["ERROR"]
+def test_of_a_rehearsal_only_the_signature_is_wrong() -> None:
+    builder = builders.intermediate_builder(
+        profiles.parse_intermediate(make.INTERMEDIATE),
+        x509.Name.from_rfc4514_string("CN=Test Intermediate"),
+        make.new_key().public_key(),
+        ROOT,
+        builders.Moment.fresh(make.NOW),
+    )
+    rehearsed = builder.sign(make.new_key(), hashes.SHA384())
+    assert codes(pkilint.certificate_findings(rehearsed)) == []
+    assert [one.severity for one in pkilint.chain_findings(rehearsed, ROOT)] == ["ERROR"]
 
 
 def test_the_reasons_that_may_be_planned() -> None:

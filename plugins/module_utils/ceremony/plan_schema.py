@@ -261,11 +261,21 @@ def _parse_manifest_signer(rest: Rest, start: dt.datetime) -> ManifestSignerAct:
 
 def _requested(rest: Rest, where: str) -> tuple[str, str, str, str]:
     name, issuer = _taken(rest, "name", where), _taken(rest, "issuer", where)
-    request = f"requests/{name}.csr" if rest.get("request") is None else read_text(rest, "request", where)
+    request = request_path(rest, name, where)
     digest = _sha256(rest, "request_sha256", where)
     for key in ("request", "request_sha256"):
         rest.pop(key, None)
-    return name, issuer, _matching(request, _REQUEST, f"{where}: 'request'", "requests/NAME.csr is expected"), digest
+    return name, issuer, request, digest
+
+
+def request_path(mapping: Mapping[str, Any], name: str, where: str) -> str:
+    """Where the request for ``name`` is, relative to the record: ``requests/NAME.csr`` unless the mapping says.
+
+    Raises:
+        TrustAnchorError: another place.
+    """
+    text = f"requests/{name}.csr" if mapping.get("request") is None else read_text(mapping, "request", where)
+    return _matching(text, _REQUEST, f"{where}: 'request'", "requests/NAME.csr is expected")
 
 
 def _parse_crl(rest: Rest, start: dt.datetime) -> CrlAct:
@@ -289,15 +299,29 @@ def _parse_revoked(data: Any, start: dt.datetime) -> RevokedEntry:
     if (certificate is None) == (serial is None):
         raise TrustAnchorError("revoked: an entry names both or neither of certificate and serial", "one is expected")
     if certificate is not None:
-        expected = "a certificate of the record is expected, such as intermediates/ca1.crt"
-        certificate = _matching(read_text(data, "certificate", where), _PATH, "revoked: 'certificate'", expected)
+        certificate = certificate_path(data, where)
     reason = x509.ReasonFlags[_choice(data, "reason", where, REASONS, "unspecified")]
     return RevokedEntry(
-        certificate, None if serial is None else _serial(data, where), reason, _time(data, "date", where, start)
+        certificate, None if serial is None else parse_serial(data, where), reason, _time(data, "date", where, start)
     )
 
 
-def _serial(data: Mapping[str, Any], where: str) -> int:
+def certificate_path(mapping: Mapping[str, Any], where: str) -> str:
+    """A certificate's path in the record, below the key ``certificate``.
+
+    Raises:
+        TrustAnchorError: missing, or another place than those of certificates that a root signs.
+    """
+    expected = "a certificate of the record is expected, such as intermediates/ca1.crt"
+    return _matching(read_text(mapping, "certificate", where), _PATH, f"{where}: 'certificate'", expected)
+
+
+def parse_serial(data: Mapping[str, Any], where: str) -> int:
+    """The serial number, in hexadecimal, below the key ``serial``.
+
+    Raises:
+        TrustAnchorError: no serial (RFC 5280 section 4.1.2.2).
+    """
     text = read_text(data, "serial", where)
     expected = "a serial in hexadecimal, in quotes, is expected"
     serial = int(_matching(text, _SERIAL, f"{where}: 'serial'", expected).replace(":", ""), 16)
