@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Token, key and PIN."""
+    """Token and key."""
 
     DOCUMENTATION = r"""
 options:
@@ -16,6 +16,13 @@ options:
     type: dict
     required: true
     suboptions:
+      kind:
+        description:
+          - What the token is. A V(yubikey) is also asked through Yubico's library, which knows retry counts, defaults
+            and policies; it is named by its serial number.
+        type: str
+        choices: [pkcs11, softhsm, yubikey]
+        default: pkcs11
       module_path:
         description: PKCS#11 module, such as V(/usr/lib/softhsm/libsofthsm2.so).
         type: path
@@ -40,17 +47,10 @@ options:
       label:
         description: CKA_LABEL.
         type: str
-  pin:
-    description:
-      - User PIN. Without it the action asks for it at the terminal, and only when the token's key is really
-        needed.
-      - It is sent only over a pipelined connection, since without pipelining Ansible writes module options
-        to a file.
-    type: str
 requirements:
   - cryptography >= 42
   - python-pkcs11 >= 0.10
+  - For YubiKeys, yubikit and pyscard (Debian package yubikey-manager), pcscd, and libykcs11 >= 2.5.0
 notes:
   - The module runs on the ceremony host.
-  - Check mode signs with a throw-away key and never uses the key on the token.
 """

@@ -43,7 +43,8 @@ class Secret:
 class PinAction(ActionBase):  # type: ignore[misc]
     """Run the module in check mode first; with work to do, get the PIN and run it for real.
 
-    A module has no terminal (Ansible's workers call setsid), so the prompt is here.
+    The module's result may name in ``needed`` the secrets that its work needs; without that it is all of them. One
+    that was given as an option is always passed on. A module has no terminal (Ansible's workers call setsid), so the prompt is here.
     """
 
     module = ""
@@ -60,7 +61,9 @@ class PinAction(ActionBase):  # type: ignore[misc]
         if rehearsal.get("missing"):
             raise AnsibleActionFail(rehearsal["missing"])
         require_pipelining(self)
-        pins = {secret.option: self._value(secret, given, rehearsal["purpose"]) for secret in self.secrets}
+        needed = rehearsal.get("needed", [secret.option for secret in self.secrets])
+        wanted = [secret for secret in self.secrets if given[secret.option] or secret.option in needed]
+        pins = {secret.option: self._value(secret, given, rehearsal["purpose"]) for secret in wanted}
         return {**result, **self._run_module({**args, **pins}, task_vars, check=False)}
 
     def _run_module(self, args: dict[str, Any], task_vars: Any, check: bool) -> dict[str, Any]:
@@ -72,7 +75,7 @@ class PinAction(ActionBase):  # type: ignore[misc]
         finally:
             self._task.check_mode = asked
 
-    def _value(self, secret: Secret, given: dict[str, Any], purpose: str) -> str:
+    def _value(self, secret: Secret, given: dict[str, Any], purpose: str) -> Any:
         if given[secret.option]:
             value = str(given[secret.option])
             register_secret(value)

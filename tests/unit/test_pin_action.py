@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.action import token_key
+from ansible_collections.trustanchor.private_ca.plugins.action import token_credentials, token_key
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import prompts
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import PinAction, Secret
 
@@ -27,7 +27,7 @@ class Harness:
         self.calls: list[tuple[bool, dict[str, Any]]] = []
         self.prompts: list[str] = []
         self.answers: list[bytes] = []
-        self.rehearsal = {"changed": True, "purpose": "sign it", "missing": ""}
+        self.rehearsal = {"changed": True, "purpose": "sign it", "missing": "", "needed": ["pin"]}
         self.pipelining = True
         self.action: Any = object.__new__(kind)
         self.action._task = SimpleNamespace(args=args, check_mode=check)
@@ -97,7 +97,30 @@ def test_no_prompt_for_a_token_that_is_absent(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_new_pin_is_typed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = Harness(monkeypatch, NewPinAction, {})
+    del harness.rehearsal["needed"]
     harness.answers = [b"puk-4711", b"puk-4711", b"pin-4711", b"pin-4712"]
     with pytest.raises(AnsibleActionFail, match="differ"):
         harness.run()
     assert len(harness.calls) == 1
+
+
+def test_only_what_is_needed_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_credentials.ActionModule, {"management_key": "0a" * 24})
+    harness.rehearsal["needed"] = ["puk"]
+    harness.answers = [b"87654321", b"87654321"]
+    harness.run()
+    assert harness.prompts == ["PUK to sign it: ", "PUK again: "]
+    assert harness.calls[1][1] == {"puk": "87654321", "management_key": "0a" * 24}
+
+
+def test_each_copy_of_a_key_has_its_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    args = {"pin": "pin-1", "copies": [{}, {}], "copy_pins": ["pin-2"]}
+    harness = Harness(monkeypatch, token_key.ActionModule, args)
+    harness.rehearsal["needed"] = ["pin", "copy_pins"]
+    harness.answers = [b"pin-3"]
+    harness.run()
+    assert harness.prompts == ["PIN to import the key to copy 2: "]
+    assert harness.calls == [
+        (True, {"copies": [{}, {}]}),
+        (False, {"copies": [{}, {}], "pin": "pin-1", "copy_pins": ["pin-2", "pin-3"]}),
+    ]

@@ -15,7 +15,7 @@ from .. import strict_yaml
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_int, read_text
 from .keys import KeySpec, parse_key
-from .sessions import TokenSpec
+from .sessions import TokenSpec, parse_token
 
 KINDS = ("yubikey", "softhsm", "pkcs11")
 SOFTHSM_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
@@ -177,6 +177,25 @@ def make_device(name: str, data: Mapping[str, Any], where: str, softhsm_home: Pa
     field = "serial" if "serial" in data else "label"
     spec = TokenSpec(read_text(data, "module_path", where), **{field: read_text(data, field, where)})
     return Device(name, kind, spec, key)
+
+
+def parse_device(name: str, token: Mapping[str, Any], key: Mapping[str, Any]) -> Device:
+    """The device that a module's options ``token`` and ``key`` name.
+
+    Args:
+        name: for messages.
+        token: kind, module_path, serial, label, softhsm_config.
+        key: id, label.
+
+    Raises:
+        TrustAnchorError: they do not name one.
+    """
+    spec, wanted, kind = parse_token(token), parse_key(key), str(token.get("kind") or "pkcs11")
+    if kind != "yubikey":
+        return Device(name, kind, spec, wanted)
+    if spec.serial is None:
+        raise TrustAnchorError("token of kind yubikey has no serial", "a YubiKey is found by it", "It is printed on it")
+    return Device(name, kind, spec, wanted, slot_of(wanted))
 
 
 def slot_key(slot: str) -> KeySpec:

@@ -55,6 +55,7 @@ class TokenFacts:
         pin_retries: attempts left.
         pin_retries_max: attempts after a success.
         puk_retries: attempts left.
+        puk_retries_max: attempts after a success.
         pin_flag: ``ok``, ``low`` (attempts have failed), ``final`` (one is left) or ``locked``.
         defaults: which of pin, puk, management_key still have the value of the factory.
         management_key_algorithm: such as ``aes192``.
@@ -74,6 +75,7 @@ class TokenFacts:
     pin_retries: int | None = None
     pin_retries_max: int | None = None
     puk_retries: int | None = None
+    puk_retries_max: int | None = None
     defaults: tuple[str, ...] = ()
     management_key_algorithm: str | None = None
     management_key_protected: bool = False

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Module options that name a token, a key and its PIN; documented by the doc fragment ``token``."""
+"""Module options that name a token and a key; documented by the doc fragment ``token``."""
 
 from __future__ import annotations
 
@@ -8,28 +8,25 @@ from typing import Any
 
 from ..errors import TrustAnchorError
 
+TOKEN = {
+    "kind": {"type": "str", "choices": ["pkcs11", "softhsm", "yubikey"], "default": "pkcs11"},
+    "module_path": {"type": "path", "required": True},
+    "serial": {"type": "str"},
+    "label": {"type": "str"},
+    "softhsm_config": {"type": "path"},
+}
+
 
 def token_options() -> dict[str, Any]:
-    """Argument specification of token, key and pin."""
+    """Argument specification of token and key."""
     return {
-        "token": {
-            "type": "dict",
-            "required": True,
-            "no_log": False,
-            "options": {
-                "module_path": {"type": "path", "required": True},
-                "serial": {"type": "str"},
-                "label": {"type": "str"},
-                "softhsm_config": {"type": "path"},
-            },
-        },
+        "token": {"type": "dict", "required": True, "no_log": False, "options": dict(TOKEN)},
         "key": {
             "type": "dict",
             "required": True,
             "no_log": False,
             "options": {"id": {"type": "str"}, "label": {"type": "str"}},
         },
-        "pin": {"type": "str", "no_log": True},
     }
 
 

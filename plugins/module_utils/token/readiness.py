@@ -130,11 +130,11 @@ def _slot(facts: TokenFacts, wanted: Requirement, occupied: bool) -> Iterator[st
     elif not occupied:
         yield "its place already has a key, which is never overwritten (choose another one)"
     else:
-        yield from _policies(facts.slot, wanted)
+        yield from key_problems(facts.slot, wanted)
 
 
-def _policies(slot: SlotFacts, wanted: Requirement) -> Iterator[str]:
-    """A fact that the token does not tell is no problem here; the attestation tells it."""
+def key_problems(slot: SlotFacts, wanted: Requirement) -> Iterator[str]:
+    """In what a key is not as wanted. What the token does not tell is no problem; the attestation tells it."""
     for name in ("algorithm", "origin", "pin_policy", "touch_policy"):
         found, asked = getattr(slot, name), getattr(wanted, name)
         if found is not None and found != asked:

@@ -46,7 +46,7 @@ def parse_token(data: Mapping[str, Any]) -> TokenSpec:
         TrustAnchorError: unknown key, no module path, or not exactly one of serial and label.
     """
     known = {key: value for key, value in data.items() if value is not None}
-    check_keys(known, ("module_path", "serial", "label", "softhsm_config"), "token")
+    check_keys(known, ("kind", "module_path", "serial", "label", "softhsm_config"), "token")
     if ("serial" in known) == ("label" in known):
         raise TrustAnchorError("token names both or neither of serial and label", "exactly one finds the token")
     return TokenSpec(

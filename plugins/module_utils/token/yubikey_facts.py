@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ykman.piv import get_pivman_data
 from yubikit.core import YUBIKEY, NotSupportedError
@@ -54,23 +55,17 @@ def read_facts(card: Card, device: Device, library: tuple[int, int]) -> TokenFac
         device: which slot of it.
         library: version of libykcs11 as PKCS#11 tells it.
     """
-    left, most, puk_left, defaults = _retries(card.piv)
     return TokenFacts(
         kind=device.kind,
         serial=str(card.info.serial),
         model=str(get_name(card.info, YUBIKEY.YK4)),
         library=device.spec.module_path,
         library_version=library_text(library),
-        pin_flag=_flag(left, most),
         slot=read_slot(card.piv, device.slot),
         firmware=card.firmware,
-        pin_retries=left,
-        pin_retries_max=most,
-        puk_retries=puk_left,
-        defaults=defaults or (),
-        metadata=defaults is not None,
         management_key_algorithm=_name(MANAGEMENT_ALGORITHMS, card.piv.management_key_type),
         management_key_protected=get_pivman_data(card.piv).mgm_key_protected,
+        **_attempts(card.piv),
     )
 
 
@@ -80,15 +75,22 @@ def library_text(version: tuple[int, int]) -> str:
     return f"{major}.{rest // 10}.{rest % 10}"
 
 
-def _retries(piv: PivSession) -> tuple[int, int | None, int | None, tuple[str, ...] | None]:
-    """Attempts at the PIN left and in all, at the PUK left, what is at its default; firmware < 5.3: only the first."""
+def _attempts(piv: PivSession) -> dict[str, Any]:
+    """What is left of the attempts, and what is as the factory set it; firmware before 5.3 tells the PIN's only."""
     try:
         pin, puk, management = piv.get_pin_metadata(), piv.get_puk_metadata(), piv.get_management_key_metadata()
     except NotSupportedError:
-        return piv.get_pin_attempts(), None, None, None
+        left = piv.get_pin_attempts()
+        return {"pin_flag": _flag(left, None), "pin_retries": left, "metadata": False}
     states = (("pin", pin), ("puk", puk), ("management_key", management))
-    defaults = tuple(name for name, state in states if state.default_value)
-    return pin.attempts_remaining, pin.total_attempts, puk.attempts_remaining, defaults
+    return {
+        "pin_flag": _flag(pin.attempts_remaining, pin.total_attempts),
+        "pin_retries": pin.attempts_remaining,
+        "pin_retries_max": pin.total_attempts,
+        "puk_retries": puk.attempts_remaining,
+        "puk_retries_max": puk.total_attempts,
+        "defaults": tuple(name for name, state in states if state.default_value),
+    }
 
 
 def _flag(left: int, most: int | None) -> str:

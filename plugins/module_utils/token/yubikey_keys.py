@@ -130,7 +130,16 @@ def authenticate(card: Card, credentials: Credentials) -> None:
             f"the management key has {len(key)} bytes",
             f"the token with serial {card.info.serial} has one of {wanted.key_len} bytes ({wanted.name})",
         )
-    card.piv.authenticate(key)
+    try:
+        card.piv.authenticate(key)
+    except ApduError as error:
+        if error.sw != SW.SECURITY_CONDITION_NOT_SATISFIED:
+            raise
+        raise TrustAnchorError(
+            f"the management key of the token with serial {card.info.serial} is another one",
+            "nothing was changed",
+            "Check which token is inserted and which management key belongs to it",
+        ) from error
 
 
 def _parse(text: str) -> bytes:
