@@ -40,9 +40,20 @@ options:
     description: Working directory on the ceremony machine.
     type: path
     required: true
+  record:
+    description:
+      - The public record, on the controller. Check mode takes what it has as carried in, so that a first ceremony can
+        be checked.
+    type: path
   rehearsal:
     description:
       - Hold it on software tokens, below C(rehearsals/NAME) in O(directory), with V(REHEARSAL) in all names.
+    type: bool
+    default: false
+  abandon:
+    description:
+      - Close and seal the transcript of a ceremony that was begun, leaving the rest of its plan undone, whatever the
+        clock says. What is left can then be planned anew.
     type: bool
     default: false
   confirmed_plan:
@@ -89,6 +100,10 @@ options:
         type: list
         elements: dict
         default: []
+      files:
+        description: Content of the files of O(record) in base64, by path, in check mode.
+        type: dict
+        default: {}
       orders:
         description: The steps to take, each with the digest that was shown and who confirmed it.
         type: list
@@ -162,6 +177,12 @@ steps:
   type: list
   elements: dict
   sample: [{id: "root:r1", what: "sign the root certificate 'CN=Example Root R1', 7305 days", state: done}]
+roots:
+  description: The roots that the plan makes, and those that it names as existing.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: r1, standby: false}]
 signed:
   description: Facts of what this ceremony has signed or found, by step.
   returned: success
@@ -182,32 +203,47 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 
 MISSING = None
 try:
+    import base64
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, performance
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import (
+        conduct,
+        foresight,
+        performance,
+    )
 except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Survey, or take the steps that people agreed to."""
-    options, given = module.params, module.params["act"]
-    material = performance.Material(
-        plan=given["plan"].encode(),
-        tokens=given["tokens"].encode(),
-        attestation_files=given["attestation_files"] or {},
-        directory=Path(options["directory"]),
-        rehearsal=options["rehearsal"],
-    )
-    stage = performance.set_stage(material, options["pins"], options["management_keys"])
-    before = performance.state(stage)
+    options, given, directory = module.params, module.params["act"], Path(module.params["directory"])
     if module.check_mode:
+        incoming = {name: base64.b64decode(data) for name, data in (given["files"] or {}).items()}
+        with foresight.carried_in(directory, incoming) as foreseen:
+            before = performance.state(set_stage(options, foreseen))
         return {"changed": not before["over"], **before, "diff": performance.diff(before, before)}
+    stage = set_stage(options, directory)
+    before = performance.state(stage)
     run = performance.parse_run(given, options["confirmed_plan"], options["rehearsal"])
     conduct.perform(stage, run, performance.parse_orders(given["orders"] or []))
     after = performance.state(stage)
     changed = before["steps"] != after["steps"]
     return {"changed": changed, **after, "diff": performance.diff(before, after)}
+
+
+def set_stage(options: dict[str, Any], directory: Any) -> Any:
+    """The stage, with what the action handed over."""
+    given = options["act"]
+    material = performance.Material(
+        plan=given["plan"].encode(),
+        tokens=given["tokens"].encode(),
+        attestation_files=given["attestation_files"] or {},
+        directory=directory,
+        rehearsal=options["rehearsal"],
+        abandon=options["abandon"],
+    )
+    return performance.set_stage(material, options["pins"], options["management_keys"])
 
 
 def main() -> None:
@@ -218,13 +254,16 @@ def main() -> None:
         "attestation_files": {"type": "dict", "default": {}},
         "run": {"type": "str", "default": ""},
         "confirmed_by": {"type": "list", "elements": "dict", "default": []},
+        "files": {"type": "dict", "default": {}},
         "orders": {"type": "list", "elements": "dict", "default": []},
     }
     spec = {
         "plan": {"type": "path", "required": True},
         "tokens": {"type": "path", "required": True},
         "directory": {"type": "path", "required": True},
+        "record": {"type": "path"},
         "rehearsal": {"type": "bool", "default": False},
+        "abandon": {"type": "bool", "default": False},
         "confirmed_plan": {"type": "str", "default": ""},
         "pins": {"type": "dict", "default": {}, "no_log": True},
         "management_keys": {"type": "dict", "default": {}, "no_log": True},

@@ -45,7 +45,8 @@ class CeremonyHost:
         self.set_window(utc_now() - dt.timedelta(hours=1))
         self.tokens: dict[str, Any] = dict(TOKENS)
         self.pins = dict(PINS)
-        self.rehearsal = False
+        self.rehearsal = self.abandon = False
+        self.clock: dt.datetime | None = None
         self.keys = {name: self.request(name, subject) for name, subject in SUBJECTS.items()}
         if acts:
             self.keep(*acts)
@@ -58,7 +59,7 @@ class CeremonyHost:
     def load(cls, home: Path) -> CeremonyHost:
         """The machine whose plan was kept."""
         host = cls.__new__(cls)
-        host.home, host.rehearsal = home, False
+        host.home, host.rehearsal, host.abandon, host.clock = home, False, False, None
         host.plan = yaml.safe_load((home / "ceremony.yml").read_bytes())
         host.tokens, host.pins = dict(TOKENS), dict(PINS)
         return host
@@ -108,11 +109,14 @@ class CeremonyHost:
     def material(self) -> performance.Material:
         """What the action would hand over."""
         tokens = yaml.safe_dump({"version": 1, "tokens": self.tokens}).encode()
-        return performance.Material(dump(self.plan), tokens, {}, self.home, self.rehearsal)
+        return performance.Material(dump(self.plan), tokens, {}, self.home, self.rehearsal, self.abandon)
 
     def stage(self) -> Stage:
         """A stage as a new process would set it."""
-        return performance.set_stage(self.material(), self.pins, {})
+        stage = performance.set_stage(self.material(), self.pins, {})
+        if self.clock is not None:
+            stage.now = self.clock
+        return stage
 
     def state(self) -> dict[str, Any]:
         """What check mode tells."""

@@ -16,6 +16,7 @@ import pytest
 import x509_factory as make
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, outputs
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import utc_now
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import signing_keys
 from ceremony_host import SUBJECTS, CeremonyHost
@@ -285,6 +286,34 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
     stage.transcript.append("draft", **changed)
     with pytest.raises(TrustAnchorError, match="an input has changed since"):
         step.prepare(stage)
+
+
+def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT_AND_CA)
+    by = [{**person, "how": "test"} for person in host.plan["people"]]
+    state = host.take("first", [])
+    while not (tmp_path / "roots/r1.crt").exists():
+        step = next(step for step in state["steps"] if step["state"] != "done")
+        state = host.take("first", [{"step": step["id"], "digest": step["digest"], "confirmed_by": by}])
+    later = host.stage().plan.window.end + DAY
+    host.clock = later
+    with pytest.raises(TrustAnchorError, match="the clock of this machine says"):
+        host.hold()
+    host.abandon = True
+    assert [status.id for status in host.hold()] == ["seal"]
+    assert host.state()["over"]
+    assert not (tmp_path / "intermediates").exists()
+    (host.place / "ceremony.yml").write_bytes(host.material().plan)
+    assert [check for check in verify(tmp_path) if not check.ok] == []
+    assert "ABANDONED" in (host.place / "report.md").read_text()
+
+
+def test_a_ceremony_without_its_root_cannot_be_sealed(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT)
+    host.take("first", [])
+    host.abandon = True
+    with pytest.raises(TrustAnchorError, match="cannot be sealed: the root 'r1' was not signed"):
+        host.hold()
 
 
 VALID_REQUEST = make.request(make.new_key(), SUBJECTS["ca1"]).public_bytes(Encoding.DER)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import TrustAnchorError
+from ..errors import TrustAnchorError
 from ..token.signing_keys import signing_key
 from . import report
 from .files import read_optional, replace, write_once
@@ -32,6 +33,8 @@ class SealStep:
         if (stage.place / SEAL).exists():
             return Status(self.id, "write the report", PENDING)
         key = stage.plan.keys[name]
+        if stage.abandon:
+            _require_root(stage)
         return Status(
             self.id,
             what,
@@ -90,7 +93,22 @@ class SealStep:
         outputs = {record.data["path"]: record.data["sha256"] for record in events}
         signatures = sum(record.event == "signed" for record in stage.transcript.records)
         listed = [{"path": path, "sha256": digest} for path, digest in sorted(outputs.items())]
-        stage.transcript.append("closed", outputs=listed, signatures=signatures)
+        stage.transcript.append("closed", outputs=listed, signatures=signatures, abandoned=stage.abandon)
 
     def _digest(self, stage: Stage) -> str:
         return head(stage.transcript.records)
+
+
+def _require_root(stage: Stage) -> None:
+    """A ceremony that comes to its end finds the sealing root; one that is abandoned may not.
+
+    Raises:
+        TrustAnchorError: it was not signed yet.
+    """
+    name = stage.plan.sealed_by
+    if not (stage.directory / "roots" / f"{name}.crt").exists():
+        raise TrustAnchorError(
+            f"the ceremony '{stage.plan.name}' cannot be sealed: the root '{name}' was not signed",
+            "nothing below it was signed either",
+            f"Remove {stage.place} here and in the record, once nobody needs it",
+        )

@@ -59,7 +59,9 @@ class Run:
 
 
 def steps_of(stage: Stage) -> list[Step]:
-    """All steps of a plan, in order."""
+    """All steps of a plan, in order; of a ceremony that is abandoned only the last."""
+    if stage.abandon:
+        return [SealStep()]
     found: list[Step] = []
     used = [name for key in stage.plan.keys.values() for name in key.tokens]
     used += [act.token for act in stage.plan.acts if isinstance(act, InspectAct)]
@@ -101,6 +103,11 @@ def _require_same_plan(stage: Stage) -> None:
         )
 
 
+def _require_begun(stage: Stage) -> None:
+    if stage.abandon and not stage.transcript.records:
+        raise TrustAnchorError(f"the ceremony '{stage.plan.name}' has not begun", "there is nothing to abandon")
+
+
 def begin(stage: Stage, run: Run) -> None:
     """Open the transcript, or note that it goes on; once a run.
 
@@ -108,6 +115,7 @@ def begin(stage: Stage, run: Run) -> None:
         TrustAnchorError: people confirmed another plan, the clock is outside of the window, or the disk is full.
     """
     require_plan_consent(stage, run)
+    _require_begun(stage)
     _require_clock(stage)
     _require_space(stage)
     known = [record.data.get("run") for record in stage.transcript.records if record.event in ("opened", "resumed")]
@@ -170,7 +178,10 @@ def require_everybody(stage: Stage, consent: Consent) -> None:
 
 
 def _require_clock(stage: Stage) -> None:
+    """Whoever abandons a ceremony does it when the window is over, as a rule."""
     window = stage.plan.window
+    if stage.abandon:
+        return
     if not window.start <= stage.now <= window.end:
         raise TrustAnchorError(
             f"the clock of this machine says {stage.now.isoformat()}",

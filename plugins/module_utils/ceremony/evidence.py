@@ -45,7 +45,7 @@ from .plan import (
 )
 from .rehearsal import MARK, rehearsal_plan
 from .requests import load_request
-from .transcript import OPENED, Record, read_transcript
+from .transcript import CLOSED, OPENED, Record, read_transcript
 
 TRANSCRIPT, PLAN, SEAL = "transcript.jsonl", "ceremony.yml", "transcript.p7s"
 
@@ -104,8 +104,15 @@ class Evidence:
 
     @property
     def signing_acts(self) -> list[SigningAct]:
-        """The acts of the plan that make a file."""
-        return [act for act in self.plan.acts if not isinstance(act, InspectAct)]
+        """The acts of the plan that make a file; of a ceremony that was abandoned those that did."""
+        planned = [act for act in self.plan.acts if not isinstance(act, InspectAct)]
+        written = {path for path, _digest in self.outputs()}
+        return [act for act in planned if not self.abandoned or act.path in written]
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether it was closed before its end, on purpose."""
+        return bool((self.find(CLOSED) or {}).get("abandoned"))
 
     def find(self, event: str, act: str | None = None) -> Mapping[str, Any] | None:
         """Data of the last record of an event, of one act where ``act`` names one."""
@@ -213,7 +220,8 @@ class Evidence:
 
     def request_key(self, act: IntermediateAct | ManifestSignerAct) -> Any:
         """Public key of the reviewed request; None where another request has taken its place since."""
-        pem = read_optional(self.inputs / act.request)
+        drafted = str((self.find("draft", act.id) or {}).get("request", "")).encode()
+        pem = drafted if sha256(drafted) == act.request_sha256 else read_optional(self.inputs / act.request)
         if pem is None or sha256(pem) != act.request_sha256:
             return None
         return load_request(pem, act.request).public_key()

@@ -217,9 +217,10 @@ def _is_over(certificate: x509.Certificate, moment: dt.datetime) -> bool:
 def marked(name: x509.Name, mark: str) -> x509.Name:
     """The name with ``mark`` before its common names, cut to their 64 characters (X.520, ub-common-name)."""
 
-    def one(attribute: x509.NameAttribute[str]) -> x509.NameAttribute[str]:
+    def one(attribute: x509.NameAttribute[Any]) -> x509.NameAttribute[Any]:
         if attribute.oid != x509.NameOID.COMMON_NAME:
             return attribute
         return x509.NameAttribute(attribute.oid, f"{mark}{attribute.value}"[:64])
 
-    return x509.Name([x509.RelativeDistinguishedName([one(a) for a in rdn]) for rdn in name.rdns]) if mark else name
+    parts = [x509.RelativeDistinguishedName([one(attribute) for attribute in part]) for part in name.rdns]
+    return x509.Name(parts) if mark else name

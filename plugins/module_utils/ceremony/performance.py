@@ -19,7 +19,7 @@ from .act import utc_now
 from .conduct import Order, Run, is_over, survey
 from .linting import Lint
 from .plan import parse_plan
-from .plan_model import Plan
+from .plan_model import Plan, RootAct
 from .rehearsal import MARK, rehearsal_directory, rehearsal_plan, rehearsal_tokens
 from .stage import AttestationFiles, Stage
 from .steps import Confirmation, Consent
@@ -36,6 +36,7 @@ class Material:
         attestation_files: content of the pinned files by name.
         directory: working directory of this machine.
         rehearsal: on software tokens.
+        abandon: close the transcript as it is.
     """
 
     plan: bytes
@@ -43,6 +44,7 @@ class Material:
     attestation_files: Mapping[str, str]
     directory: Path
     rehearsal: bool
+    abandon: bool = False
 
 
 def set_stage(material: Material, pins: Mapping[str, str], management_keys: Mapping[str, str]) -> Stage:
@@ -79,6 +81,7 @@ def set_stage(material: Material, pins: Mapping[str, str], management_keys: Mapp
         now=utc_now(),
         mark=MARK if material.rehearsal else "",
         attestation=files,
+        abandon=material.abandon,
         secrets={name: Credentials(_text(pins.get(name)), _text(management_keys.get(name))) for name in names},
     )
 
@@ -144,10 +147,17 @@ def state(stage: Stage) -> dict[str, Any]:
         "clock": stage.now.isoformat(),
         "window": [stage.plan.window.start.isoformat(), stage.plan.window.end.isoformat()],
         "people": [{"name": person.name, "role": person.role} for person in stage.plan.people],
+        "roots": _roots(stage.plan),
         "steps": [] if over else [status.as_dict() for status in survey(stage)],
         "signed": {record.data["act"]: record.data["facts"] for record in records},
         "over": over,
     }
+
+
+def _roots(plan: Plan) -> list[dict[str, Any]]:
+    made = [(act.name, act.standby) for act in plan.acts if isinstance(act, RootAct) and act.name not in plan.roots]
+    known = [(root.name, root.standby) for root in plan.roots.values()]
+    return [{"name": name, "standby": standby} for name, standby in (*known, *made)]
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from ..token.devices import SOFTHSM_MODULE, Device, TokensFile
 from ..token.keys import KeySpec
 from ..token.sessions import TokenSpec
 from ..x509 import certificates as certs
+from ..x509.name_constraints import Network
 from ..x509.profiles import ConstraintSet, RootProfile
 from .files import read_optional
 from .issuance import marked
@@ -88,10 +90,15 @@ def _constraints(root: x509.Certificate) -> ConstraintSet | None:
     if names is None:
         return None
     permitted, excluded = names.permitted_subtrees or [], names.excluded_subtrees or []
-    excluded_ip = tuple(one.value for one in excluded if isinstance(one, x509.IPAddress))
+    excluded_ip = _networks(excluded)
     return ConstraintSet(
         permitted_dns=tuple(one.value for one in permitted if isinstance(one, x509.DNSName)),
-        permitted_ip=tuple(one.value for one in permitted if isinstance(one, x509.IPAddress)),
+        permitted_ip=_networks(permitted),
         excluded_dns=tuple(one.value for one in excluded if isinstance(one, x509.DNSName)),
         excluded_ip=() if set(excluded_ip) == _EVERY_ADDRESS else excluded_ip,
     )
+
+
+def _networks(names: Sequence[x509.GeneralName]) -> tuple[Network, ...]:
+    values = [one.value for one in names if isinstance(one, x509.IPAddress)]
+    return tuple(one for one in values if isinstance(one, (ipaddress.IPv4Network, ipaddress.IPv6Network)))

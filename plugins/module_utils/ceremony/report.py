@@ -58,6 +58,8 @@ def _banners(records: Sequence[Record], opened: Mapping[str, Any]) -> Iterator[B
         yield Banner("REHEARSAL: nothing in this report may be trusted")
     if opened.get("unattended"):
         yield Banner("UNATTENDED: no person confirmed what was signed")
+    if records and records[-1].data.get("abandoned"):
+        yield Banner("ABANDONED: the rest of the plan was left undone")
     if not (records and records[-1].event == CLOSED):
         yield Banner("NOT CLOSED: this ceremony is not over")
 

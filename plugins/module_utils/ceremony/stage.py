@@ -61,6 +61,8 @@ class Stage:
         mark: before common names; empty but in a rehearsal.
         attestation: certificates that may attest.
         secrets: PIN and management key by token name; in memory only.
+        abandon: close the transcript, leaving the rest of the plan undone.
+        linted: what was rehearsed in this process already: ids of steps, digests of drafts.
     """
 
     plan: Plan
@@ -73,6 +75,8 @@ class Stage:
     mark: str = ""
     attestation: AttestationFiles = field(default_factory=AttestationFiles)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    abandon: bool = False
+    linted: set[str] = field(default_factory=set)
     _keys: dict[str, KnownKey] = field(default_factory=dict)
 
     @property

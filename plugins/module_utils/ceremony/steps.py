@@ -104,7 +104,9 @@ class Status:
 class Step(Protocol):
     """One step."""
 
-    id: str
+    @property
+    def id(self) -> str:
+        """Names the step."""
 
     def status(self, stage: Stage) -> Status:
         """How it stands; touches neither keys nor files."""
@@ -201,7 +203,9 @@ class SignStep:
     ) -> Status:
         known = stage.public_key(signer_of(self.act))
         key = stage.plan.keys[signer_of(self.act)]
-        output.draft(_random_serial()).rehearse()
+        if self.id not in stage.linted:
+            output.draft(_random_serial()).rehearse()
+            stage.linted.add(self.id)
         draft = stage.transcript.find("draft", self.id)
         return Status(
             self.id,
@@ -240,6 +244,7 @@ class SignStep:
         serial = _random_serial()
         draft = output.draft(serial)
         rehearsed = draft.rehearse()
+        stage.linted.add(_sha256(tbs(rehearsed)))
         facts = {name: value for name, value in output.form.facts(rehearsed).items() if name != "sha256"}
         stage.transcript.append(
             "draft",
@@ -249,7 +254,15 @@ class SignStep:
             tbs_sha256=_sha256(tbs(rehearsed)),
             facts=facts,
             lint=stage.lint.linters(),
+            **self._request(stage),
         )
+
+    def _request(self, stage: Stage) -> dict[str, str]:
+        """The request itself: its file is replaced one day, the transcript stays."""
+        path = getattr(self.act, "request", None)
+        if path is None:
+            return {}
+        return {"request": (read_optional(stage.inputs / path) or b"").decode("ascii", "replace")}
 
     def _require_unchanged(self, output: Output[Any], draft: Mapping[str, Any]) -> None:
         found = output.draft(int(draft["serial"], 16)).tbs_sha256()
@@ -296,8 +309,9 @@ class SignStep:
 
     def _sign(self, stage: Stage, output: Output[Any], consent: Consent) -> Any:
         draft = self._draft(stage, output)
-        draft.rehearse()
         digest = draft.tbs_sha256()
+        if digest not in stage.linted:
+            draft.rehearse()
         require_consent(consent, digest, output.what)
         key = stage.plan.keys[signer_of(self.act)]
         device = stage.signing_device(key)

@@ -184,7 +184,8 @@ def _window(evidence: Evidence) -> Iterator[str]:
     window = evidence.plan.window
     start, end = (moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (window.start, window.end))
     for record in evidence.records:
-        if record.time < start or (record.event in (OPENED, "resumed", "clock") and record.time > end):
+        begun_late = record.event in (OPENED, "resumed", "clock") and record.time > end and not evidence.abandoned
+        if record.time < start or begun_late:
             yield f"'{record.event}' is of {record.time}"
 
 
