@@ -47,7 +47,8 @@ options:
     type: path
   rehearsal:
     description:
-      - Hold it on software tokens, below C(rehearsals/NAME) in O(directory), with V(REHEARSAL) in all names.
+      - Hold it on software tokens, below C(rehearsals) in O(directory), with V(REHEARSAL) in all names. A plan that was
+        changed is rehearsed from the beginning.
     type: bool
     default: false
   abandon:

@@ -104,7 +104,7 @@ class CeremonyHost:
     @property
     def outputs(self) -> Path:
         """Where what is signed goes."""
-        return self.home / "rehearsals" / self.plan["name"] if self.rehearsal else self.home
+        return self.stage().directory
 
     def material(self) -> performance.Material:
         """What the action would hand over."""

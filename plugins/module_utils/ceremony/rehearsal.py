@@ -31,8 +31,8 @@ _EVERY_ADDRESS = {ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"
 
 
 def rehearsal_directory(directory: Path, plan: Plan) -> Path:
-    """Where everything of a rehearsal is, below the working directory or the record."""
-    return directory / "rehearsals" / plan.name
+    """Where everything of a rehearsal is: a plan that was changed is rehearsed from the beginning."""
+    return directory / "rehearsals" / f"{plan.name}-{plan.sha256[:8]}"
 
 
 def rehearsal_plan(plan: Plan, directory: Path) -> Plan:
