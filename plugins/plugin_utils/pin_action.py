@@ -44,7 +44,8 @@ class PinAction(ActionBase):  # type: ignore[misc]
     """Run the module in check mode first; with work to do, get the PIN and run it for real.
 
     The module's result may name in ``needed`` the secrets that its work needs; without that it is all of them. One
-    that was given as an option is always passed on. A module has no terminal (Ansible's workers call setsid), so the prompt is here.
+    that was given as an option is always passed on. A module has no terminal (Ansible's workers call setsid), so the
+    prompt is here.
     """
 
     module = ""

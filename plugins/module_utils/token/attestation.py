@@ -236,8 +236,8 @@ def _value(leaf: x509.Certificate, oid: x509.ObjectIdentifier, name: str, length
 
 
 def _integer(der: bytes) -> int:
-    """A DER INTEGER that is not negative and shorter than 128 bytes (X.690 section 8.3)."""
-    if len(der) < 3 or der[0] != 0x02 or der[1] != len(der) - 2 or der[2] & 0x80:
+    """A DER INTEGER (X.690 section 8.3), read without a sign: serial numbers have none, whatever the first bit is."""
+    if len(der) < 3 or der[0] != 0x02 or der[1] != len(der) - 2:
         raise _refused(f"the attestation's serial number is no number ({der.hex()})", "Yubico's is one")
     return int.from_bytes(der[2:], "big")
 

@@ -193,8 +193,8 @@ def _explain(error: fault.PKCS11Error, spec: TokenSpec) -> TrustAnchorError:
         )
     if isinstance(error, fault.UserNotLoggedIn):
         return TrustAnchorError(
-            f"the {spec} asks for a login",
-            "no PIN was given, or the touch did not come in time",
+            f"the {spec} was not touched in time, or wants a PIN",
+            "it answers both with the same code, and nothing was signed",
             "Repeat the step; touch the token when it blinks",
         )
     detail = f": {error}" if str(error) else ""
