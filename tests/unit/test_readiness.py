@@ -69,7 +69,7 @@ def test_a_slip_of_the_finger_is_no_problem() -> None:
     ],
 )
 def test_what_is_wrong_is_told(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(TrustAnchorError, match=f"primary .* is not fit: .*{message}"):
+    with pytest.raises(TrustAnchorError, match=f"primary: .* is not fit: .*{message}"):
         readiness.require_ready(YUBIKEY, replace(FIT, **changes), Wanted())
 
 

@@ -61,7 +61,7 @@ def require_ready(device: Device, facts: TokenFacts, wanted: Requirement, occupi
     found = problems(device, facts, wanted, occupied)
     if found:
         raise TrustAnchorError(
-            f"{device.name} ({device.spec}) is not fit: {'; '.join(found)}", "nothing was signed, no PIN was tried"
+            f"{device.name}: the {device} is not fit: {'; '.join(found)}", "nothing was signed, no PIN was tried"
         )
 
 
