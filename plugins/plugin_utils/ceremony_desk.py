@@ -99,6 +99,14 @@ def insert(step: Mapping[str, Any]) -> None:
     ask(f"Insert the token '{step['token']}' and press Enter: ", _UNATTENDED)
 
 
+def try_again(failed: Mapping[str, Any]) -> bool:
+    """Show why a step failed, and ask whether it is tried once more. Nothing that was done is done again."""
+    show()
+    show(f"  FAILED: {failed.get('msg', '')}")
+    said = ask("Press Enter to take this step again, or type stop: ", _UNATTENDED)
+    return said.strip() == ""
+
+
 def secret(kind: str, step: Mapping[str, Any]) -> str:
     """A PIN or management key for a step."""
     return ask_secret(f"{_TITLES[kind]} of the token '{step['token']}'", step["what"], _NO_PIN, new=kind == "new_pin")

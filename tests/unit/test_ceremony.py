@@ -31,7 +31,9 @@ def openssl(*arguments: str | Path) -> str:
 def test_openssl_accepts_what_was_signed(held: CeremonyHost) -> None:
     home = held.home
     for root in ("r1", "s1"):
-        openssl("verify", "-x509_strict", "-check_ss_sig", "-CAfile", home / f"roots/{root}.crt", home / f"roots/{root}.crt")
+        openssl(
+            "verify", "-x509_strict", "-check_ss_sig", "-CAfile", home / f"roots/{root}.crt", home / f"roots/{root}.crt"
+        )
         der = home / f"crls/{root}.crl"
         openssl("crl", "-inform", "DER", "-in", der, "-noout", "-CAfile", home / f"roots/{root}.crt")
     below = ("intermediates/ca1.crt", "cross/s1-by-r1.crt", "signers/m1.crt")
@@ -141,12 +143,20 @@ def test_a_rehearsal_below_a_root_that_exists_makes_a_twin(held: CeremonyHost) -
 
     pem = (held.home / "roots/r1.crt").read_bytes()
     host = CeremonyHost(held.home, ["crl:r1"])
-    host.plan |= {"name": "0002", "roots": {"r1": {"sha256": fingerprint(load_certificate(pem, "r1")), "standby": False}}}
+    host.plan |= {
+        "name": "0002",
+        "roots": {"r1": {"sha256": fingerprint(load_certificate(pem, "r1")), "standby": False}},
+    }
     host.act("crl")["number"] = 2
     host.rehearsal = True
     before = hashlib.sha256((held.home / "crls/r1.crl").read_bytes()).hexdigest()
     host.hold()
     twin = x509.load_pem_x509_certificate((host.outputs / "roots/r1.crt").read_bytes())
-    assert twin.subject.rfc4514_string() == "O=Test,CN=REHEARSAL Test Root R1" or "REHEARSAL" in twin.subject.rfc4514_string()
-    openssl("crl", "-inform", "DER", "-in", host.outputs / "crls/r1.crl", "-noout", "-CAfile", host.outputs / "roots/r1.crt")
+    assert (
+        twin.subject.rfc4514_string() == "O=Test,CN=REHEARSAL Test Root R1"
+        or "REHEARSAL" in twin.subject.rfc4514_string()
+    )
+    openssl(
+        "crl", "-inform", "DER", "-in", host.outputs / "crls/r1.crl", "-noout", "-CAfile", host.outputs / "roots/r1.crt"
+    )
     assert hashlib.sha256((held.home / "crls/r1.crl").read_bytes()).hexdigest() == before

@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import TrustAnchorError
-from ..errors import TrustAnchorError
 from ..token.signing_keys import signing_key
 from . import report
 from .files import read_optional, replace, write_once

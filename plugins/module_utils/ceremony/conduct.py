@@ -143,9 +143,7 @@ def begin(stage: Stage, run: Run) -> None:
         window_end=window.end.isoformat(),
     )
     plan_words = " ".join(words(bytes.fromhex(stage.plan.sha256)))
-    stage.transcript.append(
-        "plan_confirmed", plan_sha256=stage.plan.sha256, words=plan_words, by=run.consent.as_list()
-    )
+    stage.transcript.append("plan_confirmed", plan_sha256=stage.plan.sha256, words=plan_words, by=run.consent.as_list())
 
 
 def require_plan_consent(stage: Stage, run: Run) -> None:

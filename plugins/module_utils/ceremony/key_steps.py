@@ -18,6 +18,7 @@ from ..errors import TrustAnchorError
 from ..token import keys, provision
 from ..token.attestation import read_attestation, verify_attestation
 from ..token.devices import Device
+from ..token.facts import inspect
 from ..token.sessions import TokenAbsent
 from ..token.softhsm import SoftHsmPlan, plan_softhsm
 from ..x509.builders import PublicKey
@@ -100,8 +101,6 @@ class KeyStep:
         return any(isinstance(act, RootAct) and act.name == self.key.name for act in stage.plan.acts)
 
     def _pending(self, stage: Stage, missing: str = "") -> Status:
-        kinds = {stage.device(name).kind for name in self.key.tokens}
-        wanted = ("pin", "management_key") if "yubikey" in kinds else ("pin",)
         return Status(
             self.id,
             self._what(stage),
@@ -109,10 +108,17 @@ class KeyStep:
             consent=True,
             digest=self._digest(stage),
             token=self.key.tokens[0],
-            secrets=wanted,
+            secrets=("pin",) if missing else self._secrets(stage),
             facts=self._asked(stage),
             missing=missing,
         )
+
+    def _secrets(self, stage: Stage) -> tuple[str, ...]:
+        """A management key is asked for only where the token does not hold it under the PIN."""
+        yubikeys = [device for device in stage.devices(self.key) if device.kind == "yubikey"]
+        if all(inspect(device).management_key_protected for device in yubikeys):
+            return ("pin",)
+        return ("pin", "management_key")
 
     def _what(self, stage: Stage) -> str:
         places = " and ".join(str(device) for device in stage.devices(self.key))

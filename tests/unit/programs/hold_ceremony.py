@@ -24,6 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony im
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import provision, signing_keys  # noqa: E402
 from ceremony_host import CeremonyHost  # noqa: E402
 
+
 def mortal(owner: Any, name: str, step: Callable[[], None]) -> None:
     """Let a step count before and after the named function."""
     function = getattr(owner, name)
