@@ -22,11 +22,9 @@ from .files import read_optional
 from .issuance import cross_output, intermediate_output, manifest_signer_output, root_output
 from .linting import Lint
 from .outputs import Output
-from .plan_model import CrlAct, CrossAct, InspectAct, IntermediateAct, ManifestSignerAct, Plan, RootAct
+from .plan_model import CrossAct, InspectAct, IntermediateAct, ManifestSignerAct, Plan, RootAct, SigningAct
 
 _SERIAL = 2**158 + 1  # as long as a random one
-
-SigningAct = RootAct | CrossAct | IntermediateAct | ManifestSignerAct | CrlAct
 
 
 class Desk:
@@ -96,7 +94,7 @@ class Desk:
 
 def _stand_in_key(algorithm: str) -> PublicKey:
     """A public key of the kind that a root will have. Its private half is forgotten at once."""
-    kind, _, size = algorithm.partition("-")
+    kind, size = algorithm.split("-")
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(size)).public_key()
     return ec.generate_private_key(ec.SECP384R1() if size == "p384" else ec.SECP256R1()).public_key()

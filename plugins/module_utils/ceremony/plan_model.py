@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Union
 
 from cryptography import x509
 
@@ -152,7 +153,8 @@ class IntermediateAct:
     @property
     def subject(self) -> x509.Name:
         """The subject, which a plan always gives."""
-        assert self.profile.subject is not None
+        if self.profile.subject is None:
+            raise AssertionError(f"the plan of '{self.name}' has no subject")
         return self.profile.subject
 
     @property
@@ -266,8 +268,9 @@ class CrlAct:
         return f"sign the CRL number {self.number} of '{self.issuer}': {len(self.revoked)} revoked, {self.days} days"
 
 
-CertificateAct = RootAct | IntermediateAct | CrossAct | ManifestSignerAct
-Act = InspectAct | CertificateAct | CrlAct
+CertificateAct = Union[RootAct, IntermediateAct, CrossAct, ManifestSignerAct]  # noqa: UP007 (pylint of ansible-test)
+SigningAct = Union[CertificateAct, CrlAct]  # noqa: UP007
+Act = Union[InspectAct, SigningAct]  # noqa: UP007
 
 
 @dataclass(frozen=True)

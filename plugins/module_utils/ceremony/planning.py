@@ -13,6 +13,7 @@ import datetime as dt
 import hashlib
 import re
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 
@@ -28,7 +29,7 @@ from .desk import Desk
 from .files import read_optional, replace
 from .linting import Lint
 from .plan import document, dump, parse_plan
-from .plan_model import CrossAct, IntermediateAct, ManifestSignerAct, Plan, RootAct
+from .plan_model import Plan, SigningAct
 from .plan_schema import certificate_path, parse_act, parse_serial, request_path, time_text
 from .requests import load_request
 from .transcript import CLOSED, read_transcript
@@ -276,8 +277,7 @@ class _Drafting:
         Raises:
             TrustAnchorError: it says something else, and the act may not replace it.
         """
-        wanted = parse_act(act, certs.not_before(certificate))
-        assert isinstance(wanted, (RootAct, CrossAct, IntermediateAct, ManifestSignerAct))
+        wanted = cast(SigningAct, parse_act(act, certs.not_before(certificate)))
         return self.desk.output(wanted).is_done()
 
     def _crl(self, name: str) -> x509.CertificateRevocationList | None:
