@@ -160,7 +160,9 @@ def make_device(name: str, data: Mapping[str, Any], where: str, softhsm_home: Pa
     """
     kind = data["kind"]
     if kind == "yubikey":
-        serial = str(data["serial"]) if type(data.get("serial")) is int else read_text(data, "serial", where)
+        given = data.get("serial")
+        number = isinstance(given, int) and not isinstance(given, bool)
+        serial = str(given) if number else read_text(data, "serial", where)
         if not serial.isascii() or not serial.isdigit():
             raise TrustAnchorError(f"{where}: serial {serial!r} is no number", "it is printed on the YubiKey")
         slot = str(data.get("slot") or "9c").lower()

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 from cryptography import x509
@@ -31,7 +29,8 @@ def generate(
     Raises:
         TrustAnchorError: the slot is occupied, the firmware cannot do it, or a credential is wrong.
     """
-    with _unlocked(device, credentials) as card:
+    with opened(str(device.spec.serial)) as card:
+        _prepare(card, device, credentials)
         key: AnyPublicKey = card.piv.generate_key(
             SLOT(int(device.slot, 16)), KEY_TYPES[algorithm], *_policies(pin_policy, touch_policy)
         )
@@ -44,8 +43,8 @@ def rehearse(device: Device, credentials: Credentials) -> None:
     Raises:
         TrustAnchorError: the slot is occupied or a credential is wrong.
     """
-    with _unlocked(device, credentials):
-        pass
+    with opened(str(device.spec.serial)) as card:
+        _prepare(card, device, credentials)
 
 
 def import_private(device: Device, private: Any, pin_policy: str, touch_policy: str, credentials: Credentials) -> None:
@@ -61,7 +60,8 @@ def import_private(device: Device, private: Any, pin_policy: str, touch_policy: 
     Raises:
         TrustAnchorError: as `generate`.
     """
-    with _unlocked(device, credentials) as card:
+    with opened(str(device.spec.serial)) as card:
+        _prepare(card, device, credentials)
         card.piv.put_key(SLOT(int(device.slot, 16)), private, *_policies(pin_policy, touch_policy))
 
 
@@ -88,13 +88,10 @@ def _policies(pin_policy: str, touch_policy: str) -> tuple[PIN_POLICY, TOUCH_POL
     return PIN_POLICY[pin_policy.upper()], TOUCH_POLICY[touch_policy.upper()]
 
 
-@contextlib.contextmanager
-def _unlocked(device: Device, credentials: Credentials) -> Iterator[Card]:
-    """The YubiKey with an empty slot, ready to take a key."""
-    with opened(str(device.spec.serial)) as card:
-        _require_vacant(card, device)
-        authenticate(card, credentials)
-        yield card
+def _prepare(card: Card, device: Device, credentials: Credentials) -> None:
+    """Make sure of an empty slot, and open the card to take a key."""
+    _require_vacant(card, device)
+    authenticate(card, credentials)
 
 
 def _require_vacant(card: Card, device: Device) -> None:
