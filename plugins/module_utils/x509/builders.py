@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from ..errors import TrustAnchorError
+from . import key_quality
 from .certificates import extension
 from .profiles import CrlProfile, CrossProfile, IntermediateProfile, ManifestSignerProfile, RootProfile
 
@@ -56,20 +57,31 @@ def digest_for(key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
 
 
 def checked_key(key: object, whose: str) -> PublicKey:
-    """The key, once it is strong enough for a CA: P-256, P-384, or RSA of 3072 bits and more.
+    """The key, once it is strong enough for a CA: P-256, P-384, or RSA of 3072 bits and more that is not known weak.
 
     Raises:
-        TrustAnchorError: another kind or size.
+        TrustAnchorError: another kind or size, or a modulus that can be factored.
     """
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, (ec.SECP256R1, ec.SECP384R1)):
         return key
     if isinstance(key, rsa.RSAPublicKey) and 3072 <= key.key_size <= 8192 and key.public_numbers().e == 65537:
+        _require_hard(key.public_numbers().n, whose)
         return key
     raise TrustAnchorError(
         f"the key of {whose} is {_kind(key)}",
         "a CA needs P-256, P-384, or RSA of 3072 to 8192 bits with exponent 65537",
         "Have a key of one of these kinds made, and a new request for it",
     )
+
+
+def _require_hard(modulus: int, whose: str) -> None:
+    weakness = key_quality.weakness(modulus)
+    if weakness is not None:
+        raise TrustAnchorError(
+            f"the RSA modulus of {whose} {weakness}",
+            "whoever has the certificate can compute its private key",
+            "Have a new key made, by another program or device",
+        )
 
 
 def _kind(key: object) -> str:
