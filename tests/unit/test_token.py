@@ -101,6 +101,12 @@ def test_a_token_is_found_by_its_serial(softhsm: Any) -> None:
     assert sessions.find_token(by_serial).label == "unit"
 
 
+@pytest.mark.parametrize("error", [pkcs11.exceptions.DeviceRemoved, pkcs11.exceptions.FunctionFailed])
+def test_a_token_that_is_pulled_out(softhsm: Any, error: type[Exception]) -> None:
+    with pytest.raises(TrustAnchorError, match="went away or failed during the operation"), sessions.session(softhsm):
+        raise error
+
+
 def test_an_absent_module_is_explained() -> None:
     with pytest.raises(TrustAnchorError, match="cannot be loaded"):
         sessions.find_token(sessions.TokenSpec("/nonexistent/module.so", label="x"))

@@ -185,9 +185,10 @@ def _explain(error: fault.PKCS11Error, spec: TokenSpec) -> TrustAnchorError:
         )
     if isinstance(error, (fault.PinLocked, fault.PinExpired)):
         return _locked(spec)
-    if isinstance(error, (fault.DeviceRemoved, fault.DeviceError, fault.TokenNotPresent)):
+    # libykcs11 says FunctionFailed when the token is pulled out in the middle of a signature.
+    if isinstance(error, (fault.DeviceRemoved, fault.DeviceError, fault.TokenNotPresent, fault.FunctionFailed)):
         return TrustAnchorError(
-            f"the {spec} went away during the operation ({type(error).__name__})",
+            f"the {spec} went away or failed during the operation ({type(error).__name__})",
             "nothing was written",
             "Insert it again and repeat the step",
         )
