@@ -55,7 +55,7 @@ def test_credentials_leave_the_defaults(keys: VirtualYubiKeys):
         assert secret.encode().hex() not in keys.log() and secret not in keys.log()
 
 
-@pytest.mark.parametrize("algorithm", ["ECCP256", "RSA3072", "ED25519"])
+@pytest.mark.parametrize("algorithm", ["RSA3072", "ED25519"])
 def test_keys(algorithm: str):
     policies = "--pin-policy ALWAYS --touch-policy CACHED"
     made = ykman(f"keys generate --algorithm {algorithm} {policies} {AUTHORISED} 9a -", "keys info 9a")
@@ -80,10 +80,10 @@ def test_certificate_move_delete_and_reset():
 
 def test_an_imported_key_is_never_attested():
     run(HOST, "openssl ecparam -name secp384r1 -genkey -noout -out /run/software.pem")
-    for serial in (11111111, 22222222):
-        assert "IMPORTED" in ykman(f"keys import {AUTHORISED} 9c /run/software.pem", "keys info 9c", serial=serial)
-        assert run(HOST, f"ykman --device {serial} piv keys attest 9c -", check=False).returncode
-    assert ykman("keys export 9c -") == ykman("keys export 9c -", serial=22222222)
+    imported = ykman(f"keys import {AUTHORISED} 9c /run/software.pem", "keys info 9c", "keys export 9c -")
+    assert "IMPORTED" in imported
+    assert output(HOST, "openssl pkey -in /run/software.pem -pubout") in imported
+    assert run(HOST, "ykman --device 11111111 piv keys attest 9c -", check=False).returncode
 
 
 @pytest.mark.parametrize(
