@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import record
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import TokensFile, parse_tokens
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import ceremony_desk as desk
@@ -36,12 +38,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
         try:
             self._act = self._material()
+            return {**result, **self._hold()}
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
-        return {**result, **self._hold()}
 
     def _material(self) -> Result:
-        for option in ("plan", "tokens", "directory"):
+        self._options["plan"] = self._options.get("plan") or str(_last_plan(self._options.get("record")))
+        for option in ("tokens", "directory"):
             if not self._options.get(option):
                 raise AnsibleActionFail(f"missing required arguments: {option}")
         plan, tokens = (_read(Path(str(self._options[name])).expanduser()) for name in ("plan", "tokens"))
@@ -49,7 +52,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         parsed: TokensFile = parse_tokens(tokens, str(self._options["tokens"]), home)
         pinned = (*parsed.attestation_roots, *parsed.attestation_intermediates)
         files = {one.file: one.read(home).decode() for one in pinned}
-        return {"plan": plan.decode(), "tokens": tokens.decode(), "attestation_files": files}
+        given = {"plan": plan.decode(), "tokens": tokens.decode(), "attestation_files": files}
+        if self._task.check_mode and self._options.get("record"):
+            found = record.read(Path(str(self._options["record"])).expanduser(), record.IN)
+            given["files"] = {name: base64.b64encode(data).decode() for name, data in found.items()}
+        return given
 
     def _hold(self) -> Result:
         state = self._module({}, check=True)
@@ -74,36 +81,50 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return self._module({"orders": orders})
 
     def _attended(self, state: Result) -> Result:
-        rehearsal = bool(self._options.get("rehearsal"))
-        desk.show_plan(state, rehearsal)
+        desk.show_plan(state, bool(self._options.get("rehearsal")))
         self._require_plan_unchanged(state)
-        self._act["confirmed_by"] = desk.confirm("plan and clock", state["people"], state["plan_sha256"])
-        known, diff = dict(state["signed"]), {"before": {}, "after": {}}
-        state = self._module({})
-        while not state.get("failed"):
-            for name in [name for name in state["signed"] if name not in known]:
-                desk.show_signed(name, state["signed"][name])
-            known = dict(state["signed"])
-            for side in ("before", "after"):
-                diff[side] |= state["diff"][side]
-            if state["over"]:
-                return {**state, "diff": {**state["diff"], **diff}}
+        self._act["confirmed_by"] = desk.confirm(
+            "plan and clock", state["people"], state["plan_sha256"], state["quorum"]
+        )
+        self._touches = sum(step["touches"] for step in state["steps"])
+        self._shown = dict(state["signed"])
+        diff: dict[str, Result] = {"before": {}, "after": {}}
+        state, step = self._module({}), None
+        while not state.get("over"):
+            if state.get("failed"):
+                if step is None or not desk.try_again(state):
+                    return state
+                # It may be the PIN that was wrong: it is asked for again, and the people look at the step again.
+                self._secrets["pin"].pop(step["token"], None)
+                state = self._module({})
+                continue
+            self._note(state, diff)
             self._require_plan_unchanged(state)
-            state = self._module({"orders": self._agree(state)})
-        return state
+            step = next(one for one in state["steps"] if one["state"] != "done")
+            state = self._module({"orders": self._agree(step, state)})
+        self._note(state, diff)
+        return {**state, "diff": {**state["diff"], **diff}}
 
-    def _agree(self, state: Result) -> list[Result]:
+    def _note(self, state: Result, diff: dict[str, Result]) -> None:
+        """Show what was done since the last time."""
+        for name in [name for name in state["signed"] if name not in self._shown]:
+            desk.show_signed(name, state["signed"][name])
+        self._shown = dict(state["signed"])
+        for side in ("before", "after"):
+            diff[side] |= state["diff"][side]
+
+    def _agree(self, step: Result, state: Result) -> list[Result]:
         """Go through the next step with the people; what they agree to."""
-        pending = [step for step in state["steps"] if step["state"] != "done"]
-        step = pending[0]
         if step["missing"]:
             desk.insert(step)
             return []
         desk.show_step(step)
-        by = desk.confirm(f"'{step['id']}'", state["people"], step["digest"]) if step["consent"] else []
+        by = []
+        if step["consent"]:
+            by = desk.confirm(f"'{step['id']}'", state["people"], step["digest"], state["quorum"])
         self._collect(step)
-        touches = sum(one["touches"] for one in state["steps"])
-        desk.show_touch(step, touches - sum(one["touches"] for one in pending) + 1, touches)
+        left = sum(one["touches"] for one in state["steps"])
+        desk.show_touch(step, self._touches - left + 1, self._touches)
         return [{"step": step["id"], "digest": step["digest"], "confirmed_by": by}]
 
     def _collect(self, step: Result) -> None:
@@ -135,6 +156,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return found
         finally:
             self._task.check_mode = asked
+
+
+def _last_plan(home: Any) -> Path:
+    plans = sorted(Path(str(home)).expanduser().glob("ceremonies/*/ceremony.yml")) if home else []
+    if not plans:
+        raise TrustAnchorError(
+            "there is no plan", "a ceremony is held by a reviewed plan", "Run playbooks/plan_ceremony.yml first"
+        )
+    return plans[-1]
 
 
 def _read(path: Path) -> bytes:

@@ -29,9 +29,8 @@ extends_documentation_fragment:
   - trustanchor.private_ca.attributes
 options:
   plan:
-    description: The plan, C(ceremony.yml), on the controller.
+    description: The plan, C(ceremony.yml), on the controller. By default the last one of O(record) by its name.
     type: path
-    required: true
   tokens:
     description: The devices of the ceremony machine, C(tokens.yml), on the controller.
     type: path
@@ -42,8 +41,8 @@ options:
     required: true
   record:
     description:
-      - The public record, on the controller. Check mode takes what it has as carried in, so that a first ceremony can
-        be checked.
+      - The public record, on the controller. Required without O(plan).
+      - Check mode takes what it has as carried in, so that a first ceremony can be checked.
     type: path
   rehearsal:
     description:
@@ -126,7 +125,7 @@ seealso:
 EXAMPLES = r"""
 - name: Hold the ceremony
   trustanchor.private_ca.ceremony:
-    plan: pki/ceremonies/0001/ceremony.yml
+    record: pki
     tokens: tokens.yml
     directory: /var/lib/root-ceremony
 
@@ -188,7 +187,10 @@ signed:
   description: Facts of what this ceremony has signed or found, by step.
   returned: success
   type: dict
-  sample: {"root:r1": {subject: "CN=Example Root R1", sha256: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0}}
+  sample:
+    "root:r1":
+      subject: CN=Example Root R1
+      sha256: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0
 over:
   description: Whether the ceremony is sealed and reported.
   returned: success
@@ -259,7 +261,7 @@ def main() -> None:
         "orders": {"type": "list", "elements": "dict", "default": []},
     }
     spec = {
-        "plan": {"type": "path", "required": True},
+        "plan": {"type": "path"},
         "tokens": {"type": "path", "required": True},
         "directory": {"type": "path", "required": True},
         "record": {"type": "path"},

@@ -26,6 +26,9 @@ SSH_CONFIG = """Host *
     LogLevel ERROR
 """
 
+MANIFEST_REQUEST = "pki/requests/manifest1.csr"
+MANIFEST_SUBJECT = "CN=Corp Example Manifest Signer 1,O=Corp Example"
+
 
 def directory(name: str | None = None) -> Path:
     """Return the state directory of the lab `name` (default: LAB_NAME)."""
@@ -52,8 +55,10 @@ def prepare(name: str | None = None) -> Path:
                 state / "ssh_key",
             ]
         )
-    if not all((state / name).exists() for name in ("vault-password", "enrolment.key", "pin", "so_pin")):
+    if not all((state / name).exists() for name in ("vault-password", *_SECRETS)):
         _make_secrets(state)
+    if not (state / MANIFEST_REQUEST).exists():
+        _make_manifest_request(state)
     return state
 
 
@@ -72,9 +77,26 @@ def _make_secrets(state: Path) -> None:
     if not password.exists():
         _secret_file(password, secrets.token_urlsafe(32).encode())
     vault = VaultLib([("default", VaultSecret(password.read_bytes()))])
-    for name, make in (("enrolment.key", _enrolment_key), ("pin", _pin), ("so_pin", _pin)):
+    for name, make in _SECRETS.items():
         if not (state / name).exists():
             _secret_file(state / name, vault.encrypt(make()))
+
+
+def _make_manifest_request(state: Path) -> None:
+    """Put the request of the manifest signer into the public record; its key is opened in memory alone."""
+    from ansible.parsing.vault import VaultLib, VaultSecret
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    vault = VaultLib([("default", VaultSecret((state / "vault-password").read_bytes()))])
+    key = serialization.load_pem_private_key(vault.decrypt((state / "manifest.key").read_bytes()), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    subject = x509.Name.from_rfc4514_string(MANIFEST_SUBJECT)
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    path = state / MANIFEST_REQUEST
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(request.public_bytes(serialization.Encoding.PEM))
 
 
 def _pin() -> bytes:
@@ -82,13 +104,16 @@ def _pin() -> bytes:
     return "".join(secrets.choice(alphabet) for _index in range(12)).encode()
 
 
-def _enrolment_key() -> bytes:
+def _key() -> bytes:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+_SECRETS = {"enrolment.key": _key, "manifest.key": _key, "pin": _pin}
 
 
 def write_ssh_config(hosts: list[Host]) -> None:

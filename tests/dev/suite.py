@@ -17,6 +17,7 @@ from .settings import CACHE, CHECKOUT, INVENTORY, ansible_environment
 # The web servers of the lab are an operator's own business, so they come from the tests.
 DEMO_PLAYBOOKS = (
     "playbooks/request_intermediate.yml",
+    "playbooks/plan_ceremony.yml",
     "playbooks/ceremony.yml",
     "tests/lab/services.yml",
     "playbooks/site.yml",

@@ -16,22 +16,30 @@ R1, R2 = Root("r1", "11" * 32, "trusted"), Root("r2", "22" * 32, "staged")
 
 
 def test_the_sequence_rises_only_with_a_change() -> None:
-    first = parse_manifest(None, "trust.yml").with_root(R1)
+    first = parse_manifest(None, "trust.yml").with_roots([R1])
     assert first.sequence == 1
-    assert first.with_root(R1) is first
-    second = parse_manifest(first.to_yaml(), "trust.yml").with_root(R2)
+    assert first.with_roots([R1]) is first
+    second = parse_manifest(first.to_yaml(), "trust.yml").with_roots([R2])
     assert (second.sequence, second.roots) == (2, (R1, R2))
 
 
+def test_a_standby_root_is_marked_and_others_are_not() -> None:
+    standby = Root("s1", "33" * 32, "trusted", standby=True)
+    manifest = parse_manifest(None, "trust.yml").with_roots([R1, standby])
+    assert manifest.sequence == 1
+    assert manifest.to_yaml().count(b"standby") == 1
+    assert parse_manifest(manifest.to_yaml(), "trust.yml") == manifest
+
+
 def test_a_listed_root_keeps_its_state() -> None:
-    retiring = parse_manifest(None, "trust.yml").with_root(Root("r1", "11" * 32, "retiring"))
-    assert retiring.with_root(R1).roots[0].state == "retiring"
+    retiring = parse_manifest(None, "trust.yml").with_roots([Root("r1", "11" * 32, "retiring")])
+    assert retiring.with_roots([R1]).roots[0].state == "retiring"
 
 
 @pytest.mark.parametrize("root", [Root("r1", "33" * 32, "trusted"), Root("r3", "11" * 32, "trusted")])
 def test_a_name_is_one_certificate(root: Root) -> None:
     with pytest.raises(TrustAnchorError, match="the trust manifest lists 'r1'"):
-        parse_manifest(None, "trust.yml").with_root(R1).with_root(root)
+        parse_manifest(None, "trust.yml").with_roots([R1]).with_roots([root])
 
 
 @pytest.mark.parametrize(
@@ -42,6 +50,7 @@ def test_a_name_is_one_certificate(root: Root) -> None:
         ({"roots": {}}, "no list"),
         ({"roots": [{"name": "a", "sha256": "11", "state": "trusted"}]}, "no SHA-256 fingerprint"),
         ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "good"}]}, "known: staged"),
+        ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "trusted", "standby": "no"}]}, "true or false"),
         ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "trusted"}] * 2}, "lists a name twice"),
         ({"rootz": []}, "Did you mean 'roots'"),
     ],

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,24 @@ _HEADER = "# Trust manifest: the roots of this estate. States: staged, trusted, 
 
 @dataclass(frozen=True)
 class Root:
-    """One root: name, SHA-256 fingerprint (64 lower-case hex digits), state."""
+    """One root.
+
+    Args:
+        name: its file name in the record, without ``.crt``.
+        sha256: fingerprint, 64 lower-case hex digits.
+        state: one of `STATES`.
+        standby: it takes the place of another root that has to be abandoned, and signs nothing until then.
+    """
 
     name: str
     sha256: str
     state: str
+    standby: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form, as it is written."""
+        entry = {"name": self.name, "sha256": self.sha256, "state": self.state}
+        return {**entry, "standby": True} if self.standby else entry
 
 
 @dataclass(frozen=True)
@@ -35,32 +48,38 @@ class Manifest:
     sequence: int
     roots: tuple[Root, ...]
 
-    def with_root(self, root: Root) -> Manifest:
-        """The manifest with the root in it. One that is listed keeps its state.
+    def with_roots(self, roots: Iterable[Root]) -> Manifest:
+        """The manifest with these roots in it. What is listed stays as it is.
 
         Raises:
-            TrustAnchorError: the name is taken by another certificate, or the certificate listed under
-            another name.
+            TrustAnchorError: a name is taken by another certificate, or a certificate listed under another name.
         """
-        for present in self.roots:
-            if (present.name, present.sha256) == (root.name, root.sha256):
-                return self
-            if present.name == root.name or present.sha256 == root.sha256:
-                raise TrustAnchorError(
-                    f"the trust manifest lists '{present.name}' as {present.sha256}",
-                    f"asked is '{root.name}' as {root.sha256}",
-                    "Give a new root a new name; restore the record when its root certificate was lost",
-                )
-        return Manifest(self.sequence + 1, (*self.roots, root))
+        listed = self.roots
+        for root in roots:
+            if not _is_listed(root, listed):
+                listed = (*listed, root)
+        return self if listed == self.roots else Manifest(self.sequence + 1, listed)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form, as it is written."""
-        roots = [{"name": one.name, "sha256": one.sha256, "state": one.state} for one in self.roots]
-        return {"version": VERSION, "sequence": self.sequence, "roots": roots}
+        return {"version": VERSION, "sequence": self.sequence, "roots": [one.as_dict() for one in self.roots]}
 
     def to_yaml(self) -> bytes:
         """The file's bytes."""
         return (_HEADER + yaml.safe_dump(self.as_dict(), sort_keys=False)).encode()
+
+
+def _is_listed(root: Root, listed: Iterable[Root]) -> bool:
+    for present in listed:
+        if (present.name, present.sha256) == (root.name, root.sha256):
+            return True
+        if present.name == root.name or present.sha256 == root.sha256:
+            raise TrustAnchorError(
+                f"the trust manifest lists '{present.name}' as {present.sha256}",
+                f"asked is '{root.name}' as {root.sha256}",
+                "Give a new root a new name; restore the record when its root certificate was lost",
+            )
+    return False
 
 
 def parse_manifest(text: bytes | None, source: str) -> Manifest:
@@ -90,8 +109,12 @@ def parse_manifest(text: bytes | None, source: str) -> Manifest:
 
 
 def _parse_root(data: Mapping[str, Any], where: str) -> Root:
-    data = check_keys(data, ("name", "sha256", "state"), where)
+    data = check_keys(data, ("name", "sha256", "state", "standby"), where)
     state = read_text(data, "state", where)
     if state not in STATES:
         raise TrustAnchorError(f"{where}: state is '{state}'", f"known: {', '.join(STATES)}")
-    return Root(read_text(data, "name", where), normalise_fingerprint(read_text(data, "sha256", where)), state)
+    standby = data.get("standby", False)
+    if not isinstance(standby, bool):
+        raise TrustAnchorError(f"{where}: standby is {standby!r}", "true or false is expected")
+    sha256 = normalise_fingerprint(read_text(data, "sha256", where))
+    return Root(read_text(data, "name", where), sha256, state, standby)
