@@ -20,7 +20,7 @@ from typing import Any
 from smartcard.Exceptions import NoCardException, SmartcardException
 from smartcard.pcsc.PCSCExceptions import BaseSCardException
 from smartcard.System import readers
-from yubikit.core import TRANSPORT, ApplicationNotAvailableError, CommandError, InvalidPinError, NotSupportedError
+from yubikit.core import TRANSPORT, ApplicationNotAvailableError, CommandError, InvalidPinError
 from yubikit.core.smartcard import SW, ApduError, SmartCardConnection
 from yubikit.management import ManagementSession
 from yubikit.piv import PivSession
@@ -28,6 +28,7 @@ from yubikit.piv import PivSession
 from ..errors import TrustAnchorError
 from .sessions import TokenAbsent
 
+_PIN_BYTES = 8
 _USB_ATR = 0xF0  # second byte of the ATR: a YubiKey on USB has TA1 to TD1
 
 
@@ -144,7 +145,7 @@ def _translated(serial: str) -> Iterator[None]:
         ) from error
     except InvalidPinError as error:
         raise wrong_secret(serial, "PIN", error.attempts_remaining) from error
-    except (NotSupportedError, CommandError) as error:
+    except (CommandError, ValueError) as error:  # ValueError: not supported, or an answer that makes no sense
         raise _refused(serial, error) from error
 
 
@@ -186,6 +187,10 @@ def verify_pin(card: Card, pin: str) -> None:
             f"the PIN of the token with serial {card.info.serial} {state}",
             "nothing was tried",
             "Make sure of the PIN and use ykman piv access change-pin, or unblock-pin with the PUK",
+        )
+    if len(pin.encode()) > _PIN_BYTES:
+        raise TrustAnchorError(
+            f"the PIN has more than {_PIN_BYTES} bytes", "no YubiKey has such a one; nothing was tried"
         )
     card.piv.verify_pin(pin)
 
