@@ -82,6 +82,10 @@ options:
         type: str
         choices: [always, cached, never]
         default: always
+      pin_holders:
+        description: People who each know a part of the token's PIN, in the order of the parts. Each enters the own part.
+        type: list
+        elements: str
       days:
         description: Validity.
         type: int
@@ -229,6 +233,10 @@ options:
         type: str
         choices: [operator, witness]
         required: true
+  quorum:
+    description: How many of them must confirm each signature, an operator and a witness among them; V(0) for all.
+    type: int
+    default: 0
   publication_url:
     description:
       - Where roots and CRLs are published, plain http. Certificates point to C(URL/root-ISSUER.crl) and
@@ -378,6 +386,7 @@ def _specification() -> dict[str, Any]:
         "origin": _text(choices=["generated", "imported"], default="generated"),
         "pin_policy": _text(choices=["always", "once"], default="always"),
         "touch_policy": _text(choices=["always", "cached", "never"], default="always"),
+        "pin_holders": {"type": "list", "elements": "str"},
         "days": {"type": "int", "default": 7305},
         "path_length": {"type": "int", "default": 1},
         "name_constraints": {"type": "dict"},
@@ -409,6 +418,7 @@ def _specification() -> dict[str, Any]:
         "people": _entries(
             {"name": name, "role": _text(choices=["operator", "witness"], required=True)}, required=True
         ),
+        "quorum": {"type": "int", "default": 0},
         "publication_url": _text(default=""),
         "sealed_by": _text(),
         "title": _text(default=""),

@@ -57,13 +57,18 @@ def show_plan(state: Mapping[str, Any], rehearsal: bool) -> None:
     show_digest("SHA-256 of the plan:", state["plan_sha256"])
 
 
-def confirm(what: str, people: Sequence[Mapping[str, str]], digest: str) -> list[dict[str, str]]:
-    """Have each person confirm a digest by typing its first words."""
+def confirm(what: str, people: Sequence[Mapping[str, str]], digest: str, quorum: int) -> list[dict[str, str]]:
+    """Have each person confirm a digest by typing its first words. Where not all are needed, one may pass."""
+    may_pass = " (Enter: pass)" if quorum < len(people) else ""
     expected = [word.lower() for word in words(bytes.fromhex(digest))[:SPOKEN_WORDS]]
     confirmed = []
     for person in people:
-        prompt = f"{person['name']} ({person['role']}), type the first {SPOKEN_WORDS} words to confirm {what}: "
+        prompt = (
+            f"{person['name']} ({person['role']}), type the first {SPOKEN_WORDS} words to confirm {what}{may_pass}: "
+        )
         said = ask(prompt, _UNATTENDED)
+        if may_pass and not said.strip():
+            continue
         if said.lower().split() != expected:
             raise AnsibleActionFail(f"{person['name']} did not confirm {what}. Nothing was signed for it.")
         confirmed.append({**person, "how": f"typed '{' '.join(expected)}'"})
@@ -108,8 +113,15 @@ def try_again(failed: Mapping[str, Any]) -> bool:
 
 
 def secret(kind: str, step: Mapping[str, Any]) -> str:
-    """A PIN or management key for a step."""
-    return ask_secret(f"{_TITLES[kind]} of the token '{step['token']}'", step["what"], _NO_PIN, new=kind == "new_pin")
+    """A PIN or management key for a step. Of a PIN in parts nobody enters, or knows, more than one."""
+    title = f"{_TITLES[kind]} of the token '{step['token']}'"
+    if kind != "management_key" and step["pin_holders"]:
+        parts = [
+            ask_secret(f"{holder}: your part of the {title}", step["what"], _NO_PIN, new=kind == "new_pin")
+            for holder in step["pin_holders"]
+        ]
+        return "".join(parts)
+    return ask_secret(title, step["what"], _NO_PIN, new=kind == "new_pin")
 
 
 def show_touch(step: Mapping[str, Any], number: int, total: int) -> None:

@@ -130,6 +130,47 @@ def test_a_wrong_pin_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, host: C
     assert sum(text.startswith("PIN of the token") for text in room.asked) == 2
 
 
+def test_a_pin_in_parts_is_entered_by_its_holders(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
+    host.plan["keys"]["r1"]["pin_holders"] = ["Grace Hopper", "Ada Lovelace"]
+    room = Room(monkeypatch, host, type_pins=["grace's", "grace's", "-and-ada's", "-and-ada's"])
+    assert room.hold()["over"]
+    assert [text.partition(":")[0] for text in room.asked if "PIN" in text] == [
+        "Grace Hopper", "Grace Hopper", "Ada Lovelace", "Ada Lovelace",
+    ]  # fmt: skip
+    host.pins = {"primary": "grace's-and-ada's"}
+    assert room.action._secrets["pin"] == host.pins
+
+
+def test_a_quorum_confirms(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
+    host.plan["people"] += [{"name": "Mary Kenneth Keller", "role": "witness"}]
+    host.plan["quorum"] = 2
+    room = Room(monkeypatch, host)
+    answer = room.answer
+
+    def without_grace(text: str, private: bool = False) -> bytes:
+        return b"" if text.startswith("Grace Hopper") else answer(text, private)
+
+    monkeypatch.setattr(prompts.display, "prompt_until", without_grace)
+    assert room.hold()["over"]
+    transcript = (host.place / "transcript.jsonl").read_text()
+    assert '"name":"Mary Kenneth Keller","role":"witness"}' in transcript
+    assert "typed" in transcript
+    assert '"how":"typed' in transcript
+    assert '"name":"Grace Hopper"' in transcript.splitlines()[0]
+    assert '"name":"Grace Hopper"' not in "".join(transcript.splitlines()[1:])
+
+
+def test_fewer_than_the_quorum_stop_the_ceremony(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
+    host.plan["people"] += [{"name": "Mary Kenneth Keller", "role": "witness"}]
+    host.plan["quorum"] = 2
+    room = Room(monkeypatch, host)
+    monkeypatch.setattr(
+        prompts.display, "prompt_until", lambda text, private: room.answer(text) if "Ada" in text else b""
+    )
+    assert "confirmed by 1 of 2 people" in room.hold()["msg"]
+    assert not host.place.exists()
+
+
 def test_check_mode_asks_nobody(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
     room = Room(monkeypatch, host)
     room.check = True

@@ -191,12 +191,12 @@ def without(events: list[dict[str, Any]], *names: str, act: str | None = None) -
 @pytest.mark.parametrize(
     ("change", "check"),
     [
-        (lambda e: by_another(e, "plan_confirmed"), "0001 everybody confirmed"),
-        (lambda e: by_another(e, "confirmed", "root:r1"), "0001 everybody confirmed"),
-        (lambda e: by_another(e, "confirmed", "key:s1"), "0001 everybody confirmed"),
-        (lambda e: by_another(e, "confirmed", "seal"), "0001 everybody confirmed"),
-        (lambda e: event_of(e, "confirmed", "root:r1")["by"].pop(), "0001 everybody confirmed"),
-        (lambda e: without(e, "confirmed", act="cross:s1-by-r1"), "0001 everybody confirmed"),
+        (lambda e: by_another(e, "plan_confirmed"), "0001 enough people confirmed"),
+        (lambda e: by_another(e, "confirmed", "root:r1"), "0001 enough people confirmed"),
+        (lambda e: by_another(e, "confirmed", "key:s1"), "0001 enough people confirmed"),
+        (lambda e: by_another(e, "confirmed", "seal"), "0001 enough people confirmed"),
+        (lambda e: event_of(e, "confirmed", "root:r1")["by"].pop(), "0001 enough people confirmed"),
+        (lambda e: without(e, "confirmed", act="cross:s1-by-r1"), "0001 enough people confirmed"),
         (lambda e: without(e, "plan_confirmed"), "0001 the plan is the confirmed one"),
         (lambda e: set_data(e, "opened", None, plan_sha256="0" * 64), "0001 the plan is the confirmed one"),
         (lambda e: set_data(e, "opened", None, ceremony="0002"), "0001 the plan is the confirmed one"),
@@ -220,7 +220,7 @@ def without(events: list[dict[str, Any]], *names: str, act: str | None = None) -
         (lambda e: without(e, "signed", act="root:r1"), "0001 root:r1: signed as confirmed"),
         (lambda e: without(e, "written", act="manifest_signer:m1"), "0001 outputs are present"),
         (lambda e: set_data(e, "written", "root:s1", path="roots/s2.crt"), "0001 outputs are present"),
-        (lambda e: set_data(e, "confirmed", "root:r1", by="all of them"), "0001 everybody confirmed"),
+        (lambda e: set_data(e, "confirmed", "root:r1", by="all of them"), "0001 enough people confirmed"),
         (lambda e: set_data(e, "closed", None, outputs=7), "0001 the ceremony is closed"),
     ],
 )

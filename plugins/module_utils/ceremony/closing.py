@@ -43,6 +43,7 @@ class SealStep:
             token=key.tokens[0],
             secrets=("pin",),
             touches=touches(stage, key),
+            pin_holders=key.pin_holders,
         )
 
     @staticmethod

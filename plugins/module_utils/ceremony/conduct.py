@@ -147,10 +147,10 @@ def begin(stage: Stage, run: Run) -> None:
 
 
 def require_plan_consent(stage: Stage, run: Run) -> None:
-    """Everybody in the plan has confirmed this very plan.
+    """The plan's people have confirmed this very plan.
 
     Raises:
-        TrustAnchorError: somebody has not, or confirmed another one.
+        TrustAnchorError: too few have, or they confirmed another one.
     """
     if run.consent.digest != stage.plan.sha256:
         raise TrustAnchorError(
@@ -158,21 +158,27 @@ def require_plan_consent(stage: Stage, run: Run) -> None:
             f"this one has {stage.plan.sha256}",
             "Review the plan as it is now, and confirm it",
         )
-    require_everybody(stage, run.consent)
+    require_quorum(stage, run.consent)
 
 
-def require_everybody(stage: Stage, consent: Consent) -> None:
-    """Each person of the plan is among those who confirm; so there are always two at least.
+def require_quorum(stage: Stage, consent: Consent) -> None:
+    """As many people of the plan as it asks for confirm, an operator and a witness among them.
 
     Raises:
-        TrustAnchorError: somebody is missing.
+        TrustAnchorError: too few, or a role is missing.
     """
+    people = stage.plan.people
     confirmed = {(one.name, one.role) for one in consent.by}
-    missing = [person.name for person in stage.plan.people if (person.name, person.role) not in confirmed]
-    if missing:
+    present = [person for person in people if (person.name, person.role) in confirmed]
+    absent = ", ".join(person.name for person in people if person not in present)
+    if len(present) < stage.plan.quorum:
         raise TrustAnchorError(
-            f"not confirmed by {', '.join(missing)}", "everybody whom the plan names confirms each signature"
+            f"confirmed by {len(present)} of {stage.plan.quorum} people; not confirmed by {absent}",
+            "each signature is confirmed by as many people as the plan says",
         )
+    missing = {person.role for person in people} - {person.role for person in present}
+    if missing:
+        raise TrustAnchorError(f"no {' and no '.join(sorted(missing))} has confirmed", "both roles confirm")
 
 
 def _require_clock(stage: Stage) -> None:
@@ -241,7 +247,7 @@ def _advance(stage: Stage, run: Run, orders: dict[str, Consent]) -> None:
 
 
 def _require_consent(stage: Stage, run: Run, consent: Consent) -> None:
-    require_everybody(stage, consent)
+    require_quorum(stage, consent)
     if not consent.digest and not run.unattended:
         raise TrustAnchorError("nobody confirmed what will be signed", "each signature is confirmed by its digest")
 

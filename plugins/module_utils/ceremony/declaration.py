@@ -22,7 +22,7 @@ MAX_WINDOW_HOURS = 31 * 24
 
 Entry = dict[str, Any]
 
-_KEY = ("algorithm", "origin", "pin_policy", "touch_policy")
+_KEY = ("algorithm", "origin", "pin_policy", "touch_policy", "pin_holders")
 _ROOT = (
     "name",
     "standby",
@@ -37,7 +37,16 @@ _INTERMEDIATE = ("name", "issuer", "request", "subject", "days", "name_constrain
 _SIGNER = ("name", "issuer", "request", "subject", "days")
 _CROSS = ("standby", "primary", "days")
 _REVOKED = ("issuer", "certificate", "serial", "reason")
-_OTHER = ("people", "publication_url", "sealed_by", "title", "window_hours", "crl_days", "crl_renew_before_days")
+_OTHER = (
+    "people",
+    "quorum",
+    "publication_url",
+    "sealed_by",
+    "title",
+    "window_hours",
+    "crl_days",
+    "crl_renew_before_days",
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class Declaration:
         crosses: entries with standby and primary, as of an act ``cross``.
         revoked: entries with the issuer's name.
         people: as in a plan.
+        quorum: how many of them confirm; 0 for all.
         sealed_by: name of the root that seals.
         title: one line, may be empty.
         publication_url: where roots and CRLs are published, without a slash at its end; may be empty.
@@ -67,6 +77,7 @@ class Declaration:
     crosses: tuple[Entry, ...]
     revoked: tuple[Entry, ...]
     people: tuple[Entry, ...]
+    quorum: int
     sealed_by: str
     title: str
     publication_url: str
@@ -114,6 +125,7 @@ def parse_declaration(options: Mapping[str, Any]) -> Declaration:
         crosses=_entries(given, "cross", _CROSS, {"days": INTERMEDIATE_DAYS}),
         revoked=_entries(given, "revoked", _REVOKED, below),
         people=tuple(read_entries(given.get("people"), "people")),
+        quorum=read_int(given, "quorum", "declaration", 0, 0, 100),
         sealed_by=read_text({"sealed_by": names[0], **given}, "sealed_by", "declaration"),
         title=str(given.get("title", "")),
         publication_url=_url(given),

@@ -45,7 +45,10 @@ class SoftwareTokenStep:
         what = f"make the {stage.device(self.token).spec} in software"
         if not self._plan(stage).changed:
             return Status(self.id, what, DONE)
-        return Status(self.id, what, PENDING, token=self.token, secrets=("new_pin",))
+        holders = [key.pin_holders for key in stage.plan.keys.values() if self.token in key.tokens]
+        return Status(
+            self.id, what, PENDING, token=self.token, secrets=("new_pin",), pin_holders=holders[0] if holders else ()
+        )
 
     def prepare(self, stage: Stage) -> None:
         """Nothing to fix."""
@@ -109,6 +112,7 @@ class KeyStep:
             digest=self._digest(stage),
             token=self.key.tokens[0],
             secrets=("pin",) if missing else self._secrets(stage),
+            pin_holders=self.key.pin_holders,
             facts=self._asked(stage),
             missing=missing,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import strict_yaml
 from ..errors import TrustAnchorError
-from ..schema import check_keys
+from ..schema import check_keys, read_int
 from ..x509.profiles import ConstraintSet
 from .plan_model import (
     Act,
@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 VERSION = 1
-_KEYS = ("version", "name", "title", "window", "people", "pkilint", "sealed_by", "keys", "roots", "acts")
+_KEYS = ("version", "name", "title", "window", "people", "quorum", "pkilint", "sealed_by", "keys", "roots", "acts")
 
 
 def parse_plan(text: bytes, source: str) -> Plan:
@@ -80,11 +80,13 @@ def parse_plan(text: bytes, source: str) -> Plan:
     if version != VERSION or isinstance(version, bool):
         raise TrustAnchorError(f"{source} has version {version!r}", f"version {VERSION} is understood")
     window = parse_window(data.get("window"))
+    people = parse_people(data.get("people"))
     plan = Plan(
         name=read_name(data, "name", source),
         title=read_line(data, "title", source) if data.get("title") is not None else "",
         window=window,
-        people=parse_people(data.get("people")),
+        people=people,
+        quorum=read_int(data, "quorum", source, len(people), 2, max(2, len(people))),
         pkilint=parse_pkilint(data.get("pkilint")),
         sealed_by=read_name(data, "sealed_by", source),
         keys=parse_keys(data.get("keys")),
@@ -115,6 +117,7 @@ def document(plan: Plan) -> dict[str, Any]:
         **title,
         "window": {"start": start, "end": time_text(plan.window.end)},
         "people": [{"name": person.name, "role": person.role} for person in plan.people],
+        **({"quorum": plan.quorum} if plan.quorum < len(plan.people) else {}),
         "pkilint": "required" if plan.pkilint else "optional",
         "sealed_by": plan.sealed_by,
         "keys": {name: _key(key) for name, key in plan.keys.items()},
@@ -130,6 +133,7 @@ def _key(key: KeyPlan) -> dict[str, Any]:
         "origin": key.origin,
         "pin_policy": key.pin_policy,
         "touch_policy": key.touch_policy,
+        **({"pin_holders": list(key.pin_holders)} if key.pin_holders else {}),
     }
 
 

@@ -53,6 +53,7 @@ class KeyPlan:
         origin: ``generated`` on the token, or ``imported`` from the ceremony machine's memory.
         pin_policy: when a YubiKey asks for the PIN.
         touch_policy: when a YubiKey asks for a touch.
+        pin_holders: people who each know a part of the PIN, in the order of the parts; none: one person knows it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class KeyPlan:
     origin: str
     pin_policy: str
     touch_policy: str
+    pin_holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -275,7 +277,10 @@ Act = Union[InspectAct, SigningAct]  # noqa: UP007
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole plan. ``text`` is the file as it was reviewed; its SHA-256 is what people confirm."""
+    """A whole plan. ``text`` is the file as it was reviewed; its SHA-256 is what people confirm.
+
+    ``quorum`` is how many of the people must confirm each signature, an operator and a witness among them.
+    """
 
     name: str
     title: str
@@ -286,6 +291,7 @@ class Plan:
     keys: Mapping[str, KeyPlan]
     roots: Mapping[str, KnownRoot]
     acts: tuple[Act, ...]
+    quorum: int
     text: bytes = field(repr=False, compare=False)
 
     @property

@@ -85,6 +85,7 @@ def _check_keys(plan: Plan) -> None:
             raise TrustAnchorError(f"the plan does not use the key '{name}'", "it names what the ceremony needs only")
     for key in plan.keys.values():
         _check_key(key, plan.root_act(key.name))
+        _check_pin_holders(key, {person.name for person in plan.people})
     _check_unique("token", (token for key in plan.keys.values() for token in key.tokens))
 
 
@@ -108,6 +109,19 @@ def _check_key(key: KeyPlan, root: RootAct | None) -> None:
             f"the key of the root '{key.name}' is ec-p256",
             "a root lives for decades and its EC key is P-384",
             "Choose ec-p384, or allow_weak_root: true",
+        )
+
+
+def _check_pin_holders(key: KeyPlan, people: set[str]) -> None:
+    _check_unique("PIN holder", key.pin_holders)
+    strangers = [name for name in key.pin_holders if name not in people]
+    if strangers:
+        raise TrustAnchorError(
+            f"key '{key.name}': the PIN holder '{strangers[0]}' is not among the people", "who holds a part is there"
+        )
+    if len(key.pin_holders) == 1:
+        raise TrustAnchorError(
+            f"key '{key.name}' has one PIN holder", "a PIN in parts has two holders at least", "Leave pin_holders out"
         )
 
 

@@ -147,7 +147,7 @@ def parse_keys(data: Any) -> dict[str, KeyPlan]:
 
 def _parse_key(name: str, data: Any) -> KeyPlan:
     where = f"key '{name}'"
-    data = check_keys(data, ("tokens", "algorithm", "origin", "pin_policy", "touch_policy"), where)
+    data = check_keys(data, ("tokens", "algorithm", "origin", "pin_policy", "touch_policy", "pin_holders"), where)
     tokens = read_texts(data, "tokens", where)
     return KeyPlan(
         name=name,
@@ -156,6 +156,7 @@ def _parse_key(name: str, data: Any) -> KeyPlan:
         origin=_choice(data, "origin", where, ORIGINS, GENERATED),
         pin_policy=_choice(data, "pin_policy", where, PIN_POLICIES, "always"),
         touch_policy=_choice(data, "touch_policy", where, TOUCH_POLICIES, "always"),
+        pin_holders=read_texts(data, "pin_holders", where),
     )
 
 

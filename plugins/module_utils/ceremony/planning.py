@@ -192,6 +192,7 @@ class _Drafting:
             **({"title": self.declared.title} if self.declared.title else {}),
             "window": {"start": time_text(self.start), "end": time_text(end)},
             "people": list(self.declared.people),
+            **({"quorum": self.declared.quorum} if self.declared.quorum else {}),
             "sealed_by": self.declared.sealed_by,
             "keys": {root: self.declared.keys[root] for root in self._used_keys(needed)},
             "roots": self._known_roots(),

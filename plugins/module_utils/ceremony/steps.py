@@ -79,6 +79,7 @@ class Status:
         token: name of the device whose secret it needs, empty where it needs none.
         secrets: which: pin, new_pin, management_key.
         touches: how often the token must be touched.
+        pin_holders: who enter the parts of the PIN, where it has parts.
         before: facts of what is there.
         facts: facts of what is planned, or there.
         missing: why digest and facts are provisional.
@@ -92,13 +93,15 @@ class Status:
     token: str = ""
     secrets: tuple[str, ...] = ()
     touches: int = 0
+    pin_holders: tuple[str, ...] = ()
     before: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     missing: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For the module's result."""
-        return {**self.__dict__, "secrets": list(self.secrets), "before": dict(self.before), "facts": dict(self.facts)}
+        lists = {"secrets": list(self.secrets), "pin_holders": list(self.pin_holders)}
+        return {**self.__dict__, **lists, "before": dict(self.before), "facts": dict(self.facts)}
 
 
 class Step(Protocol):
@@ -216,6 +219,7 @@ class SignStep:
             token=key.tokens[0],
             secrets=("pin",),
             touches=touches(stage, key),
+            pin_holders=key.pin_holders,
             before=before,
             facts=after,
             missing=self._missing(stage, known.missing),

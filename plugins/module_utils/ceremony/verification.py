@@ -109,7 +109,7 @@ def _verify_one(evidence: Evidence, attestation: AttestationFiles | None) -> Ite
         "the ceremony is closed": lambda: _closed(evidence),
         "the seal holds": lambda: _seal(evidence),
         "time is inside the window": lambda: _window(evidence),
-        "everybody confirmed": lambda: _confirmations(evidence),
+        "enough people confirmed": lambda: _confirmations(evidence),
         "keys are as planned": lambda: key_problems(evidence, attestation),
         "outputs are present": lambda: _outputs(evidence),
         "the report is that of the transcript": lambda: _report(evidence),
@@ -190,16 +190,19 @@ def _window(evidence: Evidence) -> Iterator[str]:
 
 
 def _confirmations(evidence: Evidence) -> Iterator[str]:
-    """Each person of the plan confirmed the plan, each key that was made, each signature and the closing."""
-    wanted = {(person.name, person.role) for person in evidence.plan.people}
+    """As many people as the plan says confirmed it, each key that was made, each signature and the closing."""
+    people = {(person.name, person.role) for person in evidence.plan.people}
     asked = ["plan_confirmed", *(_asked(evidence))]
     for name in asked:
         event, act = ("plan_confirmed", None) if name == "plan_confirmed" else ("confirmed", name)
         found = evidence.find(event, act) or {}
         by = {(one.get("name"), one.get("role")) for one in found.get("by", [])}
-        missing = sorted(person for person, role in wanted if (person, role) not in by)
-        if missing:
-            yield f"{name} was not confirmed by {', '.join(missing)}"
+        present = people & by
+        if len(present) < evidence.plan.quorum:
+            missing = ", ".join(sorted(person for person, _role in people - present))
+            yield f"{name} was not confirmed by {missing} ({evidence.plan.quorum} people are wanted)"
+        elif {role for _person, role in people} != {role for _person, role in present}:
+            yield f"{name} was not confirmed by an operator and a witness"
 
 
 def _asked(evidence: Evidence) -> Iterator[str]:
