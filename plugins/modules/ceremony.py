@@ -18,9 +18,9 @@ description:
     hash-chained, sealed by a root, and printed as a report.
   - Before anything is signed, all signatures of the plan are rehearsed with throw-away keys and checked by the
     project's rules and by pkilint. Each signature is shown, with its digest in hexadecimal and as words, and confirmed
-    by everybody whom the plan names; the token must be the right one, with all attempts left and nothing at its
-    default. What was signed must be the very bytes that were rehearsed, must verify with the public key that was read
-    before, and is checked again. It is written once.
+    by as many of its people as the plan says; the token must be the right one, with all attempts left and nothing at
+    its default. What was signed must be the very bytes that were rehearsed, must verify with the public key that was
+    read before, and is checked again. It is written once.
   - A run that was interrupted anywhere goes on where it was; no signature is made twice. A ceremony that is over
     changes nothing and asks for nothing.
   - Check mode rehearses everything and asks for nothing; it uses no key on a token and writes nothing.
@@ -58,7 +58,7 @@ options:
     default: false
   confirmed_plan:
     description:
-      - SHA-256 of the plan that everybody has confirmed beforehand. Then nobody is asked, which the transcript and the
+      - SHA-256 of the plan that people have confirmed beforehand. Then nobody is asked, which the transcript and the
         report say. For labs and tests.
     type: str
     default: ""
@@ -165,6 +165,16 @@ window:
   type: list
   elements: str
   sample: ["2026-11-24T06:00:00+00:00", "2026-11-25T06:00:00+00:00"]
+place:
+  description: Directory of transcript, seal and report, relative to record and O(directory).
+  returned: success
+  type: str
+  sample: ceremonies/0001
+quorum:
+  description: How many people must confirm.
+  returned: success
+  type: int
+  sample: 2
 people:
   description: Who confirms.
   returned: success

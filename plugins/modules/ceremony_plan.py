@@ -83,7 +83,7 @@ options:
         choices: [always, cached, never]
         default: always
       pin_holders:
-        description: People who each know a part of the token's PIN, in the order of the parts. Each enters the own part.
+        description: People who each know a part of the token's PIN, in the order of the parts.
         type: list
         elements: str
       days:

@@ -142,11 +142,13 @@ def state(stage: Stage) -> dict[str, Any]:
     records = [record for record in stage.transcript.records if record.event in ("written", "found")]
     return {
         "name": stage.plan.name,
+        "place": str(stage.place.relative_to(stage.inputs)),
         "plan_sha256": stage.plan.sha256,
         "plan_words": list(words(bytes.fromhex(stage.plan.sha256))),
         "clock": stage.now.isoformat(),
         "window": [stage.plan.window.start.isoformat(), stage.plan.window.end.isoformat()],
         "people": [{"name": person.name, "role": person.role} for person in stage.plan.people],
+        "quorum": stage.plan.quorum,
         "roots": _roots(stage.plan),
         "steps": [] if over else [status.as_dict() for status in survey(stage)],
         "signed": {record.data["act"]: record.data["facts"] for record in records},
