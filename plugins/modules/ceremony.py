@@ -223,6 +223,7 @@ try:
         conduct,
         foresight,
         performance,
+        sole,
     )
 except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
@@ -236,11 +237,12 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         with foresight.carried_in(directory, incoming) as foreseen:
             before = performance.state(set_stage(options, foreseen))
         return {"changed": not before["over"], **before, "diff": performance.diff(before, before)}
-    stage = set_stage(options, directory)
-    before = performance.state(stage)
-    run = performance.parse_run(given, options["confirmed_plan"], options["rehearsal"])
-    conduct.perform(stage, run, performance.parse_orders(given["orders"] or []))
-    after = performance.state(stage)
+    with sole.sole_run(directory):
+        stage = set_stage(options, directory)
+        before = performance.state(stage)
+        run = performance.parse_run(given, options["confirmed_plan"], options["rehearsal"])
+        conduct.perform(stage, run, performance.parse_orders(given["orders"] or []))
+        after = performance.state(stage)
     changed = before["steps"] != after["steps"]
     return {"changed": changed, **after, "diff": performance.diff(before, after)}
 
