@@ -15,5 +15,5 @@ class ActionModule(PinAction):
     secrets = (
         Secret("pin", "PIN", new=True),
         Secret("puk", "PUK", new=True),
-        Secret("management_key", "Management key (hexadecimal)"),
+        Secret("management_key", "Management key (hexadecimal)", in_parts=False),
     )

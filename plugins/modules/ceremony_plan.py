@@ -250,6 +250,12 @@ options:
     description: Title of the ceremony, one line.
     type: str
     default: ""
+  window_start:
+    description:
+      - When the ceremony may begin, such as V(2026-11-24T06:00:00Z). Certificates are valid from then on, unless they
+        say something else. By default the hour that has begun.
+    type: str
+    default: ""
   window_hours:
     description: Length of the window in which the ceremony is held. It begins with the hour that has begun.
     type: int
@@ -422,6 +428,7 @@ def _specification() -> dict[str, Any]:
         "publication_url": _text(default=""),
         "sealed_by": _text(),
         "title": _text(default=""),
+        "window_start": _text(default=""),
         "window_hours": {"type": "int", "default": 24},
     }
 

@@ -34,6 +34,13 @@ options:
       - Without it the action asks for it at the terminal, twice, and only when it is needed.
       - It is sent only over a pipelined connection, since without pipelining Ansible writes module options to a file.
     type: str
+  pin_holders:
+    description:
+      - People who each know a part of the PIN (and of the PUK), in the order of the parts. The action asks each of them
+        for the own part, so that nobody can use the token alone. Empty where one person knows the whole.
+    type: list
+    elements: str
+    default: []
   puk:
     description: The new PUK, as O(pin). With it a locked PIN is unlocked.
     type: str
@@ -171,6 +178,7 @@ def main() -> None:
     spec = token_options()
     spec["key"] |= {"required": False, "default": {"id": "02"}}
     spec |= {name: {"type": "str", "no_log": True} for name in ("pin", "puk", "management_key")}
+    spec["pin_holders"] = {"type": "list", "elements": "str", "default": [], "no_log": False}
     spec |= {name: {"type": "int"} for name in ("pin_retries", "puk_retries")}
     algorithms = ["aes192", "aes256"]
     spec["management_key_algorithm"] = {"type": "str", "choices": algorithms, "default": "aes192", "no_log": False}

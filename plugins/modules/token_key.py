@@ -52,6 +52,11 @@ options:
     type: str
     choices: [always, cached, never]
     default: always
+  pin_holders:
+    description: People who each know a part of the PIN, in the order of the parts. The action asks each of them.
+    type: list
+    elements: str
+    default: []
   copies:
     description: Further tokens that get the same key in the same place, with O(origin=imported).
     type: list
@@ -210,6 +215,7 @@ def main() -> None:
     }
     spec |= {name: {"type": "str", "choices": values, "default": values[0]} for name, values in choices.items()}
     spec["pin_policy"]["no_log"] = False
+    spec["pin_holders"] = {"type": "list", "elements": "str", "default": [], "no_log": False}
     spec["copies"] = {"type": "list", "elements": "dict", "default": [], "options": dict(TOKEN)}
     spec |= {name: {"type": "str", "no_log": True} for name in ("pin", "management_key")}
     many = {"type": "list", "elements": "str", "no_log": True}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.words import fingerprint_lines, words
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask, ask_secret, display
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask, ask_parts, display
 
 SPOKEN_WORDS = 2  # of a digest, typed by each person: enough to show that it was read
 _UNATTENDED = "Run the play from a terminal, or give confirmed_plan for a ceremony without people (labs, tests)."
@@ -115,13 +115,8 @@ def try_again(failed: Mapping[str, Any]) -> bool:
 def secret(kind: str, step: Mapping[str, Any]) -> str:
     """A PIN or management key for a step. Of a PIN in parts nobody enters, or knows, more than one."""
     title = f"{_TITLES[kind]} of the token '{step['token']}'"
-    if kind != "management_key" and step["pin_holders"]:
-        parts = [
-            ask_secret(f"{holder}: your part of the {title}", step["what"], _NO_PIN, new=kind == "new_pin")
-            for holder in step["pin_holders"]
-        ]
-        return "".join(parts)
-    return ask_secret(title, step["what"], _NO_PIN, new=kind == "new_pin")
+    holders = [] if kind == "management_key" else step["pin_holders"]
+    return ask_parts(holders, title, step["what"], _NO_PIN, new=kind == "new_pin")
 
 
 def show_touch(step: Mapping[str, Any], number: int, total: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask_secret, register_secret
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask_parts, register_secret
 
 _NO_TERMINAL = "Run the play from a terminal, or give the PIN by a variable from a secrets manager."
 
@@ -33,11 +33,13 @@ class Secret:
         option: name of the module's option.
         title: what to call it in the prompt.
         new: it is being set, so it is asked for twice.
+        in_parts: the option pin_holders applies to it.
     """
 
     option: str
     title: str
     new: bool = False
+    in_parts: bool = True
 
 
 class PinAction(ActionBase):  # type: ignore[misc]
@@ -55,6 +57,7 @@ class PinAction(ActionBase):  # type: ignore[misc]
         """Run the task."""
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
+        self._holders = [str(name) for name in args.pop("pin_holders", None) or []]
         given = {secret.option: args.pop(secret.option, None) for secret in self.secrets}
         rehearsal = self._run_module(args, task_vars, check=True)
         if rehearsal.get("failed") or not rehearsal.get("changed") or self._task.check_mode:
@@ -81,4 +84,5 @@ class PinAction(ActionBase):  # type: ignore[misc]
             value = str(given[secret.option])
             register_secret(value)
             return value
-        return ask_secret(secret.title, purpose, _NO_TERMINAL, secret.new)
+        holders = self._holders if secret.in_parts else []
+        return ask_parts(holders, secret.title, purpose, _NO_TERMINAL, secret.new)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ansible.errors import AnsibleActionFail, AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.utils.display import Display
 
@@ -34,6 +36,15 @@ def ask(text: str, otherwise: str, private: bool = False) -> str:
     except AnsiblePromptInterrupt:
         raise AnsibleActionFail("Interrupted by the person at the terminal.") from None
     return bytes(entered).decode(errors="replace").strip("\r\n")
+
+
+def ask_parts(holders: Sequence[str], title: str, purpose: str, otherwise: str, new: bool = False) -> str:
+    """A secret in parts: each holder enters the own part, and nobody sees another's. Without holders it is whole."""
+    if not holders:
+        return ask_secret(title, purpose, otherwise, new)
+    parts = [ask_secret(f"{holder}: your part of the {title}", purpose, otherwise, new) for holder in holders]
+    register_secret("".join(parts))
+    return "".join(parts)
 
 
 def ask_secret(title: str, purpose: str, otherwise: str, new: bool = False) -> str:

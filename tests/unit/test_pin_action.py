@@ -124,3 +124,12 @@ def test_each_copy_of_a_key_has_its_pin(monkeypatch: pytest.MonkeyPatch) -> None
         (True, {"copies": [{}, {}]}),
         (False, {"copies": [{}, {}], "pin": "pin-1", "copy_pins": ["pin-2", "pin-3"]}),
     ]
+
+
+def test_a_secret_in_parts_is_asked_of_its_holders(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(monkeypatch, token_key.ActionModule, {"pin_holders": ["Ada", "Grace"]})
+    harness.rehearsal["needed"] = ["pin"]
+    harness.answers = [b"ada4", b"grac"]
+    harness.run()
+    assert harness.prompts == ["Ada: your part of the PIN to sign it: ", "Grace: your part of the PIN to sign it: "]
+    assert harness.calls[1][1]["pin"] == "ada4grac"

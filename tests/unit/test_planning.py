@@ -147,6 +147,20 @@ def test_a_draft_that_fits_is_left_alone_and_one_whose_window_has_ended_is_not(e
     assert later.plan.acts[0] != first.acts[0]  # the times follow the window
 
 
+def test_a_window_that_is_declared(estate: Estate) -> None:
+    estate.plan().apply()
+    estate.options["window_start"] = "2026-12-01T08:00:00Z"
+    planned = estate.plan()
+    assert planned.state == "drafted"
+    planned.apply()
+    assert planned.plan is not None
+    assert planned.plan.window.start == dt.datetime(2026, 12, 1, 8, tzinfo=dt.UTC)
+    assert {act.not_before for act in planned.plan.acts if hasattr(act, "not_before")} == {planned.plan.window.start}
+    assert estate.plan().state == "unchanged"
+    with pytest.raises(TrustAnchorError, match="the declared window ended at 2026-12-02T08:00:00"):
+        estate.plan(dt.datetime(2026, 12, 3, tzinfo=dt.UTC))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -40,7 +40,7 @@ class SealStep:
             PENDING,
             consent=not stage.transcript.closed,
             digest="" if stage.transcript.closed else self._digest(stage),
-            token=key.tokens[0],
+            token=stage.signing_token(key),
             secrets=("pin",),
             touches=touches(stage, key),
             pin_holders=key.pin_holders,
@@ -69,7 +69,7 @@ class SealStep:
     def _seal(self, stage: Stage, consent: Consent) -> None:
         key = stage.plan.keys[stage.plan.sealed_by]
         device = stage.signing_device(key)
-        pin = pin_of(stage, key)
+        pin = pin_of(stage, device.name)
         if not stage.transcript.closed:
             digest = self._digest(stage)
             require_consent(consent, digest, "the transcript's head")

@@ -8,6 +8,7 @@ the plan's own schema reads them.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_int, read_text
 from ..x509.profiles import CRL_DAYS, INTERMEDIATE_DAYS, MANIFEST_SIGNER_DAYS, ROOT_DAYS, check_http_url, parse_crl
-from .plan_schema import read_entries, read_name
+from .plan_schema import read_entries, read_name, read_time
 
 MAX_WINDOW_HOURS = 31 * 24
 
@@ -43,6 +44,7 @@ _OTHER = (
     "publication_url",
     "sealed_by",
     "title",
+    "window_start",
     "window_hours",
     "crl_days",
     "crl_renew_before_days",
@@ -67,6 +69,7 @@ class Declaration:
         publication_url: where roots and CRLs are published, without a slash at its end; may be empty.
         crl_days: validity of a CRL.
         renew_before_days: a CRL or manifest signer is renewed when fewer days are left.
+        window_start: when it begins; None for the hour that has begun when the plan is drafted.
         window_hours: length of the window.
     """
 
@@ -83,6 +86,7 @@ class Declaration:
     publication_url: str
     crl_days: int
     renew_before_days: int
+    window_start: dt.datetime | None
     window_hours: int
 
     def urls(self, issuer: str) -> Entry:
@@ -131,6 +135,7 @@ def parse_declaration(options: Mapping[str, Any]) -> Declaration:
         publication_url=_url(given),
         crl_days=read_int(given, "crl_days", "declaration", CRL_DAYS, 1, CRL_DAYS),
         renew_before_days=_renewal(given),
+        window_start=read_time(given, "window_start", "declaration") if given.get("window_start") else None,
         window_hours=read_int(given, "window_hours", "declaration", 24, 1, MAX_WINDOW_HOURS),
     )
     _require_declared(declared, names)

@@ -87,7 +87,7 @@ class KeyStep:
             facts = {name: record.data[name] for name in ("algorithm", "origin", "public_key_sha256")}
             return Status(self.id, self._what(stage), DONE, facts=facts)
         try:
-            found = [keys.public_key(device.spec, device.key) for device in stage.devices(self.key)]
+            found = [keys.public_key(device.spec, device.key) for device in self._devices(stage)]
         except TokenAbsent as error:
             return self._pending(stage, missing=str(error))
         if any(found):
@@ -100,6 +100,14 @@ class KeyStep:
             )
         return self._pending(stage)
 
+    def _devices(self, stage: Stage) -> list[Device]:
+        """All devices for a new key; of one that exists those that are present, since any of them signs.
+
+        Where none is present, all, so that the first one is missed.
+        """
+        everywhere = stage.devices(self.key)
+        return everywhere if self._may_be_made(stage) else stage.present_devices(self.key) or everywhere
+
     def _may_be_made(self, stage: Stage) -> bool:
         return any(isinstance(act, RootAct) and act.name == self.key.name for act in stage.plan.acts)
 
@@ -111,6 +119,7 @@ class KeyStep:
             consent=True,
             digest=self._digest(stage),
             token=self.key.tokens[0],
+            copies=self.key.tokens[1:],
             secrets=("pin",) if missing else self._secrets(stage),
             pin_holders=self.key.pin_holders,
             facts=self._asked(stage),
@@ -151,7 +160,7 @@ class KeyStep:
         Raises:
             TrustAnchorError: no consent, a token is not fit, or the key is not what the plan says.
         """
-        devices = stage.devices(self.key)
+        devices = self._devices(stage)
         made = not any(keys.public_key(device.spec, device.key) for device in devices)
         if made:
             self._make(stage, devices, consent)
@@ -179,7 +188,7 @@ class KeyStep:
         require_consent(consent, self._digest(stage), self._what(stage))
         for device in devices:
             ready_device(stage, device, self.key, occupied=False)
-        pin_of(stage, self.key)
+            pin_of(stage, device.name)
         stage.transcript.append("confirmed", act=self.id, digest=self._digest(stage), by=consent.as_list())
         policies = (self.key.algorithm, self.key.pin_policy, self.key.touch_policy)
         if self.key.origin == "generated":

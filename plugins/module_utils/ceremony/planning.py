@@ -123,7 +123,8 @@ def plan_next(declared: Declaration, record: Path, now: dt.datetime, lint: Lint)
     if content is None:
         return Planned(REMOVED, draft.path, old, before) if draft else Planned(NOTHING)
     plan = _reviewed(content)
-    if draft and old and _same(before, document(plan)) and now < old.window.end:
+    in_time = old is not None and now < old.window.end and declared.window_start in (None, old.window.start)
+    if draft and old and in_time and _same(before, document(plan)):
         return Planned(UNCHANGED, draft.path, old, before)
     Desk(record, lint).rehearse(plan)
     return Planned(DRAFTED, record / "ceremonies" / name / "ceremony.yml", plan, before)
@@ -186,6 +187,10 @@ class _Drafting:
         if not needed:
             return None
         end = self.start + dt.timedelta(hours=self.declared.window_hours)
+        if end <= self.now:
+            raise TrustAnchorError(
+                f"the declared window ended at {end.isoformat()}", "nobody could hold the ceremony", "Declare another"
+            )
         return {
             "version": 1,
             "name": name,
@@ -200,7 +205,9 @@ class _Drafting:
         }
 
     def _start(self) -> dt.datetime:
-        """The hour that has begun; later where the record has something newer to build on."""
+        """As declared, or the hour that has begun; later where the record has something newer to build on."""
+        if self.declared.window_start is not None:
+            return self.declared.window_start
         moments = [certs.not_before(root) for root in self.roots.values() if root is not None]
         moments += [crl.last_update_utc for crl in self.crls.values() if crl is not None]
         return max([self.now.replace(minute=0, second=0, microsecond=0), *moments])

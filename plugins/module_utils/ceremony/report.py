@@ -106,7 +106,8 @@ def _tokens(records: Sequence[Record]) -> Iterator[Block]:
         yield Heading(2, "Tokens")
     for record in found:
         yield Heading(3, f"Token {_text(record.data.get('token'))}, seen at {record.time}")
-        yield from _facts(record.data, "token")
+        told = {name: value for name, value in record.data.items() if value is not None}
+        yield from _facts(told, "token")
 
 
 def _keys(records: Sequence[Record]) -> Iterator[Block]:

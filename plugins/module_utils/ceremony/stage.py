@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from ..errors import TrustAnchorError
 from ..token import keys
 from ..token.devices import Device, TokensFile
-from ..token.sessions import TokenAbsent
+from ..token.sessions import TokenAbsent, find_token
 from ..x509 import certificates as certs
 from ..x509.builders import PublicKey, checked_key
 from .act import throwaway_key
@@ -117,6 +118,22 @@ class Stage:
             except TokenAbsent as error:
                 absent = absent or error
         raise absent or TokenAbsent(f"no token has the key '{key.name}'", "it signs", "Check which token is inserted")
+
+    def present_devices(self, key: KeyPlan) -> list[Device]:
+        """The devices of a key whose tokens are present: a copy may lie in another safe."""
+        present = []
+        for device in self.devices(key):
+            with contextlib.suppress(TokenAbsent):
+                find_token(device.spec)
+                present.append(device)
+        return present
+
+    def signing_token(self, key: KeyPlan) -> str:
+        """Name of the token that will sign: of several the first that is present with the key, else the first."""
+        if len(key.tokens) > 1:
+            with contextlib.suppress(TokenAbsent):
+                return self.signing_device(key).name
+        return key.tokens[0]
 
     def public_key(self, name: str) -> KnownKey:
         """The public key of the plan's key: as recorded, else as on the token, else a throw-away one."""

@@ -77,6 +77,7 @@ class Status:
         consent: whether people confirm it.
         digest: what they confirm; empty while it cannot be known.
         token: name of the device whose secret it needs, empty where it needs none.
+        copies: names of further devices whose secrets it needs.
         secrets: which: pin, new_pin, management_key.
         touches: how often the token must be touched.
         pin_holders: who enter the parts of the PIN, where it has parts.
@@ -91,6 +92,7 @@ class Status:
     consent: bool = False
     digest: str = ""
     token: str = ""
+    copies: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     touches: int = 0
     pin_holders: tuple[str, ...] = ()
@@ -100,7 +102,7 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """For the module's result."""
-        lists = {"secrets": list(self.secrets), "pin_holders": list(self.pin_holders)}
+        lists = {name: list(getattr(self, name)) for name in ("copies", "secrets", "pin_holders")}
         return {**self.__dict__, **lists, "before": dict(self.before), "facts": dict(self.facts)}
 
 
@@ -216,7 +218,7 @@ class SignStep:
             PENDING,
             consent=True,
             digest=draft.data["tbs_sha256"] if draft else "",
-            token=key.tokens[0],
+            token=stage.signing_token(key),
             secrets=("pin",),
             touches=touches(stage, key),
             pin_holders=key.pin_holders,
@@ -321,7 +323,7 @@ class SignStep:
         device = stage.signing_device(key)
         facts = ready_device(stage, device, key)
         stage.transcript.append("confirmed", act=self.id, tbs_sha256=digest, by=consent.as_list())
-        signed = draft.sign(signing_key(device.spec, device.key, pin_of(stage, key), output.issuer_key))
+        signed = draft.sign(signing_key(device.spec, device.key, pin_of(stage, device.name), output.issuer_key))
         # At once, before any check: whatever happens next, this signature is known and no second one is needed.
         stage.transcript.append(
             "signed",
@@ -334,18 +336,17 @@ class SignStep:
         return signed
 
 
-def pin_of(stage: Stage, key: KeyPlan) -> str:
-    """The PIN that was given for a key's token.
+def pin_of(stage: Stage, token: str) -> str:
+    """The PIN that was given for a token. The copies of a key are on tokens with PINs of their own.
 
     Raises:
         TrustAnchorError: none was.
     """
-    for name in key.tokens:
-        given = stage.secrets.get(name)
-        if given is not None and given.pin:
-            return str(given.pin)
+    given = stage.secrets.get(token)
+    if given is not None and given.pin:
+        return str(given.pin)
     raise TrustAnchorError(
-        f"no PIN was given for the token '{key.tokens[0]}'",
+        f"no PIN was given for the token '{token}'",
         "the token signs nothing without it",
         "Run the play from a terminal, where it asks, or give the PIN from a secrets manager",
     )
