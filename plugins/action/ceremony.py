@@ -95,7 +95,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 if step is None or not desk.try_again(state):
                     return state
                 # It may be the PIN that was wrong: it is asked for again, and the people look at the step again.
-                self._secrets["pin"].pop(step["token"], None)
+                for token in (step["token"], *step["copies"]):
+                    self._secrets["pin"].pop(token, None)
                 state = self._module({})
                 continue
             self._note(state, diff)
@@ -131,8 +132,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Have the secrets of a step; each is entered once a run, since each entry can be a wrong one."""
         for kind in step["secrets"]:
             kept = self._secrets["management_key" if kind == "management_key" else "pin"]
-            if step["token"] not in kept:
-                kept[step["token"]] = desk.secret(kind, step)
+            for token in (step["token"], *step["copies"]):
+                if token not in kept:
+                    kept[token] = desk.secret(kind, {**step, "token": token})
 
     def _require_plan_unchanged(self, state: Result) -> None:
         now = hashlib.sha256(_read(Path(str(self._options["plan"])).expanduser())).hexdigest()
