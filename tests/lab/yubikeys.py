@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Virtual YubiKeys in a ceremony machine of the lab, for tests and for the prepare steps of scenarios.
 
-`python -m ansible_collections.trustanchor.private_ca.tests.lab.yubikeys start HOST SERIAL...` starts them from a play.
+`python -m ansible_collections.trustanchor.private_ca.tests.lab.yubikeys start HOST SERIAL[=FIRMWARE]...` starts them
+from a play.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from . import hosts
 
 PYTHON = "/opt/trustanchor/bin/python"
 YKCS11 = "/usr/lib/x86_64-linux-gnu/libykcs11.so.2"
+FIRMWARE = "5.7.1"
 _HOME = "/opt/virtual-yubikey"
 _STATE = "/run/virtual-yubikey"
 _PCSCD, _EMULATOR = "virtual-yubikey-pcscd", "virtual-yubikey"
@@ -44,7 +46,7 @@ class VirtualYubiKeys:
     def start(
         self,
         serials: Sequence[int] = (11111111, 22222222),
-        firmware: str | Mapping[int, str] = "5.7.1",
+        firmware: str | Mapping[int, str] = FIRMWARE,
         management_key: str | None = None,
         touch: str = "automatic",
         touch_seconds: float = 15,
@@ -169,11 +171,13 @@ class VirtualYubiKeys:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Start or stop the keys of a host: start HOST SERIAL..., stop HOST."""
-    action, host, *serials = arguments
+    """Start or stop the keys of a host: start HOST SERIAL[=FIRMWARE]..., stop HOST."""
+    action, host, *wanted = arguments
     keys = VirtualYubiKeys(host)
     if action == "start":
-        keys.start([int(serial) for serial in serials])
+        parts = [one.partition("=") for one in wanted]
+        firmware = {int(serial): version or FIRMWARE for serial, _equals, version in parts}
+        keys.start(list(firmware), firmware=firmware)
     else:
         keys.stop()
 
