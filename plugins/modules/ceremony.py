@@ -265,7 +265,7 @@ def main() -> None:
     """Entry point."""
     act = {
         "plan": {"type": "str", "required": True},
-        "tokens": {"type": "str", "required": True},
+        "tokens": {"type": "str", "required": True, "no_log": False},
         "attestation_files": {"type": "dict", "default": {}},
         "run": {"type": "str", "default": ""},
         "confirmed_by": {"type": "list", "elements": "dict", "default": []},

@@ -240,7 +240,7 @@ def test_a_report_goes_with_its_transcript(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [f"{PLACE}/transcript.p7s", "attestations/r1.pem", "crls/archive/r1-1.crl"])
 def test_what_exists_once(tmp_path: Path, name: str) -> None:
-    made = {"p7s": lambda: seal(b"x", ROOT, make.ROOT_KEY), "crl": lambda: crl(1), "pem": lambda: make_root_pem()}
+    made = {"p7s": lambda: seal(b"x", ROOT, make.ROOT_KEY), "crl": lambda: crl(1), "pem": make_root_pem}
     put(tmp_path, name, made[name[-3:]]())
     with pytest.raises(TrustAnchorError, match="one thing on the ceremony host and another"):
         plan_merge(tmp_path, {name: made[name[-3:]]()})

@@ -53,7 +53,7 @@ def _attested(
         return
     if attestation is None:
         return
-    time = next(one.time for one in evidence.records if one.data is found)
+    time = [one.time for one in evidence.records if one.data is found][0]  # noqa: RUF015  a generator has no next()
     leaf, own = split_chain(pem, f"attestations/{key.name}.pem")
     verify_attestation(
         leaf,

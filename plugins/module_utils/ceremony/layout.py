@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Union
 
 
 class Block(Protocol):
@@ -78,7 +78,7 @@ class Strong:
     text: str
 
 
-Cell = str | Strong
+Cell = Union[str, Strong]  # noqa: UP007  pylint of ansible-test takes the other form for an operation
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
-import conftest  # noqa: F401,E402  finds the collection
+import conftest  # noqa: E402  finds the collection
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import (  # noqa: E402
     closing,
     key_steps,
@@ -23,6 +23,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony im
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import provision, signing_keys  # noqa: E402
 from ceremony_host import CeremonyHost  # noqa: E402
+
+COLLECTION = conftest.CHECKOUT
 
 
 def mortal(owner: Any, name: str, step: Callable[[], None]) -> None:
