@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import key_steps
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ceremony_host import CeremonyHost
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import Device
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.facts import TokenFacts, inspect
+from ceremony_host import PEOPLE, CeremonyHost
 from cryptography import x509
 
 
@@ -160,3 +164,23 @@ def test_a_rehearsal_below_a_root_that_exists_makes_a_twin(held: CeremonyHost) -
         "crl", "-inform", "DER", "-in", host.outputs / "crls/r1.crl", "-noout", "-CAfile", host.outputs / "roots/r1.crt"
     )
     assert hashlib.sha256((held.home / "crls/r1.crl").read_bytes()).hexdigest() == before
+
+
+def test_a_plan_with_an_rsa_root_is_rehearsed_before_its_key_is_made(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ["root:r1", "crl:r1"])
+    host.plan["keys"]["r1"]["algorithm"] = "rsa-3072"
+    assert not host.state()["over"]
+
+
+def test_a_token_that_is_not_fit_is_told_before_anybody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = CeremonyHost(tmp_path, ["root:r1", "crl:r1"])
+    host.take("run", [{"step": "token:primary", "digest": "", "confirmed_by": PEOPLE}])
+
+    def locked(device: Device) -> TokenFacts:
+        return dataclasses.replace(inspect(device), pin_flag="locked")
+
+    monkeypatch.setattr(key_steps, "inspect", locked)
+    with pytest.raises(TrustAnchorError, match="its PIN is locked"):
+        host.state()

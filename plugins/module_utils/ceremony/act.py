@@ -34,6 +34,14 @@ def throwaway_key(curve: str | None) -> PrivateKey:
     return ec.generate_private_key({"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1}[curve]())
 
 
+def stand_in_key(algorithm: str) -> PublicKey:
+    """A public key in place of one that is not made yet. Its private half is forgotten at once."""
+    kind, _, size = algorithm.partition("-")
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=int(size)).public_key()
+    return ec.generate_private_key(ec.SECP384R1() if size == "p384" else ec.SECP256R1()).public_key()
+
+
 def throwaway_like(public: PublicKey) -> PrivateKey:
     """A throw-away key of the same kind, so that the signature algorithm is the same."""
     return throwaway_key(public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else None)

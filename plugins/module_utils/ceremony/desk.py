@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
-from ..x509.builders import PublicKey, checked_key
+from ..x509.builders import checked_key
+from .act import stand_in_key
 from .crls import crl_output
 from .files import read_optional
 from .issuance import cross_output, intermediate_output, manifest_signer_output, root_output
@@ -85,16 +85,8 @@ class Desk:
             if isinstance(act, InspectAct):
                 continue
             if isinstance(act, RootAct):
-                key = _stand_in_key(plan.keys[act.name].algorithm)
+                key = stand_in_key(plan.keys[act.name].algorithm)
                 output = root_output(act, key, self.record, self.lint)
                 self._stand_ins[act.name] = output.draft(_SERIAL).rehearse()
             else:
                 self.output(act).draft(_SERIAL).rehearse()
-
-
-def _stand_in_key(algorithm: str) -> PublicKey:
-    """A public key of the kind that a root will have. Its private half is forgotten at once."""
-    kind, size = algorithm.split("-")
-    if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65537, key_size=int(size)).public_key()
-    return ec.generate_private_key(ec.SECP384R1() if size == "p384" else ec.SECP256R1()).public_key()

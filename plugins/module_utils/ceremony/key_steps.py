@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from ..errors import TrustAnchorError
 from ..token import keys, provision
 from ..token.attestation import read_attestation, verify_attestation
 from ..token.devices import Device
-from ..token.facts import inspect
+from ..token.facts import TokenFacts, inspect
+from ..token.readiness import require_ready
 from ..token.sessions import TokenAbsent
 from ..token.softhsm import SoftHsmPlan, plan_softhsm
 from ..x509.builders import PublicKey
@@ -98,7 +100,10 @@ class KeyStep:
                 "the root exists, so does its key",
                 "Check which token is inserted, and tokens.yml",
             )
-        return self._pending(stage)
+        tokens = [(device, inspect(device)) for device in stage.devices(self.key)]
+        for device, seen in tokens:
+            require_ready(device, seen, self.key, occupied=False)  # before anybody confirms or types anything
+        return self._pending(stage, needed=_secrets([seen for _device, seen in tokens]))
 
     def _devices(self, stage: Stage) -> list[Device]:
         """All devices for a new key; of one that exists those that are present, since any of them signs.
@@ -111,7 +116,7 @@ class KeyStep:
     def _may_be_made(self, stage: Stage) -> bool:
         return any(isinstance(act, RootAct) and act.name == self.key.name for act in stage.plan.acts)
 
-    def _pending(self, stage: Stage, missing: str = "") -> Status:
+    def _pending(self, stage: Stage, missing: str = "", needed: tuple[str, ...] = ("pin",)) -> Status:
         return Status(
             self.id,
             self._what(stage),
@@ -120,18 +125,11 @@ class KeyStep:
             digest=self._digest(stage),
             token=self.key.tokens[0],
             copies=self.key.tokens[1:],
-            secrets=("pin",) if missing else self._secrets(stage),
+            secrets=needed,
             pin_holders=self.key.pin_holders,
             facts=self._asked(stage),
             missing=missing,
         )
-
-    def _secrets(self, stage: Stage) -> tuple[str, ...]:
-        """A management key is asked for only where the token does not hold it under the PIN."""
-        yubikeys = [device for device in stage.devices(self.key) if device.kind == "yubikey"]
-        if all(inspect(device).management_key_protected for device in yubikeys):
-            return ("pin",)
-        return ("pin", "management_key")
 
     def _what(self, stage: Stage) -> str:
         places = " and ".join(str(device) for device in stage.devices(self.key))
@@ -230,3 +228,9 @@ class KeyStep:
         )
         replace(stage.directory / "attestations" / f"{self.key.name}.pem", attested.chain)
         return attested.as_dict()
+
+
+def _secrets(tokens: Sequence[TokenFacts]) -> tuple[str, ...]:
+    """A management key is asked for only where a token does not hold it under the PIN."""
+    open_to_pin = all(facts.kind != "yubikey" or facts.management_key_protected for facts in tokens)
+    return ("pin",) if open_to_pin else ("pin", "management_key")

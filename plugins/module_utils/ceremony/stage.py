@@ -21,14 +21,12 @@ from ..token.devices import Device, TokensFile
 from ..token.sessions import TokenAbsent, find_token
 from ..x509 import certificates as certs
 from ..x509.builders import PublicKey, checked_key
-from .act import throwaway_key
+from .act import stand_in_key
 from .files import read_optional
 from .linting import Lint
 from .outputs import Output
 from .plan_model import CrossAct, IntermediateAct, KeyPlan, ManifestSignerAct, Plan, RootAct
 from .transcript import Transcript
-
-_CURVES = {"ec-p384": "secp384r1", "ec-p256": "secp256r1"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,7 @@ class Stage:
     abandon: bool = False
     linted: set[str] = field(default_factory=set)
     _keys: dict[str, KnownKey] = field(default_factory=dict)
+    _stand_ins: dict[str, PublicKey] = field(default_factory=dict)
 
     @property
     def place(self) -> Path:
@@ -153,7 +152,9 @@ class Stage:
             missing = f"the key '{key.name}' is not made yet"
         except TokenAbsent as error:
             missing = str(error)
-        return KnownKey(throwaway_key(_CURVES.get(key.algorithm)).public_key(), missing)
+        if key.name not in self._stand_ins:
+            self._stand_ins[key.name] = stand_in_key(key.algorithm)
+        return KnownKey(self._stand_ins[key.name], missing)
 
     def forget_keys(self) -> None:
         """Look anew: a step may have made a key."""
