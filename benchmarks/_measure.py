@@ -75,10 +75,11 @@ class Lab:
         """Run a command on a host; its output."""
         return self.dev("lab", "ssh", host, command)
 
-    def play(self, *playbooks: str, limit: str = "", directory: Path = CHECKOUT) -> Play:
+    def play(self, *playbooks: str, limit: str = "", directory: Path = CHECKOUT, arguments: Sequence[str] = ()) -> Play:
         """Run playbooks and measure them; ends the benchmark when they fail."""
         paths = [str(directory / playbook) for playbook in playbooks]
-        command = ["ansible-playbook", "-i", str(INVENTORY), *paths, *(["--limit", limit] if limit else [])]
+        limited = ["--limit", limit] if limit else []
+        command = ["ansible-playbook", "-i", str(INVENTORY), *limited, *arguments, *paths]
         before, began = _children_cpu(), time.monotonic()
         done = subprocess.run(command, cwd=CHECKOUT, env=self.environment, capture_output=True, text=True, check=False)
         seconds, cpu = time.monotonic() - began, _children_cpu() - before

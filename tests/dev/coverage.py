@@ -22,7 +22,7 @@ MEANING = {
 
 def required(module: str) -> set[tuple[bool, bool]]:
     """Return the kinds of runs that a module needs; one that only reads never reports a change."""
-    if module.endswith(("_info", "_preflight")):
+    if module.endswith(("_info", "_preflight", "_verify")):
         return {REAL_SAME, CHECK_SAME}
     return set(MEANING)
 

@@ -44,10 +44,21 @@ def client(where: str = "ca1", url: str = CA_URL, root_pem: str = "") -> Client:
     return Client(url, root_pem or root(), address(where))
 
 
-def enrolment_key() -> ec.EllipticCurvePrivateKey:
-    """The private key of the provisioner that enrols services; decrypted in memory."""
+def secret(name: str) -> bytes:
+    """A secret of the lab, decrypted in memory."""
     vault = VaultLib([("default", VaultSecret((STATE / "vault-password").read_bytes()))])
-    return tokens.load_key(vault.decrypt((STATE / "enrolment.key").read_bytes()).decode())
+    found: bytes = vault.decrypt((STATE / name).read_bytes())
+    return found
+
+
+def private_key(name: str) -> ec.EllipticCurvePrivateKey:
+    """The private key of ``enrolment``, the provisioner that enrols services, or of ``manifest``, which signs them."""
+    return tokens.load_key(secret(f"{name}.key").decode())
+
+
+def enrolment_key() -> ec.EllipticCurvePrivateKey:
+    """The private key of the provisioner that enrols services."""
+    return private_key("enrolment")
 
 
 def request(names: Sequence[str]) -> tuple[ec.EllipticCurvePrivateKey, str, bytes]:

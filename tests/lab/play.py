@@ -9,7 +9,8 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,30 @@ def killed_at(task: str, *playbooks: str, limit: str, variables: Mapping[str, An
             running.wait()
             return output
     raise AssertionError(f"the run ended with {running.wait()} and never came to '{task}':\n{output}")
+
+
+def kill_when(
+    reached: Callable[[], bool], *playbooks: str, limit: str, variables: Mapping[str, Any] | None = None
+) -> None:
+    """Kill a run, with all its processes, when a condition holds. What it started on hosts goes on there.
+
+    Raises:
+        AssertionError: the run ended before.
+    """
+    running = subprocess.Popen(
+        _command(playbooks, limit, variables),
+        cwd=CHECKOUT,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not reached():
+        assert running.poll() is None, "the run ended before it was killed"
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
 
 
 def parse(rc: int, output: str) -> Play:

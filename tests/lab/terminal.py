@@ -22,6 +22,7 @@ from typing import Self
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROWS, _COLUMNS = 50, 160
+_READY_SECONDS, _PAUSE_SECONDS = 10.0, 0.05
 
 
 class Terminal:
@@ -74,7 +75,16 @@ class Terminal:
         return found
 
     def type(self, text: str) -> None:
-        """Type a line."""
+        """Type a line, once the program reads keys as they come: it discards what is typed before.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        deadline = time.monotonic() + _READY_SECONDS
+        while termios.tcgetattr(self._near)[3] & termios.ICANON:
+            assert time.monotonic() < deadline, f"the program does not read:\n{self.screen}"
+            time.sleep(_PAUSE_SECONDS)
+        time.sleep(_PAUSE_SECONDS)  # it changes the terminal twice
         os.write(self._near, f"{text}\r".encode())
 
     def end(self, seconds: float = 30) -> int:

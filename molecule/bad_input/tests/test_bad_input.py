@@ -16,7 +16,7 @@ import hurdles
 import pytest
 import records
 from ansible_collections.trustanchor.private_ca.tests.lab import snapshot
-from ansible_collections.trustanchor.private_ca.tests.lab.play import STATE, play
+from ansible_collections.trustanchor.private_ca.tests.lab.play import STATE, converge, play
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -225,25 +225,50 @@ def test_a_good_record_is_not_refused(host_key, tmp_path):
     assert done.rc == 0, done.output
 
 
-CEREMONIES = [
+ROOT = {"name": "r1", "subject": "CN=Root", "token": "primary"}
+PLAN = "playbooks/plan_ceremony.yml"
+
+
+def root(**more: Any) -> dict[str, Any]:
+    """Variables that declare one root."""
+    return {"root_ceremony_roots": [{**ROOT, **more}]}
+
+
+PLANS = [
     Case(
         "no name constraints",
         ["no name constraints", "every name on earth", "unconstrained"],
         {"root_ceremony_name_constraints": {}},
     ),
+    Case("weak root", ["ec-p256", "P-384", "allow_weak_root"], root(algorithm="ec-p256")),
+    Case("one person", ["witness"], {"root_ceremony_people": [{"name": "Ada Lovelace", "role": "operator"}]}),
     Case(
-        "weak root",
-        ["The algorithm of the root is ec-p256", "must be P-384", "root_ceremony_allow_weak_root to true"],
-        {"root_ceremony_algorithm": "ec-p256"},
+        "no token",
+        ["one of the following is required: token, tokens"],
+        {"root_ceremony_roots": [{"name": "r1", "subject": "CN=Root"}]},
     ),
+    Case(
+        "primary root below the standby",
+        ["primary", "standby"],
+        {"root_ceremony_cross": [{"standby": "r1", "primary": "s1"}]},
+    ),
+    Case(
+        "path too short for a cross-certificate",
+        ["has path length 1 and its issuer 'r1' has 1", "would be refused", "2 for a primary root"],
+        {"root_ceremony_cross": [{"standby": "s1", "primary": "r1"}]},
+    ),
+    Case("CRL for too long", ["366", "365"], {"root_ceremony_crl_days": 366}),
+    Case("no request", ["the record has no requests/ca9.csr"], {"root_ceremony_intermediates": [{"name": "ca9"}]}),
+    Case("nowhere published", ["no publication URL"], {"root_ceremony_publication_url": ""}),
 ]
 
 
-@pytest.mark.parametrize("case", CEREMONIES, ids=[case.what for case in CEREMONIES])
-def test_ceremony_stops_before_anything_is_made(case, tmp_path):
-    virgin = {"root_ceremony_directory": "/var/lib/never", "pki_directory": str(tmp_path)}
-    stop = Case(case.what, case.words, host="ceremony1", playbook="playbooks/ceremony.yml")
-    stops(stop, {**virgin, **case.variables})
+@pytest.mark.parametrize("case", PLANS, ids=[case.what for case in PLANS])
+def test_nothing_is_planned(case, tmp_path):
+    shutil.copytree(STATE / "pki/requests", tmp_path / "requests")
+    stop = Case(case.what, case.words, host="ceremony1", playbook=PLAN)
+    stops(stop, {"pki_directory": str(tmp_path), **case.variables})
+    assert not (tmp_path / "ceremonies").exists()
 
 
 @pytest.mark.parametrize(
@@ -254,11 +279,24 @@ def test_ceremony_stops_before_anything_is_made(case, tmp_path):
     ],
     ids=["RSA-2048", "P-521"],
 )
-def test_ceremony_refuses_a_request_with_a_wrong_key(key, kind, tmp_path):
+def test_no_plan_for_a_request_with_a_wrong_key(key, kind, tmp_path):
     shutil.copytree(STATE / "pki", tmp_path, dirs_exist_ok=True)
     records.write_request(tmp_path, key)
-    words = [f"the key of the request for ca1 is {kind}", "a CA needs P-256", "Have a key of one of these kinds made"]
-    stop = Case("request", words, host="ceremony1", playbook="playbooks/ceremony.yml")
-    # The request is carried to the machine, SoftHSM counts that it was opened, and nothing is signed.
-    expected = r"/var/lib/root-ceremony/(requests/ca1\.csr|softhsm/tokens/[^/]+/generation): "
-    stops(stop, {"pki_directory": str(tmp_path)}, but=expected)
+    words = [f"requests/ca1.csr is {kind}", "a CA needs P-256", "Have a key of one of these kinds made"]
+    stops(Case("request", words, host="ceremony1", playbook=PLAN), {"pki_directory": str(tmp_path)})
+
+
+def test_no_ceremony_without_a_plan(tmp_path):
+    words = ["there is no plan", "by a reviewed plan", "Run playbooks/plan_ceremony.yml first"]
+    stop = Case("no plan", words, host="ceremony1", playbook="playbooks/ceremony.yml")
+    virgin = {"root_ceremony_directory": "/var/lib/never", "pki_directory": str(tmp_path)}
+    stops(stop, virgin, but="/var/lib/never: ")
+
+
+def test_no_ceremony_with_another_request_than_was_reviewed(tmp_path):
+    shutil.copytree(STATE / "pki/requests", tmp_path / "requests")
+    virgin = {"root_ceremony_directory": "/var/lib/other", "pki_directory": str(tmp_path)}
+    converge(PLAN, limit="ceremony1", variables=virgin)
+    records.write_request(tmp_path, ec.generate_private_key(ec.SECP384R1()))
+    stop = Case("digest", ["requests/ca1.csr", "SHA-256"], host="ceremony1", playbook="playbooks/ceremony.yml")
+    stops(stop, virgin, but="/var/lib/other")
