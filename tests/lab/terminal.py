@@ -46,7 +46,6 @@ class Terminal:
             stdin=far,
             stdout=far,
             stderr=far,
-            start_new_session=True,
         )
         os.close(far)
 

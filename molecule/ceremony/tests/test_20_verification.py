@@ -47,7 +47,7 @@ def no_crl(record: Path) -> None:
 SPOILT = {
     "report": (
         replaced("ceremonies/0001/report.md", b"Grace Hopper", b"Grace Hoppen"),
-        "the report is that of the transcript",
+        "the report is that of the ceremony",
     ),
     "plan": (replaced("ceremonies/0001/ceremony.yml", b"days: 1826", b"days: 1825"), "the plan is the confirmed one"),
     "transcript": (replaced("ceremonies/0001/transcript.jsonl", b'"by":', b'"By":'), "transcript"),
@@ -78,4 +78,4 @@ def test_the_playbook_names_what_does_not_hold(record: Path) -> None:
     SPOILT["report"][0](record)
     done = play(VERIFY, limit=HOST, variables={"pki_directory": str(record)})
     assert done.rc != 0
-    assert "0001: the report is that of the transcript" in done.failure(HOST)
+    assert "0001: the report is that of the ceremony" in done.failure(HOST)

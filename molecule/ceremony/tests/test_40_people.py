@@ -80,17 +80,17 @@ def test_wrong_words_end_it_before_anything_is_made(scene: Scene) -> None:
 
 def test_a_plan_that_changes_meanwhile_ends_it(scene: Scene) -> None:
     original = scene.plan_file.read_bytes()
-    with at_the_terminal(scene) as terminal:
-        answer(terminal, until="'key:r9'")
-        scene.plan_file.write_bytes(original + b"# changed\n")
-        terminal.type(" ".join(shown(terminal)[:2]))
-        terminal.read(QUESTION)
-        terminal.type(" ".join(shown(terminal)[:2]))
-        answer(terminal)
-        assert terminal.end() != 0
+    try:
+        with at_the_terminal(scene) as terminal:
+            answer(terminal, until="'key:r9'")
+            scene.plan_file.write_bytes(original + b"# changed\n")
+            terminal.type(" ".join(shown(terminal)[:2]))
+            answer(terminal)
+            assert terminal.end() != 0
+    finally:
+        scene.plan_file.write_bytes(original)
     assert "The plan was changed while the ceremony was held" in " ".join(terminal.screen.split())
     assert "signed" not in scene.events()
-    scene.plan_file.write_bytes(original)
 
 
 def test_they_confirm_every_step_and_the_pin_is_not_on_the_screen(scene: Scene) -> None:
