@@ -120,7 +120,7 @@ def _firmware(facts: TokenFacts, wanted: Requirement) -> Iterator[str]:
 def _defaults(facts: TokenFacts) -> Iterator[str]:
     if facts.defaults:
         names = " and ".join(_NAMES[name] for name in facts.defaults)
-        yield f"still as the factory set it: {names} (run the module token_credentials)"
+        yield f"still as the factory set it: {names} (run playbooks/prepare_tokens.yml)"
 
 
 def _slot(facts: TokenFacts, wanted: Requirement, occupied: bool) -> Iterator[str]:
