@@ -159,17 +159,20 @@ class Ceremony:
 
     def close(self) -> None:
         self.log.append("confirmed", act="seal", by=self.by)
-        written = {one.data["path"]: one.data["sha256"] for one in self.log.records if one.event == "written"}
-        outputs = [{"path": path, "sha256": digest} for path, digest in sorted(written.items())]
-        signatures = sum(one.event == "signed" for one in self.log.records)
-        self.log.append("closed", outputs=outputs, signatures=signatures)
+        closing = report.closing_of(self.log.records, abandoned=False)
+        reports = {
+            "report.md": report.markdown(self.log.records, self.plan, closing),
+            "report.html": report.html(self.log.records, self.plan, closing),
+        }
+        for name, text in reports.items():
+            (self.place / name).write_text(text)
+        digests = {name: sha256(text.encode()) for name, text in reports.items()}
+        self.log.append("closed", **closing, reports=digests)
         self.seal()
 
     def seal(self) -> None:
         data = self.log.path.read_bytes()
         (self.place / "transcript.p7s").write_bytes(seal(data, self.stage.root("r1"), KEYS["r1"]))
-        (self.place / "report.md").write_text(report.markdown(self.log.records, self.plan))
-        (self.place / "report.html").write_text(report.html(self.log.records, self.plan))
 
     def hold(self) -> Ceremony:
         self.begin()

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from pathlib import Path
 
 from ..errors import TrustAnchorError
@@ -26,11 +28,9 @@ class SealStep:
     def status(self, stage: Stage) -> Status:
         """Done when seal and report are there."""
         name = stage.plan.sealed_by
-        what = f"seal the transcript with the key '{name}' and write the report"
+        what = f"write the report and seal the transcript with the key '{name}'"
         if self.is_done(stage.place):
             return Status(self.id, what, DONE)
-        if (stage.place / SEAL).exists():
-            return Status(self.id, "write the report", PENDING)
         key = stage.plan.keys[name]
         if stage.abandon:
             _require_root(stage)
@@ -48,25 +48,18 @@ class SealStep:
 
     @staticmethod
     def is_done(place: Path) -> bool:
-        """Whether a ceremony is over, by its directory."""
-        return all((place / name).exists() for name in (SEAL, "report.md", "report.html"))
+        """Whether a ceremony is over, by its directory: the seal comes last."""
+        return (place / SEAL).exists()
 
     def prepare(self, stage: Stage) -> None:
         """The digest is the transcript's own."""
 
     def perform(self, stage: Stage, consent: Consent) -> None:
-        """Close, seal, report; each part unless it was done.
+        """Write the report, close, seal; each part unless it was done.
 
         Raises:
             TrustAnchorError: no consent, the token is not fit or refuses, the seal does not verify.
         """
-        if not (stage.place / SEAL).exists():
-            self._seal(stage, consent)
-        (stage.place / f".{SEAL}").unlink(missing_ok=True)  # a run that was killed may have left it
-        replace(stage.place / "report.md", report.markdown(stage.transcript.records, stage.plan).encode())
-        replace(stage.place / "report.html", report.html(stage.transcript.records, stage.plan).encode())
-
-    def _seal(self, stage: Stage, consent: Consent) -> None:
         key = stage.plan.keys[stage.plan.sealed_by]
         device = stage.signing_device(key)
         pin = pin_of(stage, device.name)
@@ -80,20 +73,23 @@ class SealStep:
         data = read_optional(stage.transcript.path) or b""
         signed = seal(data, certificate, signing_key(device.spec, device.key, pin, stage.public_key(key.name).public))
         # Verified before it has its name: a seal that is there is a good one.
-        draft = stage.place / f".{SEAL}"
-        replace(draft, signed)
-        try:
-            verify_seal(stage.transcript.path, draft, certificate)
-            write_once(stage.place / SEAL, signed)
-        finally:
-            draft.unlink(missing_ok=True)
+        with tempfile.NamedTemporaryFile(prefix="seal-", suffix=".p7s") as draft:
+            draft.write(signed)
+            draft.flush()
+            verify_seal(stage.transcript.path, Path(draft.name), certificate)
+        write_once(stage.place / SEAL, signed)
 
     def _close(self, stage: Stage) -> None:
-        events = [record for record in stage.transcript.records if record.event in ("written", "found")]
-        outputs = {record.data["path"]: record.data["sha256"] for record in events}
-        signatures = sum(record.event == "signed" for record in stage.transcript.records)
-        listed = [{"path": path, "sha256": digest} for path, digest in sorted(outputs.items())]
-        stage.transcript.append("closed", outputs=listed, signatures=signatures, abandoned=stage.abandon)
+        records, plan = stage.transcript.records, stage.plan
+        closing = report.closing_of(records, stage.abandon)
+        reports = {
+            "report.md": report.markdown(records, plan, closing).encode(),
+            "report.html": report.html(records, plan, closing).encode(),
+        }
+        for name, data in reports.items():
+            replace(stage.place / name, data)
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in reports.items()}
+        stage.transcript.append("closed", **closing, reports=digests)
 
     def _digest(self, stage: Stage) -> str:
         return head(stage.transcript.records)

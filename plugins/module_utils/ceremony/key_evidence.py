@@ -12,7 +12,6 @@ from ..token.attestation import split_chain, verify_attestation
 from ..x509 import certificates as certs
 from ..x509.builders import checked_key
 from .evidence import Evidence
-from .files import read_optional
 from .plan import KeyPlan
 from .stage import AttestationFiles
 
@@ -47,14 +46,14 @@ def _attested(
     kinds = {one.data.get("kind") for one in evidence.records if one.event == "token" and _holds(one.data, key)}
     if key.origin != "generated" or "yubikey" not in kinds:
         return
-    pem = read_optional(evidence.record / "attestations" / f"{key.name}.pem")
-    if not found.get("attestation") or pem is None:
+    pem = str(found.get("attestation_chain") or "").encode()
+    if not found.get("attestation") or not pem:
         yield f"key '{key.name}' was made on a YubiKey and is not attested"
         return
     if attestation is None:
         return
     time = [one.time for one in evidence.records if one.data is found][0]  # noqa: RUF015  a generator has no next()
-    leaf, own = split_chain(pem, f"attestations/{key.name}.pem")
+    leaf, own = split_chain(pem, f"the attestation of '{key.name}' in the transcript")
     verify_attestation(
         leaf,
         own,

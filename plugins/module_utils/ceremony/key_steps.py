@@ -25,7 +25,7 @@ from ..token.sessions import TokenAbsent
 from ..token.softhsm import SoftHsmPlan, plan_softhsm
 from ..x509.builders import PublicKey
 from ..x509.certificates import spki_sha256
-from .files import replace
+from .files import read_optional, write_once
 from .plan_model import KeyPlan, RootAct
 from .stage import Stage
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent
@@ -179,7 +179,8 @@ class KeyStep:
             touch_policy=self.key.touch_policy,
             public_key=base64.b64encode(der).decode(),
             public_key_sha256=spki_sha256(public),
-            attestation=attestation,
+            attestation={name: value for name, value in attestation.items() if name != "chain"} or None,
+            attestation_chain=attestation.get("chain", ""),
         )
 
     def _make(self, stage: Stage, devices: list[Device], consent: Consent) -> None:
@@ -205,10 +206,10 @@ class KeyStep:
             )
         return distinct[0]
 
-    def _attest(self, stage: Stage, device: Device, public: PublicKey) -> dict[str, Any] | None:
+    def _attest(self, stage: Stage, device: Device, public: PublicKey) -> dict[str, Any]:
         """The gate: a key that a YubiKey says to have made itself has to be attested by Yubico."""
         if device.kind != "yubikey" or self.key.origin != "generated":
-            return None
+            return {}
         if not stage.attestation.roots:
             raise TrustAnchorError(
                 f"the key '{self.key.name}' cannot be attested: tokens.yml names no attestation roots",
@@ -226,8 +227,10 @@ class KeyStep:
             pin_policy=self.key.pin_policy,
             touch_policy=self.key.touch_policy,
         )
-        replace(stage.directory / "attestations" / f"{self.key.name}.pem", attested.chain)
-        return attested.as_dict()
+        path = stage.directory / "attestations" / f"{self.key.name}.pem"
+        if read_optional(path) is None:  # the first one is published; a token makes another each time it is asked
+            write_once(path, attested.chain)
+        return {**attested.as_dict(), "chain": attested.chain.decode()}
 
 
 def _secrets(tokens: Sequence[TokenFacts]) -> tuple[str, ...]:

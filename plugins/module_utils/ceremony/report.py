@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a ceremony: what the people sign. Made from the plan and the transcript, and from nothing else.
 
-The same records give the same bytes, so that anyone who has the transcript can make the report again.
+It is made just before the transcript is closed, which then holds its digest: so the seal covers the report too, and a
+later version that words its reports differently takes nothing away from this one.
 """
 
 from __future__ import annotations
@@ -13,58 +14,70 @@ from typing import Any
 from ..x509.words import fingerprint_lines
 from .layout import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Table, as_html, as_markdown
 from .plan import Plan
-from .transcript import CLOSED, OPENED, Record, head
+from .transcript import OPENED, Record, head
 
 _VERIFY = (
     "openssl cms -verify -binary -inform PEM -in transcript.p7s -content transcript.jsonl "
     "-nointern -certfile ../../roots/{root}.crt -CAfile ../../roots/{root}.crt -no-CApath -no-CAstore "
     "-purpose any -no_check_time -out /dev/null"
 )
-_HIDDEN = ("act", "der", "public_key")  # shown elsewhere, or by their digests
+_HIDDEN = ("act", "der", "public_key", "attestation_chain")  # shown elsewhere, or by their digests
 
 
-def markdown(records: Sequence[Record], plan: Plan) -> str:
+def closing_of(records: Sequence[Record], abandoned: bool) -> dict[str, Any]:
+    """What the closing of a transcript says: outputs, the number of signatures, whether the rest is left undone."""
+    outputs = {one.data["path"]: one.data["sha256"] for one in records if one.event in ("written", "found")}
+    return {
+        "outputs": [{"path": path, "sha256": digest} for path, digest in sorted(outputs.items())],
+        "signatures": len(_of(records, "signed")),
+        "abandoned": abandoned,
+    }
+
+
+def markdown(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
     """The report as Markdown.
 
     Args:
-        records: the transcript.
+        records: the transcript, without its closing.
         plan: what was performed.
+        closing: as of `closing_of`; None for a ceremony that is not over.
     """
-    return as_markdown(_document(records, plan))
+    return as_markdown(_document(records, plan, closing))
 
 
-def html(records: Sequence[Record], plan: Plan) -> str:
+def html(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
     """The report as one page of HTML; arguments as `markdown`."""
-    return as_html(f"Ceremony {plan.name}", _document(records, plan))
+    return as_html(f"Ceremony {plan.name}", _document(records, plan, closing))
 
 
-def _document(records: Sequence[Record], plan: Plan) -> Iterator[Block]:
+def _document(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
     opened = _data(records, OPENED)
-    yield from _banners(records, opened)
+    yield from _banners(opened, closing)
     yield Heading(1, f"Ceremony {plan.name}: {plan.title}" if plan.title else f"Ceremony {plan.name}")
-    yield from _plan(records, plan, opened)
+    yield from _plan(records, plan, closing)
     yield from _machine(records)
     yield from _tokens(records)
     yield from _keys(records)
     for act in plan.acts:
         yield from _act(records, act)
     yield from _failures(records)
-    yield from _outputs(records, plan)
-    yield from _signatures(records, plan, opened)
+    yield from _outputs(records, plan, closing or {})
+    yield from _signatures(plan, opened, closing)
 
 
-def _banners(records: Sequence[Record], opened: Mapping[str, Any]) -> Iterator[Block]:
+def _banners(opened: Mapping[str, Any], closing: Mapping[str, Any] | None) -> Iterator[Block]:
     if opened.get("rehearsal"):
         yield Banner("REHEARSAL: nothing in this report may be trusted")
     if opened.get("unattended"):
         yield Banner("UNATTENDED: no person confirmed what was signed")
-    if records and records[-1].data.get("abandoned"):
+    if closing and closing.get("abandoned"):
         yield Banner("ABANDONED: the rest of the plan was left undone")
-    if not (records and records[-1].event == CLOSED):
+    if closing is None:
         yield Banner("NOT CLOSED: this ceremony is not over")
 
 
-def _plan(records: Sequence[Record], plan: Plan, opened: Mapping[str, Any]) -> Iterator[Block]:
+def _plan(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
+    opened = _data(records, OPENED)
     yield Heading(2, "Plan")
     rows = [
         ("window", f"{_time(plan.window.start)} to {_time(plan.window.end)}"),
@@ -72,7 +85,7 @@ def _plan(records: Sequence[Record], plan: Plan, opened: Mapping[str, Any]) -> I
         ("sealed by", plan.sealed_by),
         ("pkilint", "required" if plan.pkilint else "optional"),
         ("begun", records[0].time if records else "never"),
-        ("closed", records[-1].time if records and records[-1].event == CLOSED else "not yet"),
+        ("closed", records[-1].time if records and closing is not None else "not yet"),
     ]
     yield Table(("", ""), rows)
     yield Paragraph("SHA-256 of ceremony.yml, as confirmed:")
@@ -178,23 +191,22 @@ def _failures(records: Sequence[Record]) -> Iterator[Block]:
         yield Table(("time", "act", "error"), rows)
 
 
-def _outputs(records: Sequence[Record], plan: Plan) -> Iterator[Block]:
-    closed = _data(records, CLOSED)
+def _outputs(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any]) -> Iterator[Block]:
     yield Heading(2, "Outputs")
-    rows = [(_text(one.get("path")), _text(one.get("sha256"))) for one in closed.get("outputs", [])]
+    rows = [(_text(one.get("path")), _text(one.get("sha256"))) for one in closing.get("outputs", [])]
     yield Table(("file", "SHA-256"), rows)
-    yield Paragraph(f"Signatures made: {_text(closed.get('signatures'))}")
+    yield Paragraph(f"Signatures made: {_text(closing.get('signatures'))}")
     yield from _confirmations(records, "seal", "The transcript was confirmed")
-    yield Paragraph("Head of the transcript, SHA-256 of its last line:")
+    yield Paragraph("Head of the transcript, SHA-256 of its last line before the closing:")
     yield _digest(head(records))
     yield Paragraph("To verify the seal of the root, in the directory of this report within the record:")
     yield Lines([_VERIFY.format(root=plan.sealed_by)])
 
 
-def _signatures(records: Sequence[Record], plan: Plan, opened: Mapping[str, Any]) -> Iterator[Block]:
+def _signatures(plan: Plan, opened: Mapping[str, Any], closing: Mapping[str, Any] | None) -> Iterator[Block]:
     yield Heading(2, "Signatures")
     yield Paragraph("I was present. What this report says agrees with what I saw.")
-    yield from _banners(records, opened)
+    yield from _banners(opened, closing)
     rows = [(person.name, person.role, "", "") for person in plan.people]
     yield Table(("name", "role", "place and date", "signature"), rows, "sign")
 
