@@ -225,7 +225,7 @@ def test_a_good_record_is_not_refused(host_key, tmp_path):
     assert done.rc == 0, done.output
 
 
-ROOT = {"name": "r1", "subject": "CN=Root", "token": "primary"}
+ROOT = {"name": "r1", "subject": "CN=Root", "token": "primary", "attested": False}
 PLAN = "playbooks/plan_ceremony.yml"
 
 

@@ -20,7 +20,9 @@ PLAN, CEREMONY, VERIFY = (f"playbooks/{name}.yml" for name in ("plan_ceremony", 
 FULL = yaml.safe_load((CHECKOUT / "tests/lab/full_ceremony.yml").read_text())
 # One root and its CRL: the smallest plan.
 SMALL = {
-    "root_ceremony_roots": [{"name": "r9", "subject": "CN=Small Root CA R9", "token": "primary"}],
+    "root_ceremony_roots": [
+        {"name": "r9", "subject": "CN=Small Root CA R9", "token": "primary", "attested": False},
+    ],
     "root_ceremony_intermediates": [],
     "root_ceremony_manifest_signers": [],
 }
