@@ -68,11 +68,13 @@ class Ceremony:
     Args:
         record: its record, an empty directory; tokens.yml is beside it.
         name: of the root, and of the directory on the machine.
+        unattended: without people.
         key: changes to the plan's key.
     """
 
-    def __init__(self, record: Path, name: str, **key: Any) -> None:
+    def __init__(self, record: Path, name: str, unattended: bool = True, **key: Any) -> None:
         self.record, self.name, self.tokens = record, name, record.parent / f"{name}-tokens.yml"
+        self.unattended = unattended
         self.directory = f"/var/lib/{name}"
         self._key = {
             "tokens": ["primary"],
@@ -97,6 +99,7 @@ class Ceremony:
             "name": ceremony,
             "window": {"start": start, "end": end},
             "people": people,
+            "unattended": self.unattended,
             "pkilint": "optional",
             "sealed_by": self.name,
             "keys": {self.name: self._key},

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,8 +21,11 @@ PLACE = RECORD / "ceremonies/0001"
 ROOTS = ("r1", "s1")
 
 
-def program(*arguments: object) -> str:
-    done = subprocess.run(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def program(*arguments: object, stdin: str = "") -> str:
+    command = list(map(str, arguments))
+    done = subprocess.run(
+        command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -31,18 +35,12 @@ def linted(name: str, *arguments: object) -> None:
     program(name, "lint", "--severity", "WARNING", *arguments)
 
 
-CHAINS = {
-    "intermediates/ca1.crt": [],
-    "signers/manifest1.crt": [],
-    "cross/s1-by-r1.crt": [],
-}
+CHAINS = ("intermediates/ca1.crt", "signers/manifest1.crt", "cross/s1-by-r1.crt")
 
 
 @pytest.mark.parametrize("path", CHAINS)
-@pytest.mark.parametrize("now", ["", "-x509_strict"])
-def test_openssl_verifies(path: str, now: str):
-    strict = [now] if now else []
-    program("openssl", "verify", *strict, "-no-CApath", "-CAfile", RECORD / "roots/r1.crt", RECORD / path)
+def test_openssl_verifies(path: str):
+    program("openssl", "verify", "-x509_strict", "-no-CApath", "-CAfile", RECORD / "roots/r1.crt", RECORD / path)
 
 
 @pytest.mark.parametrize("path", ["intermediates/ca1.crt", "cross/s1-by-r1.crt"])
@@ -51,16 +49,11 @@ def test_step_verifies(path: str):
     program(step, "certificate", "verify", RECORD / path, "--roots", RECORD / "roots/r1.crt")
 
 
-def test_an_intermediate_under_the_cross_certificate_verifies():
-    """The primary root vouches for the standby one: where only r1 is trusted, s1's chain ends there."""
-    chain = ["-untrusted", RECORD / "cross/s1-by-r1.crt", "-CAfile", RECORD / "roots/r1.crt"]
-    crl = ["-crl_check", "-CRLfile", "/dev/stdin"]
+def test_the_standby_root_stands_under_the_primary_one_and_is_not_revoked():
+    """Where only r1 is trusted, a chain of s1 ends there; openssl follows r1's CRL."""
     pem = program("openssl", "crl", "-inform", "DER", "-in", RECORD / "crls/r1.crl", "-outform", "PEM")
-    done = subprocess.run(
-        list(map(str, ["openssl", "verify", *crl, *chain, RECORD / "cross/s1-by-r1.crt"])),
-        input=pem, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    program("openssl", "verify", "-crl_check", "-CRLfile", "/dev/stdin", "-no-CApath", "-CAfile",
+            RECORD / "roots/r1.crt", RECORD / "cross/s1-by-r1.crt", stdin=pem)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ROOTS)
@@ -68,7 +61,7 @@ def test_crl(name: str):
     crl = RECORD / f"crls/{name}.crl"
     text = program("openssl", "crl", "-inform", "DER", "-in", crl, "-noout", "-crlnumber", "-CAfile",
                    RECORD / f"roots/{name}.crt")  # fmt: skip
-    assert "verify OK" in text and "crlNumber=0x1" in text.replace("01", "1")
+    assert "verify OK" in text and re.search(r"crlNumber=0x0?1\b", text)
     linted("lint_crl", "--type", "CRL", "--profile", "PKIX", crl)
 
 
@@ -89,9 +82,8 @@ def test_the_seal_verifies_as_the_report_says():
 
 
 def test_ceremony_verify_needs_no_token_and_follows_the_attestations():
-    for check in (False, True):
-        done = run(VERIFY, check=check)
-        assert (done.rc, done.changed) == (0, 0), done.output
+    done = run(VERIFY, check=True)
+    assert (done.rc, done.changed) == (0, 0), done.output
 
 
 def test_ceremony_verify_refuses_another_maker(tmp_path: Path):

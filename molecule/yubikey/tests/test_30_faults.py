@@ -148,6 +148,7 @@ def test_pulled_as_it_signs(day: Ceremony, keys: VirtualYubiKeys):
 
 
 def test_a_wrong_pin_at_the_signature(day: Ceremony, keys: VirtualYubiKeys):
+    """PKCS#11 enters it there, Yubico's library when the key was made."""
     refused(day, f"the PIN of the token with serial {SPARE} is wrong", "attempts left: 1", **WRONG)
     keys.credentials(SPARE, pin=pins()["primary"])
 

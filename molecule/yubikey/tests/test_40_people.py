@@ -19,9 +19,7 @@ from scenario import CEREMONY, HOST, INVENTORY, PRIMARY, STANDBY, Ceremony, devi
 
 NAME = "people"
 ROOTS = ("r1", "s1")
-# The last digest on the screen before a question, and the question.
-DIGEST = re.compile(r"SHA-256[^\n]*:\n +(?:[0-9a-f]{2} ){4} +(\w+ \w+)")
-QUESTION = r"type the first 2 words to confirm (?P<what>[^\n]+?): "
+QUESTION = r"type the words of line (?P<line>\d) to confirm (?P<what>[^\n]+?): "
 PIN = r"PIN of the token 'primary' to [^\n]+?: "
 TOUCH = r">>> TOUCH the token 'primary' when it blinks \((\d) of (\d)\) <<<"
 
@@ -44,16 +42,17 @@ def question() -> leaks.Question:
 
 
 def confirm(terminal: Terminal, what: str) -> None:
-    """Each of the two types the first words of what is on the screen."""
+    """Each of the two types the words of a line that is on the screen."""
     for _person in range(2):
         asked = terminal.read(QUESTION)
         assert asked["what"] == what, terminal.screen
-        terminal.type(DIGEST.findall(terminal.screen)[-1])
+        lines = re.findall(rf"^ +{asked['line']}: (?:[0-9a-f]{{2}} ){{4}} +(.+)$", terminal.screen, re.MULTILINE)
+        terminal.type(lines[-1])
 
 
 def test_people_see_when_to_touch(keys: VirtualYubiKeys, question: leaks.Question, tmp_path: Path):
     """The virtual YubiKey waits for its touch, which comes only after the screen has asked for it."""
-    ceremony = Ceremony(tmp_path / "pki", NAME)
+    ceremony = Ceremony(tmp_path / "pki", NAME, unattended=False)
     ceremony.plug(primary=device(PRIMARY, "84"))
     asked = ceremony.variables(root_ceremony_pins={}, root_ceremony_confirmed_plan="")
     inventories = ["-i", str(CHECKOUT / "inventories/lab"), "-i", INVENTORY]
