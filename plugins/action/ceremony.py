@@ -20,6 +20,7 @@ from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import cere
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import require_pipelining
 
 Result = dict[str, Any]
+_REHEARSAL_PIN = "rehearsal"  # of tokens that are files, in a rehearsal without people
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -36,6 +37,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "pin": {name: str(pin) for name, pin in (self._options.pop("pins", None) or {}).items() if pin},
             "management_key": dict(self._options.pop("management_keys", None) or {}),
         }
+        self._fixed_pin = ""
+        self._rehearsal = bool(self._options.get("rehearsal"))
+        if self._rehearsal:  # its tokens are files: no secret of a real one may protect them
+            self._secrets = {"pin": {}, "management_key": {}}
         try:
             self._act = self._material()
             return {**result, **self._hold()}
@@ -75,13 +80,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         by = desk.confirmed_beforehand(state["people"])
         self._act["confirmed_by"] = by
         pending = [step for step in state["steps"] if step["state"] != "done"]
+        self._fixed_pin = _REHEARSAL_PIN if self._rehearsal else ""
         for step in pending:
             self._collect(step)
         orders = [{"step": step["id"], "digest": "", "confirmed_by": by} for step in pending]
         return self._module({"orders": orders})
 
     def _attended(self, state: Result) -> Result:
-        desk.show_plan(state, bool(self._options.get("rehearsal")))
+        desk.show_plan(state, self._rehearsal)
         self._require_plan_unchanged(state)
         self._act["confirmed_by"] = desk.confirm(
             "plan and clock", state["people"], state["plan_sha256"], state["quorum"]
@@ -134,7 +140,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             kept = self._secrets["management_key" if kind == "management_key" else "pin"]
             for token in (step["token"], *step["copies"]):
                 if token not in kept:
-                    kept[token] = desk.secret(kind, {**step, "token": token})
+                    asked = {**step, "token": token}
+                    kept[token] = self._fixed_pin or desk.secret(kind, asked, self._rehearsal)
 
     def _require_plan_unchanged(self, state: Result) -> None:
         now = hashlib.sha256(_read(Path(str(self._options["plan"])).expanduser())).hexdigest()

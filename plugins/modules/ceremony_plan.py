@@ -82,6 +82,11 @@ options:
         type: str
         choices: [always, cached, never]
         default: always
+      attested:
+        description:
+          - Whether the token must attest that it made the key. By default V(true) where it is generated. No software
+            token can; say V(false) for one.
+        type: bool
       pin_holders:
         description: People who each know a part of the token's PIN, in the order of the parts.
         type: list
@@ -233,6 +238,10 @@ options:
         type: str
         choices: [operator, witness]
         required: true
+  unattended:
+    description: Let the plan say that the ceremony may be held without asking its people. For labs and tests.
+    type: bool
+    default: false
   quorum:
     description: How many of them must confirm each signature, an operator and a witness among them; V(0) for all.
     type: int
@@ -392,6 +401,7 @@ def _specification() -> dict[str, Any]:
         "origin": _text(choices=["generated", "imported"], default="generated"),
         "pin_policy": _text(choices=["always", "once"], default="always"),
         "touch_policy": _text(choices=["always", "cached", "never"], default="always"),
+        "attested": {"type": "bool"},
         "pin_holders": {"type": "list", "elements": "str"},
         "days": {"type": "int", "default": 7305},
         "path_length": {"type": "int", "default": 1},
@@ -424,6 +434,7 @@ def _specification() -> dict[str, Any]:
         "people": _entries(
             {"name": name, "role": _text(choices=["operator", "witness"], required=True)}, required=True
         ),
+        "unattended": flag,
         "quorum": {"type": "int", "default": 0},
         "publication_url": _text(default=""),
         "sealed_by": _text(),

@@ -5,29 +5,32 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.layout import visible
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.words import fingerprint_lines, words
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask, ask_parts, display
 
-SPOKEN_WORDS = 2  # of a digest, typed by each person: enough to show that it was read
-_UNATTENDED = "Run the play from a terminal, or give confirmed_plan for a ceremony without people (labs, tests)."
+TRIES = 3  # at the words; a slip of the finger is no refusal
+_UNATTENDED = "Run the play from a terminal, or give confirmed_plan for a plan that says unattended (labs, tests)."
 _NO_PIN = "Run the play from a terminal, or give the PIN from a secrets manager."
 _TITLES = {"pin": "PIN", "new_pin": "New PIN", "management_key": "Management key"}
+MINIMUM_PIN = 6  # characters; and a shorter one would be masked wherever it occurs by accident
 
 
 def show(text: str = "") -> None:
-    """Show a line to everybody."""
-    display.display(text)
+    """Show a line to everybody; nothing in it can move the cursor or hide another line."""
+    display.display(visible(text))
 
 
 def show_digest(title: str, digest: str) -> None:
-    """A SHA-256 in hexadecimal and as words."""
+    """A SHA-256 in hexadecimal and as words, in numbered lines."""
     show(f"  {title}")
-    for line in fingerprint_lines(digest):
-        show(f"    {line}")
+    for number, line in enumerate(fingerprint_lines(digest), start=1):
+        show(f"    {number}: {line}")
 
 
 def show_facts(facts: Mapping[str, Any], before: Mapping[str, Any]) -> None:
@@ -52,27 +55,47 @@ def show_plan(state: Mapping[str, Any], rehearsal: bool) -> None:
     show("=" * 78)
     show(f"  clock of the ceremony machine: {state['clock']}")
     show(f"  the plan is for:               {state['window'][0]} to {state['window'][1]}")
+    for name, device in state["tokens"].items():
+        show(f"  token {name}: {device}")
     for step in state["steps"]:
         show(f"  [{'x' if step['state'] == 'done' else ' '}] {step['what']}")
     show_digest("SHA-256 of the plan:", state["plan_sha256"])
 
 
 def confirm(what: str, people: Sequence[Mapping[str, str]], digest: str, quorum: int) -> list[dict[str, str]]:
-    """Have each person confirm a digest by typing its first words. Where not all are needed, one may pass."""
-    may_pass = " (Enter: pass)" if quorum < len(people) else ""
-    expected = [word.lower() for word in words(bytes.fromhex(digest))[:SPOKEN_WORDS]]
-    confirmed = []
-    for person in people:
-        prompt = (
-            f"{person['name']} ({person['role']}), type the first {SPOKEN_WORDS} words to confirm {what}{may_pass}: "
-        )
-        said = ask(prompt, _UNATTENDED)
-        if may_pass and not said.strip():
-            continue
-        if said.lower().split() != expected:
-            raise AnsibleActionFail(f"{person['name']} did not confirm {what}. Nothing was signed for it.")
-        confirmed.append({**person, "how": f"typed '{' '.join(expected)}'"})
-    return confirmed
+    """Have each person confirm a digest. Where not all are needed, one may pass.
+
+    Each is asked for another line of the words, drawn by lot: whoever only compares what is typed compares 32 bits
+    that nobody could foresee, and everybody is asked to compare the rest too.
+    """
+    show("  Compare all lines with the printed copy or with each other's before you type.")
+    answers = [_confirmation(what, person, digest, quorum < len(people)) for person in people]
+    return [answer for answer in answers if answer is not None]
+
+
+def _confirmation(what: str, person: Mapping[str, str], digest: str, may_pass: bool) -> dict[str, str] | None:
+    lines = _lines(digest)
+    number = secrets.randbelow(len(lines)) + 1
+    passing = " (Enter: pass)" if may_pass else ""
+    prompt = f"{person['name']} ({person['role']}), type the words of line {number} to confirm {what}{passing}: "
+    for _try in range(TRIES):
+        said = ask(prompt, _UNATTENDED).lower().split()
+        if may_pass and not said:
+            return None
+        if said == lines[number - 1]:
+            return {**person, "how": f"typed line {number}, '{' '.join(said)}'"}
+        show("  These are not the words of that line.")
+    raise AnsibleActionFail(f"{person['name']} did not confirm {what}. Nothing was signed for it.")
+
+
+def _lines(digest: str) -> list[list[str]]:
+    try:
+        spoken = [word.lower() for word in words(bytes.fromhex(digest))]
+    except ValueError:
+        raise AnsibleActionFail(
+            "A digest is masked: a PIN is part of it by accident, or is too short. Choose another PIN."
+        ) from None
+    return [spoken[at : at + 4] for at in range(0, len(spoken), 4)]
 
 
 def confirmed_beforehand(people: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -88,7 +111,7 @@ def show_step(step: Mapping[str, Any]) -> None:
     show("-" * 78)
     show_facts(step["facts"], step["before"])
     if step["digest"]:
-        show_digest("SHA-256 of what will be signed:", step["digest"])
+        show_digest("SHA-256 of what is confirmed:", step["digest"])
 
 
 def show_signed(name: str, facts: Mapping[str, Any]) -> None:
@@ -112,11 +135,16 @@ def try_again(failed: Mapping[str, Any]) -> bool:
     return said.strip() == ""
 
 
-def secret(kind: str, step: Mapping[str, Any]) -> str:
+def secret(kind: str, step: Mapping[str, Any], rehearsal: bool) -> str:
     """A PIN or management key for a step. Of a PIN in parts nobody enters, or knows, more than one."""
-    title = f"{_TITLES[kind]} of the token '{step['token']}'"
+    title = f"{'REHEARSAL ' if rehearsal else ''}{_TITLES[kind]} of the token '{step['token']}'"
+    if rehearsal and kind == "new_pin":
+        show("  This token is a file. Choose a PIN for the rehearsal, and not the one of the real token.")
     holders = [] if kind == "management_key" else step["pin_holders"]
-    return ask_parts(holders, title, step["what"], _NO_PIN, new=kind == "new_pin")
+    entered = ask_parts(holders, title, step["what"], _NO_PIN, new=kind == "new_pin")
+    if kind == "new_pin" and len(entered) < MINIMUM_PIN:
+        raise AnsibleActionFail(f"The PIN has fewer than {MINIMUM_PIN} characters. Nothing was done.")
+    return entered
 
 
 def show_touch(step: Mapping[str, Any], number: int, total: int) -> None:

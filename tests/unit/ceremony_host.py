@@ -42,6 +42,9 @@ class CeremonyHost:
     def __init__(self, home: Path, acts: Iterable[str] = ()) -> None:
         self.home = home
         self.plan = plan_factory.full()
+        self.plan["unattended"] = True
+        for key in self.plan["keys"].values():
+            key["attested"] = False
         self.set_window(utc_now() - dt.timedelta(hours=1))
         self.tokens: dict[str, Any] = dict(TOKENS)
         self.pins = dict(PINS)
@@ -130,11 +133,14 @@ class CeremonyHost:
         orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in conduct.steps_of(stage)]
         return conduct.perform(stage, run, performance.parse_orders(orders))
 
-    def take(self, run: str, orders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-        """One call of a run with people; how the ceremony stands then."""
+    def take(self, run: str, orders: Iterable[Mapping[str, Any]], attended: bool = True) -> dict[str, Any]:
+        """One call of a run, by default with people; how the ceremony stands then."""
         stage = self.stage()
+        confirmed = "" if attended else stage.plan.sha256
         given = {"run": run, "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
-        conduct.perform(stage, performance.parse_run(given, "", self.rehearsal), performance.parse_orders(list(orders)))
+        conduct.perform(
+            stage, performance.parse_run(given, confirmed, self.rehearsal), performance.parse_orders(list(orders))
+        )
         return performance.state(stage)
 
 

@@ -15,15 +15,15 @@ from typing import Any
 import plan_factory
 import pytest
 import x509_factory as make
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, outputs
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, outputs, steps
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import signing_keys
-from ceremony_host import SUBJECTS, CeremonyHost
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import keys, signing_keys
+from ceremony_host import PINS, SUBJECTS, CeremonyHost
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,7 +49,7 @@ def refused(host: CeremonyHost, message: str) -> None:
 
 def test_a_wrong_pin_signs_nothing_and_the_right_one_finishes(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
-    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}])
+    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
     good, host.pins = host.pins, {"primary": "wrong-pin"}
     with pytest.raises(TrustAnchorError, match="the PIN of the token 'primary' is wrong"):
         host.hold()
@@ -154,7 +154,7 @@ def test_an_output_that_is_there_as_planned_is_found_and_not_signed(tmp_path: Pa
 def test_a_root_with_a_key_that_has_a_root(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
     host.hold()
-    host.plan |= {"name": "0002", "keys": {"r2": plan_factory.key("primary")}, "sealed_by": "r2"}
+    host.plan |= {"name": "0002", "keys": {"r2": plan_factory.key("primary", attested=False)}, "sealed_by": "r2"}
     host.act("root")["name"] = "r2"
     with pytest.raises(TrustAnchorError, match="is the key of r1.crt already"):
         host.hold()
@@ -267,7 +267,7 @@ def _next_crl(host: CeremonyHost, number: int, revoked: Any = ()) -> None:
 
 def test_a_tampered_transcript_stops_the_ceremony(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
-    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}])
+    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
     path = host.place / "transcript.jsonl"
     path.write_bytes(path.read_bytes().replace(b"Grace", b"Trace", 1))
     with pytest.raises(TrustAnchorError, match="the transcript was changed after it was written"):
@@ -278,9 +278,9 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
     """The plan pins all inputs; a draft that no longer fits means that somebody changed code or transcript."""
     host = CeremonyHost(tmp_path, ROOT)
     by = [{**person, "how": "test"} for person in host.plan["people"]]
-    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}])
+    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
     key = next(step for step in host.state()["steps"] if step["id"] == "key:r1")
-    host.take("first", [{"step": "key:r1", "digest": key["digest"], "confirmed_by": by}])
+    host.take("first", [{"step": "key:r1", "digest": key["digest"], "confirmed_by": by}], attended=False)
     stage = host.stage()
     step = next(step for step in conduct.steps_of(stage) if step.id == "root:r1")
     draft = stage.transcript.find("draft", "root:r1")
@@ -294,10 +294,10 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
 def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT_AND_CA)
     by = [{**person, "how": "test"} for person in host.plan["people"]]
-    state = host.take("first", [])
+    state = host.take("first", [], attended=False)
     while not (tmp_path / "roots/r1.crt").exists():
         step = next(step for step in state["steps"] if step["state"] != "done")
-        state = host.take("first", [{"step": step["id"], "digest": step["digest"], "confirmed_by": by}])
+        state = host.take("first", [{"step": step["id"], "digest": step["digest"], "confirmed_by": by}], attended=False)
     later = host.stage().plan.window.end + DAY
     host.clock = later
     with pytest.raises(TrustAnchorError, match="the clock of this machine says"):
@@ -311,12 +311,109 @@ def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp
     assert "ABANDONED" in (host.place / "report.md").read_text()
 
 
-def test_a_ceremony_without_its_root_cannot_be_sealed(tmp_path: Path) -> None:
+def test_a_ceremony_without_its_root_is_closed_unsealed(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT)
+    host.take("first", [], attended=False)
+    host.abandon = True
+    host.hold()
+    assert host.state()["over"]
+    closed = json.loads((host.place / "transcript.jsonl").read_text().splitlines()[-1])
+    assert (closed["event"], closed["data"]["unsealed"], closed["data"]["abandoned"]) == ("closed", True, True)
+    assert not (host.place / "transcript.p7s").exists()
+    assert host.state()["roots"] == []
+
+
+def test_abandoning_writes_what_was_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = CeremonyHost(tmp_path, ROOT_AND_CA)
+    write = outputs.Output.write
+
+    def no_intermediate(self: Any, signed: Any) -> None:
+        if "intermediates" in self.path:
+            raise TrustAnchorError("the disk is full")
+        write(self, signed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs.Output, "write", no_intermediate)
+        with pytest.raises(TrustAnchorError, match="the disk is full"):
+            host.hold()
+    host.abandon = True
+    host.hold()
+    assert (tmp_path / "intermediates/ca1.crt").exists()
+    assert events(host)[-3:] == ["written", "confirmed", "closed"]
+
+
+def test_one_ceremony_at_a_time(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT)
+    host.take("first", [], attended=False)
+    host.plan["name"] = "0002"
+    with pytest.raises(TrustAnchorError, match="the ceremony '0001' is under way"):
+        host.hold()
+
+
+def test_what_was_begun_with_people_is_not_finished_without_them(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
     host.take("first", [])
-    host.abandon = True
-    with pytest.raises(TrustAnchorError, match="cannot be sealed: the root 'r1' was not signed"):
+    with pytest.raises(TrustAnchorError, match="was begun with people"):
         host.hold()
+    host = CeremonyHost(tmp_path / "other", ROOT)
+    host.plan["unattended"] = False
+    with pytest.raises(TrustAnchorError, match="the plan does not say unattended: true"):
+        host.hold()
+    assert events(host) == []
+
+
+def test_a_planted_key_is_not_taken_without_a_word(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT)
+    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
+    device = host.stage().device("primary")
+    keys.generate(device.spec, device.key, "ec-p384", PINS["primary"])
+    step = next(step for step in host.state()["steps"] if step["id"] == "key:r1")
+    assert step["consent"]
+    assert step["what"] == "take the key 'r1' that is on its token already"
+    assert step["facts"]["public_key_sha256"]
+    host.plan["keys"]["r1"]["origin"] = "imported"
+    host.plan["name"] = "0002"
+    with pytest.raises(TrustAnchorError, match="occupied by a key that this ceremony did not make"):
+        host.state()
+
+
+def test_a_key_that_must_be_attested_is_not_made_in_software(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT)
+    del host.plan["keys"]["r1"]["attested"]
+    refused(host, "wants the key 'r1' attested, and primary is of kind softhsm")
+    host.rehearsal = True
+    host.hold()
+
+
+def test_another_key_in_the_place_gets_no_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = CeremonyHost(tmp_path, ROOT)
+    by = [{**person, "how": "test"} for person in host.plan["people"]]
+    host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
+    host.take("first", [{"step": "key:r1", "digest": "", "confirmed_by": by}], attended=False)
+    host.tokens["primary"]["id"] = "09"
+    device = host.stage().device("primary")
+    keys.generate(device.spec, device.key, "ec-p384", PINS["primary"])
+    monkeypatch.setattr(steps, "signing_key", lambda *_: pytest.fail("the PIN was used"))
+    with pytest.raises(TrustAnchorError, match="is not the key 'r1'"):
+        host.hold()
+
+
+def test_what_nobody_wrote_is_not_found(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT_AND_CA)
+    host.hold()
+    transcript = host.place / "transcript.jsonl"
+    transcript.rename(tmp_path / "elsewhere")
+    (host.place / "transcript.p7s").unlink()
+    with pytest.raises(TrustAnchorError, match="no ceremony of this record wrote it"):
+        host.hold()
+
+
+def test_a_private_key_in_a_request_goes_nowhere(tmp_path: Path) -> None:
+    host = CeremonyHost(tmp_path, ROOT_AND_CA)
+    key = make.new_key()
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    host.put_request("ca1", secret + make.request(key, SUBJECTS["ca1"]).public_bytes(Encoding.PEM))
+    refused(host, "nothing before or after it")
 
 
 VALID_REQUEST = make.request(make.new_key(), SUBJECTS["ca1"]).public_bytes(Encoding.DER)

@@ -90,3 +90,8 @@ def test_all_modules_are_in_the_action_group() -> None:
 
 def test_a_changelog_fragment_exists() -> None:
     assert list((CHECKOUT / "changelogs").glob("fragments/*.y*ml")) or (CHECKOUT / "changelogs/changelog.yaml").exists()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    galaxy = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())
+    assert f'VERSION = "{galaxy["version"]}"' in (UTILS / "version.py").read_text()

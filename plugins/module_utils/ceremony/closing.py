@@ -8,16 +8,14 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from ..errors import TrustAnchorError
 from ..token.signing_keys import signing_key
 from . import report
 from .files import read_optional, replace, write_once
+from .neighbours import SEAL
 from .sealing import seal, verify_seal
 from .stage import Stage
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
-from .transcript import head
-
-SEAL = "transcript.p7s"
+from .transcript import CLOSED, head
 
 
 class SealStep:
@@ -29,11 +27,11 @@ class SealStep:
         """Done when seal and report are there."""
         name = stage.plan.sealed_by
         what = f"write the report and seal the transcript with the key '{name}'"
-        if self.is_done(stage.place):
+        if self.is_done(stage):
             return Status(self.id, what, DONE)
+        if _is_unsealable(stage):
+            return Status(self.id, "close the transcript without a seal: its root was not signed", PENDING)
         key = stage.plan.keys[name]
-        if stage.abandon:
-            _require_root(stage)
         return Status(
             self.id,
             what,
@@ -47,9 +45,10 @@ class SealStep:
         )
 
     @staticmethod
-    def is_done(place: Path) -> bool:
-        """Whether a ceremony is over, by its directory: the seal comes last."""
-        return (place / SEAL).exists()
+    def is_done(stage: Stage) -> bool:
+        """Whether the ceremony is over: the seal comes last, where there is one."""
+        closed = stage.transcript.find(CLOSED)
+        return (stage.place / SEAL).exists() or bool(closed and closed.data.get("unsealed"))
 
     def prepare(self, stage: Stage) -> None:
         """The digest is the transcript's own."""
@@ -60,13 +59,17 @@ class SealStep:
         Raises:
             TrustAnchorError: no consent, the token is not fit or refuses, the seal does not verify.
         """
+        if _is_unsealable(stage):
+            stage.transcript.append("confirmed", act=self.id, digest=self._digest(stage), by=consent.as_list())
+            self._close(stage, unsealed=True)
+            return
         key = stage.plan.keys[stage.plan.sealed_by]
         device = stage.signing_device(key)
         pin = pin_of(stage, device.name)
         if not stage.transcript.closed:
             digest = self._digest(stage)
             require_consent(consent, digest, "the transcript's head")
-            ready_device(stage, device, key)
+            ready_device(stage, device, key, public=stage.public_key(key.name).public)
             stage.transcript.append("confirmed", act=self.id, digest=digest, by=consent.as_list())
             self._close(stage)
         certificate = stage.root(stage.plan.sealed_by)
@@ -79,7 +82,7 @@ class SealStep:
             verify_seal(stage.transcript.path, Path(draft.name), certificate)
         write_once(stage.place / SEAL, signed)
 
-    def _close(self, stage: Stage) -> None:
+    def _close(self, stage: Stage, unsealed: bool = False) -> None:
         records, plan = stage.transcript.records, stage.plan
         closing = report.closing_of(records, stage.abandon)
         reports = {
@@ -89,22 +92,12 @@ class SealStep:
         for name, data in reports.items():
             replace(stage.place / name, data)
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in reports.items()}
-        stage.transcript.append("closed", **closing, reports=digests)
+        stage.transcript.append("closed", **closing, reports=digests, unsealed=unsealed)
 
     def _digest(self, stage: Stage) -> str:
         return head(stage.transcript.records)
 
 
-def _require_root(stage: Stage) -> None:
-    """A ceremony that comes to its end finds the sealing root; one that is abandoned may not.
-
-    Raises:
-        TrustAnchorError: it was not signed yet.
-    """
-    name = stage.plan.sealed_by
-    if not (stage.directory / "roots" / f"{name}.crt").exists():
-        raise TrustAnchorError(
-            f"the ceremony '{stage.plan.name}' cannot be sealed: the root '{name}' was not signed",
-            "nothing below it was signed either",
-            f"Remove {stage.place} here and in the record, once nobody needs it",
-        )
+def _is_unsealable(stage: Stage) -> bool:
+    """Whether a ceremony is abandoned before the root that would seal it was signed."""
+    return stage.abandon and not (stage.directory / "roots" / f"{stage.plan.sealed_by}.crt").exists()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from importlib import metadata
 from typing import Any
 
 from ..errors import TrustAnchorError
+from ..version import VERSION
 from ..x509.words import words
 from .closing import SealStep
 from .key_steps import KeyStep, SoftwareTokenStep
+from .neighbours import previous, require_alone
 from .plan_model import InspectAct
 from .stage import Stage
 from .steps import DONE, Consent, InspectStep, SignStep, Status, Step
@@ -59,9 +62,10 @@ class Run:
 
 
 def steps_of(stage: Stage) -> list[Step]:
-    """All steps of a plan, in order; of a ceremony that is abandoned only the last."""
+    """All steps of a plan, in order; of a ceremony that is abandoned the last, and to write what was signed."""
     if stage.abandon:
-        return [SealStep()]
+        acts = [SignStep(act) for act in stage.plan.acts if not isinstance(act, InspectAct)]
+        return [*(step for step in acts if step.is_owed(stage)), SealStep()]
     found: list[Step] = []
     used = [name for key in stage.plan.keys.values() for name in key.tokens]
     used += [act.token for act in stage.plan.acts if isinstance(act, InspectAct)]
@@ -78,7 +82,7 @@ def is_over(stage: Stage) -> bool:
         TrustAnchorError: it was held with another plan.
     """
     _require_same_plan(stage)
-    return SealStep.is_done(stage.place)
+    return SealStep.is_done(stage)
 
 
 def survey(stage: Stage) -> list[Status]:
@@ -115,17 +119,28 @@ def begin(stage: Stage, run: Run) -> None:
         TrustAnchorError: people confirmed another plan, the clock is outside of the window, or the disk is full.
     """
     require_plan_consent(stage, run)
+    _require_mode(stage, run)
     _require_begun(stage)
     _require_clock(stage)
     _require_space(stage)
+    _require_openssl()
     known = [record.data.get("run") for record in stage.transcript.records if record.event in ("opened", "resumed")]
     if run.id in known or stage.transcript.closed:
         return
     if known:
-        stage.transcript.append("resumed", run=run.id, software=software(stage))
+        stage.transcript.append(
+            "resumed",
+            run=run.id,
+            unattended=run.unattended,
+            tokens_sha256=stage.tokens_sha256,
+            software=software(stage),
+        )
     else:
+        require_alone(stage.place)
         stage.transcript.append(
             "opened",
+            previous=previous(stage.place),
+            tokens_sha256=stage.tokens_sha256,
             ceremony=stage.plan.name,
             title=stage.plan.title,
             plan_sha256=stage.plan.sha256,
@@ -181,6 +196,28 @@ def require_quorum(stage: Stage, consent: Consent) -> None:
         raise TrustAnchorError(f"no {' and no '.join(sorted(missing))} has confirmed", "both roles confirm")
 
 
+def _require_mode(stage: Stage, run: Run) -> None:
+    """Who sits at the table is decided by the plan, and once."""
+    if run.unattended and not stage.plan.unattended and not run.rehearsal:
+        raise TrustAnchorError(
+            "nobody would be asked, but the plan does not say unattended: true",
+            "a root signs on the word of people",
+            "Run the play from a terminal, without confirmed_plan",
+        )
+    if stage.transcript.records and stage.transcript.records[0].data["unattended"] != run.unattended:
+        raise TrustAnchorError(
+            f"the ceremony '{stage.plan.name}' was begun {'without' if not run.unattended else 'with'} people",
+            "it is finished as it was begun",
+            "Give confirmed_plan, or leave it out, as before",
+        )
+
+
+def _require_openssl() -> None:
+    """It verifies the seal, at the very end: too late to miss it."""
+    if shutil.which("openssl") is None:
+        raise TrustAnchorError("the program openssl is not there", "it verifies the seal", "Install it")
+
+
 def _require_clock(stage: Stage) -> None:
     """Whoever abandons a ceremony does it when the window is over, as a rule."""
     window = stage.plan.window
@@ -190,7 +227,8 @@ def _require_clock(stage: Stage) -> None:
         raise TrustAnchorError(
             f"the clock of this machine says {stage.now.isoformat()}",
             f"the plan is for {window.start.isoformat()} to {window.end.isoformat()}",
-            "Set the clock (date --set) if it is wrong; otherwise plan anew for this day",
+            "Set the clock (date --set) if it is wrong. Otherwise plan anew for this day; a ceremony that was begun is"
+            " sealed as it is first, with abandon",
         )
 
 
@@ -234,7 +272,7 @@ def _advance(stage: Stage, run: Run, orders: dict[str, Consent]) -> None:
         if status.state == DONE:
             continue
         ordered = step.id in orders
-        if not ordered and (status.consent or status.secrets):
+        if not ordered and (status.consent or status.secrets or status.missing):
             if not status.missing:
                 step.prepare(stage)
             return
@@ -265,6 +303,7 @@ def _failure_noted(stage: Stage, step: str) -> Iterator[None]:
 def software(stage: Stage) -> dict[str, Any]:
     """What this machine runs, for the transcript."""
     return {
+        "collection": VERSION,
         "python": platform.python_version(),
         "system": " ".join((platform.system(), platform.release(), platform.machine())),
         "executable": sys.executable,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TrustAnchorError
-from ..schema import check_keys, read_int, read_text
+from ..schema import check_keys, read_bool, read_int, read_text
 from ..x509.profiles import CRL_DAYS, INTERMEDIATE_DAYS, MANIFEST_SIGNER_DAYS, ROOT_DAYS, check_http_url, parse_crl
 from .plan_schema import read_entries, read_name, read_time
 
@@ -23,7 +23,7 @@ MAX_WINDOW_HOURS = 31 * 24
 
 Entry = dict[str, Any]
 
-_KEY = ("algorithm", "origin", "pin_policy", "touch_policy", "pin_holders")
+_KEY = ("algorithm", "origin", "pin_policy", "touch_policy", "attested", "pin_holders")
 _ROOT = (
     "name",
     "standby",
@@ -41,6 +41,7 @@ _REVOKED = ("issuer", "certificate", "serial", "reason")
 _OTHER = (
     "people",
     "quorum",
+    "unattended",
     "publication_url",
     "sealed_by",
     "title",
@@ -64,6 +65,7 @@ class Declaration:
         revoked: entries with the issuer's name.
         people: as in a plan.
         quorum: how many of them confirm; 0 for all.
+        unattended: whether a ceremony may be held without asking them.
         sealed_by: name of the root that seals.
         title: one line, may be empty.
         publication_url: where roots and CRLs are published, without a slash at its end; may be empty.
@@ -81,6 +83,7 @@ class Declaration:
     revoked: tuple[Entry, ...]
     people: tuple[Entry, ...]
     quorum: int
+    unattended: bool
     sealed_by: str
     title: str
     publication_url: str
@@ -130,6 +133,7 @@ def parse_declaration(options: Mapping[str, Any]) -> Declaration:
         revoked=_entries(given, "revoked", _REVOKED, below),
         people=tuple(read_entries(given.get("people"), "people")),
         quorum=read_int(given, "quorum", "declaration", 0, 0, 100),
+        unattended=read_bool(given, "unattended", "declaration"),
         sealed_by=read_text({"sealed_by": names[0], **given}, "sealed_by", "declaration"),
         title=str(given.get("title", "")),
         publication_url=_url(given),

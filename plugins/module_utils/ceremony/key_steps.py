@@ -84,6 +84,7 @@ class KeyStep:
         Raises:
             TrustAnchorError: the key of a root that exists is not on its token.
         """
+        self._require_attestable(stage)
         record = stage.transcript.find("key", self.id)
         if record is not None:
             facts = {name: record.data[name] for name in ("algorithm", "origin", "public_key_sha256")}
@@ -92,8 +93,9 @@ class KeyStep:
             found = [keys.public_key(device.spec, device.key) for device in self._devices(stage)]
         except TokenAbsent as error:
             return self._pending(stage, missing=str(error))
-        if any(found):
-            return Status(self.id, f"look at the key '{self.key.name}' on its token", PENDING)
+        present = next((key for key in found if key is not None), None)
+        if present is not None:
+            return self._found(stage, present)
         if not self._may_be_made(stage):
             raise TrustAnchorError(
                 f"the token '{self.key.tokens[0]}' has no key for the root '{self.key.name}'",
@@ -104,6 +106,34 @@ class KeyStep:
         for device, seen in tokens:
             require_ready(device, seen, self.key, occupied=False)  # before anybody confirms or types anything
         return self._pending(stage, needed=_secrets([seen for _device, seen in tokens]))
+
+    def _require_attestable(self, stage: Stage) -> None:
+        for device in stage.devices(self.key):
+            if self.key.attested and device.kind != "yubikey":
+                raise TrustAnchorError(
+                    f"the plan wants the key '{self.key.name}' attested, and {device.name} is of kind {device.kind}",
+                    "only a YubiKey can show that a key was made on it and is nowhere else",
+                    "Name a YubiKey in tokens.yml, or plan with attested: false",
+                )
+
+    def _found(self, stage: Stage, public: PublicKey) -> Status:
+        """A key that is there is looked at. One that nobody asked for in this ceremony needs the people's word."""
+        if not self._may_be_made(stage):
+            return Status(self.id, f"look at the key '{self.key.name}' on its token", PENDING)
+        if self.key.origin == "imported" and stage.transcript.find("confirmed", self.id) is None:
+            raise TrustAnchorError(
+                f"the place of the key '{self.key.name}' is occupied by a key that this ceremony did not make",
+                "whoever made it may have kept a copy",
+                "Remove it where nothing was signed with it, or choose another token or slot",
+            )
+        return Status(
+            self.id,
+            f"take the key '{self.key.name}' that is on its token already",
+            PENDING,
+            consent=True,
+            digest=self._digest(stage, public),
+            facts={**self._asked(stage), "public_key_sha256": spki_sha256(public)},
+        )
 
     def _devices(self, stage: Stage) -> list[Device]:
         """All devices for a new key; of one that exists those that are present, since any of them signs.
@@ -145,8 +175,9 @@ class KeyStep:
             "tokens": [str(device) for device in stage.devices(self.key)],
         }
 
-    def _digest(self, stage: Stage) -> str:
-        text = json.dumps({"key": self.key.name, **self._asked(stage)}, sort_keys=True)
+    def _digest(self, stage: Stage, public: PublicKey | None = None) -> str:
+        there = {"public_key_sha256": spki_sha256(public)} if public is not None else {}
+        text = json.dumps({"key": self.key.name, **self._asked(stage), **there}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def prepare(self, stage: Stage) -> None:
@@ -163,6 +194,8 @@ class KeyStep:
         if made:
             self._make(stage, devices, consent)
         public = self._only(devices)
+        if not made:
+            self._take(stage, public, consent)
         facts = [ready_device(stage, device, self.key) for device in devices]
         attestation = self._attest(stage, devices[0], public)
         der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -182,6 +215,15 @@ class KeyStep:
             attestation={name: value for name, value in attestation.items() if name != "chain"} or None,
             attestation_chain=attestation.get("chain", ""),
         )
+
+    def _take(self, stage: Stage, public: PublicKey, consent: Consent) -> None:
+        """A key that is there: of a root that exists it must be the root's, for a new root people agree to it."""
+        if not self._may_be_made(stage):
+            stage.require_key_of_root(self.key.name, public)
+            return
+        digest = self._digest(stage, public)
+        require_consent(consent, digest, f"the key '{self.key.name}'")
+        stage.transcript.append("confirmed", act=self.id, digest=digest, by=consent.as_list())
 
     def _make(self, stage: Stage, devices: list[Device], consent: Consent) -> None:
         require_consent(consent, self._digest(stage), self._what(stage))
@@ -207,8 +249,8 @@ class KeyStep:
         return distinct[0]
 
     def _attest(self, stage: Stage, device: Device, public: PublicKey) -> dict[str, Any]:
-        """The gate: a key that a YubiKey says to have made itself has to be attested by Yubico."""
-        if device.kind != "yubikey" or self.key.origin != "generated":
+        """The gate: the token has to attest, down from a root of its maker, that it made the key itself."""
+        if not self.key.attested:
             return {}
         if not stage.attestation.roots:
             raise TrustAnchorError(

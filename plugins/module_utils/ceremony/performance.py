@@ -82,6 +82,7 @@ def set_stage(material: Material, pins: Mapping[str, str], management_keys: Mapp
         mark=MARK if material.rehearsal else "",
         attestation=files,
         abandon=material.abandon,
+        tokens_sha256=hashlib.sha256(material.tokens).hexdigest(),
         secrets={name: Credentials(_text(pins.get(name)), _text(management_keys.get(name))) for name in names},
     )
 
@@ -149,17 +150,24 @@ def state(stage: Stage) -> dict[str, Any]:
         "window": [stage.plan.window.start.isoformat(), stage.plan.window.end.isoformat()],
         "people": [{"name": person.name, "role": person.role} for person in stage.plan.people],
         "quorum": stage.plan.quorum,
-        "roots": _roots(stage.plan),
+        "roots": _roots(stage),
+        "tokens": {name: str(device) for name, device in stage.tokens.devices.items()},
         "steps": [] if over else [status.as_dict() for status in survey(stage)],
         "signed": {record.data["act"]: record.data["facts"] for record in records},
         "over": over,
     }
 
 
-def _roots(plan: Plan) -> list[dict[str, Any]]:
+def _roots(stage: Stage) -> list[dict[str, Any]]:
+    """The roots that there are; those of a ceremony that was abandoned may not be."""
+    plan = stage.plan
     made = [(act.name, act.standby) for act in plan.acts if isinstance(act, RootAct) and act.name not in plan.roots]
     known = [(root.name, root.standby) for root in plan.roots.values()]
-    return [{"name": name, "standby": standby} for name, standby in (*known, *made)]
+    return [
+        {"name": name, "standby": standby}
+        for name, standby in (*known, *made)
+        if not stage.transcript.closed or (stage.directory / "roots" / f"{name}.crt").exists()
+    ]
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from .. import strict_yaml
 from ..errors import TrustAnchorError
-from ..schema import check_keys, read_int
+from ..schema import check_keys, read_bool, read_int
 from ..x509.profiles import ConstraintSet
 from .plan_model import (
+    GENERATED,
     Act,
     CertificateAct,
     CrlAct,
@@ -62,7 +63,8 @@ __all__ = [
 ]
 
 VERSION = 1
-_KEYS = ("version", "name", "title", "window", "people", "quorum", "pkilint", "sealed_by", "keys", "roots", "acts")
+_PEOPLE = ("people", "quorum", "unattended")
+_KEYS = ("version", "name", "title", "window", *_PEOPLE, "pkilint", "sealed_by", "keys", "roots", "acts")
 
 
 def parse_plan(text: bytes, source: str) -> Plan:
@@ -86,6 +88,7 @@ def parse_plan(text: bytes, source: str) -> Plan:
         title=read_line(data, "title", source) if data.get("title") is not None else "",
         window=window,
         people=people,
+        unattended=read_bool(data, "unattended", source),
         quorum=read_int(data, "quorum", source, len(people), 2, max(2, len(people))),
         pkilint=parse_pkilint(data.get("pkilint")),
         sealed_by=read_name(data, "sealed_by", source),
@@ -118,6 +121,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "window": {"start": start, "end": time_text(plan.window.end)},
         "people": [{"name": person.name, "role": person.role} for person in plan.people],
         **({"quorum": plan.quorum} if plan.quorum < len(plan.people) else {}),
+        **({"unattended": True} if plan.unattended else {}),
         "pkilint": "required" if plan.pkilint else "optional",
         "sealed_by": plan.sealed_by,
         "keys": {name: _key(key) for name, key in plan.keys.items()},
@@ -133,6 +137,7 @@ def _key(key: KeyPlan) -> dict[str, Any]:
         "origin": key.origin,
         "pin_policy": key.pin_policy,
         "touch_policy": key.touch_policy,
+        **({} if key.attested == (key.origin == GENERATED) else {"attested": key.attested}),
         **({"pin_holders": list(key.pin_holders)} if key.pin_holders else {}),
     }
 

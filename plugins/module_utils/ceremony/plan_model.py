@@ -53,6 +53,7 @@ class KeyPlan:
         origin: ``generated`` on the token, or ``imported`` from the ceremony machine's memory.
         pin_policy: when a YubiKey asks for the PIN.
         touch_policy: when a YubiKey asks for a touch.
+        attested: whether the token must attest that it made the key; no software can.
         pin_holders: people who each know a part of the PIN, in the order of the parts; none: one person knows it.
     """
 
@@ -62,6 +63,7 @@ class KeyPlan:
     origin: str
     pin_policy: str
     touch_policy: str
+    attested: bool = False
     pin_holders: tuple[str, ...] = ()
 
 
@@ -280,6 +282,7 @@ class Plan:
     """A whole plan. ``text`` is the file as it was reviewed; its SHA-256 is what people confirm.
 
     ``quorum`` is how many of the people must confirm each signature, an operator and a witness among them.
+    ``unattended`` allows a run in which nobody is asked.
     """
 
     name: str
@@ -292,6 +295,7 @@ class Plan:
     roots: Mapping[str, KnownRoot]
     acts: tuple[Act, ...]
     quorum: int
+    unattended: bool
     text: bytes = field(repr=False, compare=False)
 
     @property

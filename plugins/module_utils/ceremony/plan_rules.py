@@ -104,6 +104,10 @@ def _check_key(key: KeyPlan, root: RootAct | None) -> None:
             "a key that was generated on a token never leaves it",
             "Name one token; for a spare plan a standby root, or choose origin: imported and lose the attestation",
         )
+    if key.attested and key.origin != GENERATED:
+        raise TrustAnchorError(
+            f"the key '{key.name}' is imported and attested", "a token attests only what it made itself", "Leave it out"
+        )
     if root is not None and key.algorithm == "ec-p256" and not root.profile.allow_weak_root:
         raise TrustAnchorError(
             f"the key of the root '{key.name}' is ec-p256",

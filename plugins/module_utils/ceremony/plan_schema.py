@@ -37,6 +37,7 @@ from .plan_model import (
 )
 
 MAX_SERIAL_BITS = 159
+_KEY = ("tokens", "algorithm", "origin", "pin_policy", "touch_policy", "attested", "pin_holders")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TIME = re.compile(r"2[01]\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -147,17 +148,24 @@ def parse_keys(data: Any) -> dict[str, KeyPlan]:
 
 def _parse_key(name: str, data: Any) -> KeyPlan:
     where = f"key '{name}'"
-    data = check_keys(data, ("tokens", "algorithm", "origin", "pin_policy", "touch_policy", "pin_holders"), where)
+    data = check_keys(data, _KEY, where)
     tokens = read_texts(data, "tokens", where)
+    origin = _choice(data, "origin", where, ORIGINS, GENERATED)
+    attested = read_bool({"attested": origin == GENERATED, **_without_none(data)}, "attested", where)
     return KeyPlan(
         name=name,
         tokens=tuple(_matching(token, _NAME, f"{where}: a token", "a name is expected") for token in tokens),
         algorithm=_choice(data, "algorithm", where, ALGORITHMS, None),
-        origin=_choice(data, "origin", where, ORIGINS, GENERATED),
+        origin=origin,
         pin_policy=_choice(data, "pin_policy", where, PIN_POLICIES, "always"),
         touch_policy=_choice(data, "touch_policy", where, TOUCH_POLICIES, "always"),
+        attested=attested,
         pin_holders=read_texts(data, "pin_holders", where),
     )
+
+
+def _without_none(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if value is not None}
 
 
 def parse_known_roots(data: Any) -> dict[str, KnownRoot]:

@@ -197,6 +197,7 @@ class _Drafting:
             **({"title": self.declared.title} if self.declared.title else {}),
             "window": {"start": time_text(self.start), "end": time_text(end)},
             "people": list(self.declared.people),
+            **({"unattended": True} if self.declared.unattended else {}),
             **({"quorum": self.declared.quorum} if self.declared.quorum else {}),
             "sealed_by": self.declared.sealed_by,
             "keys": {root: self.declared.keys[root] for root in self._used_keys(needed)},

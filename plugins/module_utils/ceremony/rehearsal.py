@@ -47,7 +47,8 @@ def rehearsal_plan(plan: Plan, directory: Path) -> Plan:
     """
     twins = [_twin(plan, name, directory) for name in plan.roots if name in plan.keys]
     acts: list[Act] = [*twins, *(_marked(act) for act in plan.acts)]
-    return dataclasses.replace(plan, roots={}, acts=tuple(acts))
+    keys = {name: dataclasses.replace(key, attested=False) for name, key in plan.keys.items()}
+    return dataclasses.replace(plan, roots={}, acts=tuple(acts), keys=keys)
 
 
 def rehearsal_tokens(plan: Plan, tokens: TokensFile, directory: Path) -> TokensFile:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import AttributeOID
@@ -14,6 +16,10 @@ from ..x509.profiles import IntermediateProfile, ManifestSignerProfile
 
 # What the certificate will say anyway; the profile decides the values.
 _HARMLESS = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier)
+# The file goes into the record and into the transcript: no key may ride along.
+_ONE_REQUEST = re.compile(
+    rb"-----BEGIN CERTIFICATE REQUEST-----\r?\n(?:[A-Za-z0-9+/=]+\r?\n)+-----END CERTIFICATE REQUEST-----\s*"
+)
 _UNREADABLE = (
     ValueError,
     UnsupportedAlgorithm,
@@ -29,6 +35,12 @@ def load_request(pem: bytes, source: str) -> x509.CertificateSigningRequest:
     Raises:
         TrustAnchorError: it cannot be parsed.
     """
+    if not _ONE_REQUEST.fullmatch(pem):
+        raise TrustAnchorError(
+            f"{source} holds no request that can be parsed",
+            "expected is one PEM block of a certificate request, and nothing before or after it",
+            "Make the request again on the CA host. If there is a private key in the file, it must not leave that host",
+        )
     try:
         return x509.load_pem_x509_csr(pem)
     except _UNREADABLE as error:

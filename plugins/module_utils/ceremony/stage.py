@@ -61,6 +61,7 @@ class Stage:
         attestation: certificates that may attest.
         secrets: PIN and management key by token name; in memory only.
         abandon: close the transcript, leaving the rest of the plan undone.
+        tokens_sha256: of tokens.yml, hexadecimal.
         linted: what was rehearsed in this process already: ids of steps, digests of drafts.
     """
 
@@ -75,6 +76,7 @@ class Stage:
     attestation: AttestationFiles = field(default_factory=AttestationFiles)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     abandon: bool = False
+    tokens_sha256: str = ""
     linted: set[str] = field(default_factory=set)
     _keys: dict[str, KnownKey] = field(default_factory=dict)
     _stand_ins: dict[str, PublicKey] = field(default_factory=dict)
@@ -199,6 +201,20 @@ class Stage:
             raise TrustAnchorError(
                 f"the token's key is not the key of roots/{name}.crt",
                 f"certificate: {certs.spki_sha256(certificate.public_key())}, token: {certs.spki_sha256(known.public)}",
+                "Check which token is inserted and which root is in the record",
+            )
+
+    def require_key_of_root(self, name: str, public: PublicKey) -> None:
+        """Refuse a key that is not the one of the root that exists.
+
+        Raises:
+            TrustAnchorError: it is another one.
+        """
+        certificate = self.root(name)
+        if certificate.public_key() != public:
+            raise TrustAnchorError(
+                f"the token's key is not the key of roots/{name}.crt",
+                f"certificate: {certs.spki_sha256(certificate.public_key())}, token: {certs.spki_sha256(public)}",
                 "Check which token is inserted and which root is in the record",
             )
 

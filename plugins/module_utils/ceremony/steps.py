@@ -20,9 +20,13 @@ from ..errors import TrustAnchorError
 from ..token.devices import Device
 from ..token.facts import TokenFacts, inspect
 from ..token.readiness import require_ready
+from ..token.sessions import TokenAbsent, find_token
 from ..token.signing_keys import signing_key
-from .act import tbs
+from ..x509.builders import PublicKey
+from ..x509.certificates import spki_sha256
+from .act import signature_holds, tbs
 from .files import read_optional
+from .neighbours import wrote
 from .outputs import Output
 from .plan_model import InspectAct, KeyPlan
 from .stage import Stage, signer_of
@@ -137,14 +141,29 @@ def require_consent(consent: Consent, digest: str, what: str) -> None:
         )
 
 
-def ready_device(stage: Stage, device: Device, key: KeyPlan, occupied: bool = True) -> TokenFacts:
-    """Look at a token before its secret is used, and put what was seen into the transcript once a run.
+def ready_device(
+    stage: Stage, device: Device, key: KeyPlan, occupied: bool = True, public: PublicKey | None = None
+) -> TokenFacts:
+    """Look at a token before its secret is used, and put what was seen into the transcript.
+
+    Args:
+        stage: of the ceremony.
+        device: the token.
+        key: as the plan wants it.
+        occupied: whether the key must be there; otherwise its place must be empty.
+        public: the key that must be there, None where it is not known yet.
 
     Raises:
         TrustAnchorError: it is not fit for use.
     """
     facts = inspect(device)
     require_ready(device, facts, key, occupied)
+    if public is not None and facts.slot is not None and facts.slot.public_key_sha256 != spki_sha256(public):
+        raise TrustAnchorError(
+            f"the key on the {device} is not the key '{key.name}'",
+            f"expected is {spki_sha256(public)}, there is {facts.slot.public_key_sha256}",
+            "Check which token is inserted, and tokens.yml. No PIN was tried",
+        )
     seen = {"token": device.name, **facts.as_dict()}
     last = [record.data for record in stage.transcript.records if record.event == "token"]
     if seen not in last:
@@ -169,7 +188,7 @@ class InspectStep:
         record = stage.transcript.find("inspected", self.id)
         if record is not None:
             return Status(self.id, f"inspect the {device}", DONE, facts=record.data["facts"])
-        return Status(self.id, f"inspect the {device}", PENDING)
+        return Status(self.id, f"inspect the {device}", PENDING, token=device.name, missing=_absence(device))
 
     def prepare(self, stage: Stage) -> None:
         """Nothing to fix."""
@@ -178,6 +197,16 @@ class InspectStep:
         """Look."""
         facts = inspect(stage.device(self.act.token)).as_dict()
         stage.transcript.append("inspected", act=self.id, facts=facts)
+
+
+def _absence(device: Device) -> str:
+    """Why a token cannot be looked at now; a software token that is not made yet is no reason."""
+    try:
+        if device.kind != "softhsm":
+            find_token(device.spec)
+    except TokenAbsent as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True)
@@ -197,11 +226,39 @@ class SignStep:
         if output.is_done():
             facts = output.form.facts(output.existing())
             recorded = any(stage.transcript.find(event, self.id) for event in ("written", "found"))
+            if not recorded:
+                self._require_ours(stage, output)
             return Status(self.id, f"sign the {output.what}", DONE if recorded else PENDING, facts=facts)
         before, after = output.diff()
         if self._signed(stage) is not None:
             return Status(self.id, f"write the {output.what}", PENDING, before=before, facts=after)
         return self._unsigned(stage, output, before, after)
+
+    def is_owed(self, stage: Stage) -> bool:
+        """Whether it was signed and has not got into its place."""
+        signed, written = (stage.transcript.find(event, self.id) for event in ("signed", "written"))
+        return signed is not None and written is None
+
+    def _require_ours(self, stage: Stage, output: Output[Any]) -> None:
+        """What is there as planned was signed in this ceremony, or written by another one that is over.
+
+        Raises:
+            TrustAnchorError: nobody knows where it comes from.
+        """
+        signed, existing = self._signed(stage), output.existing()
+        data = read_optional(stage.directory / output.path) or b""
+        if signed is not None and signed != existing:
+            raise TrustAnchorError(
+                f"{output.path} is as planned, but another one than this ceremony signed",
+                "two of them for one act",
+                "Find out where the file comes from; revoke one of the two",
+            )
+        if signed is None and not wrote(stage.place, output.path, _sha256(data)):
+            raise TrustAnchorError(
+                f"{output.path} is there as planned, and no ceremony of this record wrote it",
+                "whoever put it there used the key without being asked",
+                "Find out who signed it; restore the transcript of its ceremony if that was lost",
+            )
 
     def _unsigned(
         self, stage: Stage, output: Output[Any], before: Mapping[str, Any], after: Mapping[str, Any]
@@ -293,6 +350,7 @@ class SignStep:
                 signed = self._sign(stage, output, consent)
             self._draft(stage, output).check(signed)
             output.write(signed)
+        self._require_ours(stage, output)
         event = "found" if self._signed(stage) is None else "written"
         data = read_optional(stage.directory / output.path) or b""
         facts = output.form.facts(output.form.load(data, output.path))
@@ -311,7 +369,10 @@ class SignStep:
         if record is None or draft is None or record.data["tbs_sha256"] != draft.data["tbs_sha256"]:
             return None
         der = base64.b64decode(record.data["der"])
-        return x509.load_der_x509_crl(der) if self.id.startswith("crl:") else x509.load_der_x509_certificate(der)
+        crl = self.id.startswith("crl:")
+        signed: Any = x509.load_der_x509_crl(der) if crl else x509.load_der_x509_certificate(der)
+        # One by another key, which a token in the wrong place made, is as good as none.
+        return signed if signature_holds(signed, stage.public_key(signer_of(self.act)).public) else None
 
     def _sign(self, stage: Stage, output: Output[Any], consent: Consent) -> Any:
         draft = self._draft(stage, output)
@@ -321,7 +382,7 @@ class SignStep:
         require_consent(consent, digest, output.what)
         key = stage.plan.keys[signer_of(self.act)]
         device = stage.signing_device(key)
-        facts = ready_device(stage, device, key)
+        facts = ready_device(stage, device, key, public=output.issuer_key)
         stage.transcript.append("confirmed", act=self.id, tbs_sha256=digest, by=consent.as_list())
         signed = draft.sign(signing_key(device.spec, device.key, pin_of(stage, device.name), output.issuer_key))
         # At once, before any check: whatever happens next, this signature is known and no second one is needed.

@@ -269,7 +269,8 @@ def check_http_url(url: str, where: str) -> None:
     """
     try:
         parts = urlsplit(url)
-        good = parts.scheme == "http" and bool(parts.hostname) and url.isascii() and not re.search(r"\s", url)
+        plain = url.isascii() and url.isprintable() and " " not in url
+        good = parts.scheme == "http" and bool(parts.hostname) and plain
     except ValueError:
         good = False
     if not good:
