@@ -150,4 +150,5 @@ def secret(kind: str, step: Mapping[str, Any], rehearsal: bool) -> str:
 def show_touch(step: Mapping[str, Any], number: int, total: int) -> None:
     """Tell people to touch: a token does not say that it waits."""
     if step["touches"]:
+        show()
         show(f"  >>> TOUCH the token '{step['token']}' when it blinks ({number} of {total}) <<<")

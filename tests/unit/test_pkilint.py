@@ -43,6 +43,11 @@ def test_what_the_profiles_build_is_clean() -> None:
     assert codes(pkilint.crl_findings(crl())) == []
 
 
+def test_an_estate_below_one_label() -> None:
+    constrained = make.root(name_constraints={"permitted_dns": ["internal"]})
+    assert codes(pkilint.certificate_findings(constrained)) == []
+
+
 def test_bad_certificates() -> None:
     bare = make.leaf(ROOT, make.ROOT_KEY, [x509.DNSName("a.corp.example")])
     assert "ERROR pkix.authority_key_identifier_extension_absent" in codes(pkilint.certificate_findings(bare))

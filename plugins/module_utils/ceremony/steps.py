@@ -280,7 +280,7 @@ class SignStep:
             touches=touches(stage, key),
             pin_holders=key.pin_holders,
             before=before,
-            facts=after,
+            facts=_known(after) if self._missing(stage, known.missing) else after,
             missing=self._missing(stage, known.missing),
         )
 
@@ -395,6 +395,11 @@ class SignStep:
             token_serial=facts.serial,
         )
         return signed
+
+
+def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts that do not come from a key that is not there yet."""
+    return {name: value for name, value in facts.items() if name != "public_key_sha256"}
 
 
 def pin_of(stage: Stage, token: str) -> str:
