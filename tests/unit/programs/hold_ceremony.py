@@ -1,8 +1,8 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold a ceremony in a process of its own, which dies at its N-th durable step as if the power had failed.
+"""Hold ceremonies in processes of their own, which die at their N-th durable step as if the power had failed.
 
-Arguments: the working directory, and N. Each signature that a token makes is noted in signatures.log.
+Each signature that a token makes is noted in signatures.log.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.token impor
 from ceremony_host import CeremonyHost  # noqa: E402
 
 COLLECTION = conftest.CHECKOUT
+
+KILLED = 137
 
 
 def mortal(owner: Any, name: str, step: Callable[[], None]) -> None:
@@ -54,15 +56,15 @@ def note_signatures(log: Path, step: Callable[[], None]) -> Callable[..., bytes]
     return noted
 
 
-def main() -> None:
-    home, die_at = Path(sys.argv[1]), int(sys.argv[2])
+def hold(home: Path, die_at: int) -> None:
+    """Hold the ceremony of a directory; 0 does not die."""
     count = 0
 
     def step() -> None:
         nonlocal count
         count += 1
         if count == die_at:
-            os._exit(137)
+            os._exit(KILLED)
 
     signer = note_signatures(home / "signatures.log", step)
     signing_keys.TokenSigner.__call__ = signer  # type: ignore[method-assign]
@@ -72,6 +74,18 @@ def main() -> None:
         mortal(owner, name, step)
     mortal(key_steps.SoftHsmPlan, "apply", step)
     CeremonyHost.load(home).hold()
+
+
+def main() -> None:
+    """Answer each line "DIRECTORY N" with the exit code of a process of its own."""
+    for line in sys.stdin:
+        home, number = line.split()
+        child = os.fork()  # SoftHSM is loaded in children only: it promises nothing across fork
+        if not child:
+            hold(Path(home), int(number))
+            os._exit(0)
+        _child, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
 
 
 if __name__ == "__main__":
