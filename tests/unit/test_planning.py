@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import x509_factory as make
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import planning
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.crls import load_crl
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.crl_history import load_crl
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.declaration import parse_declaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.desk import Desk
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.issuance import root_output
@@ -253,6 +253,25 @@ def test_a_root_that_the_record_lost(estate: Estate) -> None:
     (estate.record / "roots/r1.crt").unlink()
     with pytest.raises(TrustAnchorError, match="no roots/r1.crt, but speaks of that root"):
         estate.plan()
+
+
+def test_a_crl_that_the_record_lost(estate: Estate) -> None:
+    estate.perform(estate.planned())
+    estate.options["revoked"] = [{"certificate": "intermediates/ca1.crt"}]
+    estate.perform(estate.planned(NOW + HOUR))
+    (estate.record / "crls/r1.crl").unlink()
+    with pytest.raises(TrustAnchorError, match=r"crls/r1.crl is absent, but crls/archive/r1-1.crl has number 1"):
+        estate.plan()
+
+
+@pytest.mark.parametrize("by_serial", [False, True])
+def test_a_signer_is_not_revoked_by_crl(estate: Estate, by_serial: bool) -> None:
+    estate.perform(estate.planned())
+    signer = x509.load_pem_x509_certificate((estate.record / "signers/m1.crt").read_bytes())
+    entry = {"serial": f"{signer.serial_number:x}"} if by_serial else {"certificate": "signers/m1.crt"}
+    estate.options["revoked"] = [entry]
+    with pytest.raises(TrustAnchorError, match="signers/m1.crt.* is no CA"):
+        estate.plan(NOW + HOUR)
 
 
 @pytest.mark.parametrize(

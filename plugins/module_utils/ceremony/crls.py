@@ -17,6 +17,8 @@ from ..x509 import certificates as certs
 from ..x509.builders import Revoked, checked_key, crl_builder
 from ..x509.lint import lint_crl
 from ..x509.profiles import CrlProfile
+from .act import tbs
+from .crl_history import KnownCrl, crl_number, dropped, known_crls, load_crl, require_in_place, revocations
 from .files import read_optional
 from .linting import Lint
 from .outputs import Form, Output
@@ -34,32 +36,6 @@ REASONS = (
 )
 
 
-def load_crl(der: bytes, source: str) -> x509.CertificateRevocationList:
-    """A CRL in DER form, as it is published (RFC 5280 section 4.2.1.13).
-
-    Raises:
-        TrustAnchorError: it cannot be parsed.
-    """
-    try:
-        return x509.load_der_x509_crl(der)
-    except (ValueError, x509.InvalidVersion) as error:
-        raise TrustAnchorError(
-            f"{source} holds no DER-encoded CRL", str(error), "Restore it from the record"
-        ) from error
-
-
-def crl_number(crl: x509.CertificateRevocationList) -> int:
-    """The CRL number (RFC 5280 section 5.2.3).
-
-    Raises:
-        TrustAnchorError: it has none.
-    """
-    try:
-        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound as error:
-        raise TrustAnchorError("the CRL has no number", "RFC 5280 section 5.2.3 wants one") from error
-
-
 def crl_facts(crl: x509.CertificateRevocationList) -> dict[str, Any]:
     """What a reviewer wants to know of a CRL, JSON-serialisable."""
     return {
@@ -69,18 +45,6 @@ def crl_facts(crl: x509.CertificateRevocationList) -> dict[str, Any]:
         "next_update": crl.next_update_utc.isoformat() if crl.next_update_utc else None,
         "revoked": [f"{one.serial:x} {one.reason.name} {one.date.isoformat()}" for one in revocations(crl).values()],
     }
-
-
-def revocations(crl: x509.CertificateRevocationList) -> dict[int, Revoked]:
-    """The entries by serial number."""
-    found = {}
-    for entry in crl:
-        try:
-            reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-        except x509.ExtensionNotFound:
-            reason = x509.ReasonFlags.unspecified
-        found[entry.serial_number] = Revoked(entry.serial_number, reason, entry.revocation_date_utc)
-    return found
 
 
 def crl_archive_path(path: str, crl: x509.CertificateRevocationList) -> str:
@@ -105,7 +69,7 @@ def crl_output(
     """A root's CRL.
 
     Args:
-        act: of the plan; it lists every entry, also those of the present CRL.
+        act: of the plan; it lists every entry, also those of the CRL before.
         issuer: the root in whose name it is.
         signer: the root that issued what is revoked; another one than ``issuer`` in a rehearsal only.
         directory: where it goes.
@@ -113,31 +77,57 @@ def crl_output(
         lint: the linters.
 
     Raises:
-        TrustAnchorError: the number does not rise, an entry of the present CRL is left out or changed, the
-            present CRL is from the future, or a certificate to revoke is another issuer's.
+        TrustAnchorError: the number does not rise, an entry of a CRL before is left out or changed, that CRL is from
+            the future or not in its place, or what is to be revoked is another issuer's or no CA.
     """
     entries = [_revoked(entry, signer, inputs) for entry in act.revoked]
     _require_distinct(entries)
+    _require_no_signers(entries, inputs)
 
     def problems(crl: x509.CertificateRevocationList) -> Iterable[str]:
         yield from lint_crl(crl, issuer)
         yield from lint.crl(crl)
 
     name = issuer.subject.rfc4514_string()
+    key = checked_key(issuer.public_key(), "the issuer")
     output = Output(
         directory,
         act.path,
         f"CRL number {act.number} of '{name}', {len(entries)} revoked, {act.days} days",
         CRL,
         lambda _serial: crl_builder(CrlProfile(act.days), issuer, act.number, entries, act.this_update),
-        checked_key(issuer.public_key(), "the issuer"),
+        key,
         problems,
         lambda existing: crl_number(existing) < act.number,
     )
-    existing = output.existing()
-    if existing is not None:
-        _require_successor(existing, act, {one.serial: one for one in entries})
+    known = known_crls(directory, act.issuer, key)
+    _require_next(output, act, known)
+    before = [one for one in known if one.number < act.number][-1:]
+    if inputs != directory:  # a rehearsal keeps what was revoked in earnest
+        real = known_crls(inputs, act.issuer, checked_key(signer.public_key(), "the issuer"))
+        before += [one for one in real if one.number < act.number][-1:]
+    for one in before:
+        _require_successor(one, act, {entry.serial: entry for entry in entries})
     return output
+
+
+def require_ca(certificate: x509.Certificate, path: str) -> None:
+    """Refuse to revoke what the roots' CRLs, which are about CAs alone (RFC 5280 section 5.2.5), cannot revoke.
+
+    Raises:
+        TrustAnchorError: it is no CA, such as a signer of trust manifests.
+    """
+    basic = certs.extension(certificate, x509.BasicConstraints)
+    if path.startswith("signers/") or basic is None or not basic.ca:
+        raise _no_ca(path)
+
+
+def _no_ca(what: str) -> TrustAnchorError:
+    return TrustAnchorError(
+        f"revoked: {what} is no CA",
+        "a root's CRL lists CAs alone; nobody would look there for a signer of trust manifests",
+        "Make another signer, and let hosts accept the trust manifest from that one alone",
+    )
 
 
 def _revoked(entry: RevokedEntry, issuer: x509.Certificate, inputs: Path) -> Revoked:
@@ -148,6 +138,7 @@ def _revoked(entry: RevokedEntry, issuer: x509.Certificate, inputs: Path) -> Rev
     if pem is None:
         raise TrustAnchorError(f"revoked: {path} does not exist", "the certificate to revoke is read from it")
     certificate = certs.load_certificate(pem, str(path))
+    require_ca(certificate, str(entry.certificate))
     if not certs.signature_is_by(certificate, issuer):
         raise TrustAnchorError(
             f"revoked: {path} was not issued by '{issuer.subject.rfc4514_string()}'",
@@ -163,29 +154,48 @@ def _require_distinct(entries: list[Revoked]) -> None:
         raise TrustAnchorError(f"revoked: the serial {twice[0]:x} is listed twice", "each certificate is listed once")
 
 
-def _require_successor(existing: x509.CertificateRevocationList, act: CrlAct, entries: dict[int, Revoked]) -> None:
-    number = crl_number(existing)
-    if number > act.number:
+def _require_no_signers(entries: list[Revoked], inputs: Path) -> None:
+    serials = {entry.serial for entry in entries}
+    signers = [*(inputs / "signers").glob("*.crt"), *(inputs / "signers/archive").glob("*.crt")] if serials else []
+    for path in sorted(signers):
+        serial = certs.load_certificate(read_optional(path) or b"", str(path)).serial_number
+        if serial in serials:
+            raise _no_ca(f"the serial {serial:x} is of {path.relative_to(inputs)}, which")
+
+
+def _require_next(output: Output[x509.CertificateRevocationList], act: CrlAct, known: list[KnownCrl]) -> None:
+    """The number is above all that are known, or the CRL is there already: whether as planned, the output tells."""
+    there = any((one.source, one.number) == (act.path, act.number) for one in known)
+    for one in known:
+        if one.number > act.number:
+            raise TrustAnchorError(
+                f"{one.source} has number {one.number}, the plan's is {act.number}",
+                "clients keep the CRL with the higher number (RFC 5280 section 5.2.3)",
+                "Plan anew: the next number is taken from the record",
+            )
+        same = one.number == act.number and not there
+        if same and tbs(one.crl) != tbs(output.draft(0).sign_throwaway()):
+            raise TrustAnchorError(
+                f"{one.source} has another CRL with the number {act.number}",
+                "two CRLs of one number: one of them may lack a revocation",
+                "Find out which one clients have, and plan anew",
+            )
+    require_in_place(output.directory, act.issuer, [one for one in known if one.number < act.number])
+
+
+def _require_successor(existing: KnownCrl, act: CrlAct, entries: dict[int, Revoked]) -> None:
+    if existing.crl.last_update_utc > act.this_update:
         raise TrustAnchorError(
-            f"{act.path} has number {number}, the plan's is {act.number}",
-            "clients keep the CRL with the higher number (RFC 5280 section 5.2.3)",
-            "Plan anew: the next number is taken from the record",
-        )
-    if number == act.number:
-        return
-    if existing.last_update_utc > act.this_update:
-        raise TrustAnchorError(
-            f"{act.path} was made at {existing.last_update_utc.isoformat()}",
+            f"{existing.source} was made at {existing.crl.last_update_utc.isoformat()}",
             f"the plan's is of {_text(act.this_update)}",
             "Check the clocks; plan anew",
         )
-    for serial, revoked in revocations(existing).items():
-        if entries.get(serial) != revoked:
-            raise TrustAnchorError(
-                f"the plan's CRL does not have the entry {serial:x} {revoked.reason.name} {_text(revoked.date)}",
-                f"{act.path} has it, and a revocation is final",
-                "Plan anew: entries of the present CRL are taken over",
-            )
+    for revoked in dropped(existing.crl, entries):
+        raise TrustAnchorError(
+            f"the plan's CRL does not have the entry {revoked.serial:x} {revoked.reason.name} {_text(revoked.date)}",
+            f"{existing.source} has it, and a revocation is final",
+            "Plan anew: entries of the present CRL are taken over",
+        )
 
 
 def _text(moment: dt.datetime) -> str:

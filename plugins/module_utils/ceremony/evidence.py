@@ -28,7 +28,7 @@ from ..x509.builders import (
 from ..x509.lint import lint_crl, lint_cross, lint_intermediate, lint_manifest_signer, lint_root
 from ..x509.profiles import CrlProfile
 from .act import Draft
-from .crls import load_crl
+from .crl_history import load_crl
 from .files import read_optional
 from .issuance import marked
 from .linting import Lint

@@ -22,8 +22,8 @@ from ..trust.manifest import parse_manifest
 from ..x509 import certificates as certs
 from ..x509.builders import checked_key
 from ..x509.profiles import parse_subject
-from .act import signature_holds
-from .crls import crl_number, load_crl, revocations
+from .crl_history import crl_number, newest_crl, revocations
+from .crls import require_ca
 from .declaration import Declaration, Entry
 from .desk import Desk
 from .files import read_optional, replace
@@ -290,8 +290,9 @@ class _Drafting:
         return self.desk.output(wanted).is_done()
 
     def _crl(self, name: str) -> x509.CertificateRevocationList | None:
-        der = read_optional(self.desk.record / "crls" / f"{name}.crl")
-        return None if der is None else load_crl(der, f"crls/{name}.crl")
+        root = self.roots[name]
+        key = None if root is None else checked_key(root.public_key(), f"the root '{name}'")
+        return newest_crl(self.desk.record, name, key)
 
     def _crl_act(self, name: str) -> Entry | None:
         present, root = self.crls[name], self.roots[name]
@@ -299,8 +300,6 @@ class _Drafting:
         act = {"act": "crl", "issuer": name, "number": 1, "days": self.declared.crl_days}
         if present is None or root is None:
             return {**act, "revoked": new}
-        if not signature_holds(present, checked_key(root.public_key(), f"the root '{name}'")):
-            raise TrustAnchorError(f"crls/{name}.crl is not signed by '{name}'", "its number cannot be trusted")
         end = present.next_update_utc
         due = end is None or end - self.now < dt.timedelta(days=self.declared.renew_before_days)
         if not due and not new:
@@ -341,6 +340,7 @@ class _Drafting:
         if pem is None:
             raise TrustAnchorError(f"revoked: the record has no {path}", "its serial goes into the CRL")
         certificate = certs.load_certificate(pem, path)
+        require_ca(certificate, path)
         if root is None or not certs.signature_is_by(certificate, root):
             raise TrustAnchorError(
                 f"revoked: {path} was not issued by '{entry['issuer']}'", "only its issuer can revoke it"

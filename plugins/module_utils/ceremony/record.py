@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
-from .crls import crl_archive_path, crl_number, load_crl
+from .crl_history import crl_number, load_crl
+from .crls import crl_archive_path
 from .files import read_optional, replace
 from .issuance import archive_path
 from .plan import parse_plan

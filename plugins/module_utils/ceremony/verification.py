@@ -21,7 +21,7 @@ from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
 from ..x509 import pkilint
 from .act import signature_holds, tbs
-from .crls import crl_number, load_crl
+from .crl_history import crl_number, load_crl
 from .evidence import SEAL, TRANSCRIPT, Evidence, Signed, SigningAct, sha256
 from .files import read_optional
 from .key_evidence import key_problems
