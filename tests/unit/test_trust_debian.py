@@ -107,3 +107,19 @@ def test_a_host_without_the_store(links: Path, monkeypatch: pytest.MonkeyPatch) 
         TrustAnchorError, match=r"update-ca-certificates is missing.*Install the package ca-certificates"
     ):
         debian.require()
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_java_hook_runs_for_the_certificates_of_others_only(
+    waiting: bool, source: Path, links: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("jks-keystore", "mono-keystore"):
+        (hooks / name).touch()
+    (source / "Company (Root), 1.crt").write_text(ONE.pem)
+    if not waiting:
+        (links / "Company_=Root=__1.pem").touch()
+    monkeypatch.setattr(debian, "HOOKS", str(hooks))
+    with debian._hooks() as chosen:
+        assert set(os.listdir(chosen)) == {"mono-keystore", *(["jks-keystore"] if waiting else [])}

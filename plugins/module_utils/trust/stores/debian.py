@@ -8,10 +8,12 @@ when a hook fails; so: one certificate per file, the fingerprint in its name, li
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import ssl
-from collections.abc import Collection, Sequence
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
 
 from ...errors import TrustAnchorError
 from ...host.commands import run
@@ -21,7 +23,9 @@ from ..pem import Root, fingerprints
 SOURCE = "/usr/local/share/ca-certificates"
 DIRECTORY = "/etc/ssl/certs"
 BUNDLE = f"{DIRECTORY}/ca-certificates.crt"
+HOOKS = "/etc/ca-certificates/update.d"
 PREFIX = "trustanchor-"
+_JAVA_HOOK = "jks-keystore"
 _HASH_LINK = re.compile(r"^[0-9a-f]{8}\.\d+$")
 
 
@@ -97,8 +101,36 @@ def rebuild() -> None:
     # It appends to what a killed run has left there, in the middle of a certificate perhaps.
     if os.path.exists(f"{BUNDLE}.new"):
         os.unlink(f"{BUNDLE}.new")
-    run(["update-ca-certificates"], timeout=300)
+    with _hooks() as hooks:
+        run(["update-ca-certificates", "--hooksdir", hooks], timeout=300)
     run(["openssl", "rehash", DIRECTORY], timeout=300)
+
+
+@contextlib.contextmanager
+def _hooks() -> Iterator[str]:
+    """The hooks to run: all but Java's, which rewrites the store in place. That store is converged by a copy.
+
+    Where certificates of others wait to be taken up, all of them: nothing else would bring those to Java.
+    """
+    if _others_wait():
+        yield HOOKS
+        return
+    with tempfile.TemporaryDirectory(prefix="ca-certificates-hooks-") as own:
+        for name in sorted(os.listdir(HOOKS) if os.path.isdir(HOOKS) else []):
+            if name != _JAVA_HOOK:
+                os.symlink(os.path.join(HOOKS, name), os.path.join(own, name))
+        yield own
+
+
+def _others_wait() -> bool:
+    """Whether a source file that is not ours has no link yet; named as update-ca-certificates(8) does."""
+    for _top, _directories, names in os.walk(SOURCE):
+        for name in names:
+            if name.endswith(".crt") and not name.startswith(PREFIX):
+                link = name.removesuffix(".crt").translate(str.maketrans(" (),", "_==_"))
+                if not os.path.exists(os.path.join(DIRECTORY, f"{link}.pem")):
+                    return True
+    return False
 
 
 def _text(path: str) -> str:
