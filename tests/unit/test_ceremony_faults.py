@@ -15,7 +15,7 @@ from typing import Any
 import plan_factory
 import pytest
 import x509_factory as make
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, outputs, steps
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, outputs, sign_step
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
@@ -393,7 +393,7 @@ def test_another_key_in_the_place_gets_no_pin(tmp_path: Path, monkeypatch: pytes
     host.tokens["primary"]["id"] = "09"
     device = host.stage().device("primary")
     keys.generate(device.spec, device.key, "ec-p384", PINS["primary"])
-    monkeypatch.setattr(steps, "signing_key", lambda *_: pytest.fail("the PIN was used"))
+    monkeypatch.setattr(sign_step, "signing_key", lambda *_: pytest.fail("the PIN was used"))
     with pytest.raises(TrustAnchorError, match="is not the key 'r1'"):
         host.hold()
 

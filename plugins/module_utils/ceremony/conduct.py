@@ -25,8 +25,9 @@ from .closing import SealStep
 from .key_steps import KeyStep, SoftwareTokenStep
 from .neighbours import previous, require_alone
 from .plan_model import InspectAct
+from .sign_step import SignStep
 from .stage import Stage
-from .steps import DONE, Consent, InspectStep, SignStep, Status, Step
+from .steps import DONE, Consent, InspectStep, Status, Step
 
 MINIMUM_FREE_BYTES = 8 * 1024 * 1024
 
