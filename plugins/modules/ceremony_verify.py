@@ -16,10 +16,15 @@ author:
 description:
   - Needs no token, no secret and no network. Anyone who has the record can do it, at any time.
   - For each ceremony, checks that the transcript is an unbroken chain, closed and sealed by the root that the plan
-    names; that everybody whom the plan names confirmed the plan, each key and each signature; that each file is in the
-    record or its archive, has the signature, the bytes and the digest that the transcript tells, and is what the plan
-    says when it is built anew; that no linter objects; and that the report is the one that the transcript gives.
-  - Over all ceremonies, checks that CRL numbers rise and that the record has no signed file that no transcript knows.
+    names; that people were asked, unless the plan says otherwise, and that as many as it wants confirmed the plan, each
+    key and each signature; that keys are attested where the plan wants it; that each file is in the record or its
+    archive, has the signature, the bytes and the digest that the transcript tells, and is what the plan says when it is
+    built anew; that no linter objects; and that the report is the one that the transcript gives.
+  - What a linter finds today fails where the same version looked at the ceremony. What another version finds is told.
+  - Over all ceremonies, checks that each one stands on the one before, that CRL numbers rise and no revocation was
+    dropped, that each file is in its place and no other is there, and that the trust manifest lists the roots.
+  - A record alone cannot show that its last ceremony was cut off, or that all of it was exchanged. Give
+    O(expected_head) and O(expected_roots), which come from elsewhere, to see that too.
   - Fails with all checks that do not hold.
 requirements:
   - cryptography >= 42
@@ -37,10 +42,28 @@ options:
   name:
     description: One ceremony. Without it, all that have begun, and the record as a whole.
     type: str
+  expected_head:
+    description:
+      - SHA-256 of the head of the last ceremony, as its printed report has it. With O(expected_roots) it is what the
+        record is held against, so keep it elsewhere, on paper or in another repository.
+      - Not together with O(name).
+    type: str
+  expected_roots:
+    description:
+      - SHA-256 fingerprints of all roots that are not distrusted. The record must have exactly these.
+      - Not together with O(name).
+    type: list
+    elements: str
+    default: []
+  tokens:
+    description:
+      - The file C(tokens.yml) of a ceremony host. The attestation files that it pins are those of O(attestation_roots)
+        and O(attestation_intermediates) where both are empty.
+    type: path
   attestation_roots:
     description:
       - Certificates of the makers of tokens, PEM. Attestations must lead to one of them.
-      - Without any, the transcript's word is taken that they did at the ceremony.
+      - Without any, here or in O(tokens), the transcript's word is taken that they did at the ceremony.
     type: list
     elements: dict
     default: []
@@ -64,9 +87,13 @@ notes:
 """
 
 EXAMPLES = r"""
-- name: Check the whole record
+- name: Check the whole record against what the last report and the printed roots say
   trustanchor.private_ca.ceremony_verify:
     record: pki
+    tokens: inventories/example/tokens.yml
+    expected_head: 9a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b
+    expected_roots:
+      - 1f0e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0
   delegate_to: localhost
 
 - name: Check one ceremony, and its attestations up to the maker of the tokens
@@ -96,7 +123,7 @@ checks:
       description: Whether it holds.
       type: bool
     detail:
-      description: What is wrong, empty where nothing is.
+      description: What is wrong, or worth knowing. Empty where nothing is.
       type: str
   sample:
     - ceremony: "0001"
@@ -110,31 +137,52 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 
 MISSING = None
 try:
     from pathlib import Path
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import verification
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.history import parse_anchors
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import AttestationFiles
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import PinnedFile
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import PinnedFile, parse_tokens
 except ImportError:
     MISSING = ("cryptography, PyYAML and python-pkcs11", traceback.format_exc())
 
 
 def attestation_files(options: dict[str, Any]) -> Any:
-    """What the operator pinned; None where there are no roots."""
-    roots, intermediates = (
-        tuple(PinnedFile(one["file"], one["sha256"].lower()).read(Path()) for one in options[name])
+    """What the operator pinned, here or in tokens.yml; None where there are no roots."""
+    given = [
+        [(PinnedFile(one["file"], one["sha256"].lower()), Path()) for one in options[name]]
         for name in ("attestation_roots", "attestation_intermediates")
-    )
+    ]
+    if not any(given) and options["tokens"]:
+        given = files_of_tokens(Path(options["tokens"]))
+    roots, intermediates = (tuple(file.read(place) for file, place in files) for files in given)
     return AttestationFiles(roots, intermediates) if roots else None
+
+
+def files_of_tokens(path: Any) -> Any:
+    """The attestation files of tokens.yml, which are relative to it."""
+    data = read_optional(path)
+    if data is None:
+        raise TrustAnchorError(f"{path} does not exist", "attestation files are pinned in it", "Leave out tokens")
+    tokens = parse_tokens(data, str(path), path.parent)
+    files = (tokens.attestation_roots, tokens.attestation_intermediates)
+    return [[(file, path.parent) for file in several] for several in files]
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Run all checks."""
     options = module.params
-    checks = verification.verify(Path(options["record"]), options["name"] or "", attestation_files(options))
+    checks = verification.verify(
+        Path(options["record"]),
+        options["name"] or "",
+        attestation_files(options),
+        parse_anchors(options["expected_head"] or "", options["expected_roots"]),
+    )
     found = [check.as_dict() for check in checks]
     failed = [check for check in checks if not check.ok]
     if failed:
@@ -150,6 +198,9 @@ def main() -> None:
     spec = {
         "record": {"type": "path", "required": True},
         "name": {"type": "str"},
+        "expected_head": {"type": "str"},
+        "expected_roots": {"type": "list", "elements": "str", "default": []},
+        "tokens": {"type": "path"},
         "attestation_roots": many,
         "attestation_intermediates": many,
     }

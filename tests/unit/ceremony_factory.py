@@ -16,10 +16,12 @@ import x509_factory as make
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import tbs
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.neighbours import previous
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import InspectAct, Plan, parse_plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.sealing import seal
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import Stage, signer_of
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import Root, parse_manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import spki_sha256
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -46,7 +48,8 @@ def request(record: Path, name: str, key: ec.EllipticCurvePrivateKey, subject: s
 
 def plan_of(name: str, day: int, acts: list[dict[str, Any]], roots: dict[str, Any] | None = None) -> bytes:
     """A plan's text."""
-    key = {"algorithm": "ec-p384", "origin": "generated", "pin_policy": "always", "touch_policy": "always"}
+    policies = {"pin_policy": "always", "touch_policy": "always", "attested": False}
+    key = {"algorithm": "ec-p384", "origin": "generated", **policies}
     data = {
         "version": 1,
         "name": name,
@@ -104,6 +107,15 @@ def root_sha256(record: Path, name: str) -> str:
     return sha256(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER))
 
 
+def list_roots(record: Path) -> None:
+    """Put the roots of the record into its trust manifest."""
+    path = record / "trust.yml"
+    manifest = parse_manifest(path.read_bytes() if path.exists() else None, "trust.yml")
+    names = sorted(root.stem for root in (record / "roots").glob("*.crt"))
+    roots = [Root(name, root_sha256(record, name), "trusted", name == "s1") for name in names]
+    path.write_bytes(manifest.with_roots(roots).to_yaml())
+
+
 class Ceremony:
     """Holds a ceremony step by step, so that a test can do one of them otherwise."""
 
@@ -120,7 +132,15 @@ class Ceremony:
 
     def begin(self) -> None:
         people = [dataclasses.asdict(person) for person in self.plan.people]
-        self.log.append("opened", ceremony=self.plan.name, plan_sha256=self.plan.sha256, people=people, software={})
+        self.log.append(
+            "opened",
+            ceremony=self.plan.name,
+            plan_sha256=self.plan.sha256,
+            people=people,
+            previous=previous(self.place),
+            unattended=False,
+            software={},
+        )
         self.log.append("plan_confirmed", plan_sha256=self.plan.sha256, by=self.by)
         for key in self.plan.keys.values():
             public = KEYS[key.name].public_key()
@@ -148,7 +168,15 @@ class Ceremony:
         draft = output.draft(serial)
         digest = draft.tbs_sha256()
         facts = output.form.facts(draft.sign_throwaway())
-        self.log.append("draft", act=act.id, what=output.what, serial=f"{serial:x}", tbs_sha256=digest, facts=facts)
+        self.log.append(
+            "draft",
+            act=act.id,
+            what=output.what,
+            serial=f"{serial:x}",
+            tbs_sha256=digest,
+            facts=facts,
+            lint=self.stage.lint.linters(),
+        )
         self.log.append("confirmed", act=act.id, tbs_sha256=digest, by=self.by)
         signed = draft.sign(KEYS[signer_of(act)])
         der = base64.b64encode(output.form.der(signed)).decode()
@@ -157,8 +185,14 @@ class Ceremony:
         data = (self.stage.directory / output.path).read_bytes()
         self.log.append("written", act=act.id, path=output.path, sha256=sha256(data), facts=output.form.facts(signed))
 
+    def perform(self, act: Any) -> None:
+        if isinstance(act, InspectAct):
+            self.log.append("inspected", act=act.id, facts={})
+        else:
+            self.sign(act)
+
     def close(self) -> None:
-        self.log.append("confirmed", act="seal", by=self.by)
+        self.log.append("confirmed", act="seal", digest=head(self.log.records), by=self.by)
         closing = report.closing_of(self.log.records, abandoned=False)
         reports = {
             "report.md": report.markdown(self.log.records, self.plan, closing),
@@ -169,6 +203,7 @@ class Ceremony:
         digests = {name: sha256(text.encode()) for name, text in reports.items()}
         self.log.append("closed", **closing, reports=digests)
         self.seal()
+        list_roots(self.stage.directory)
 
     def seal(self) -> None:
         data = self.log.path.read_bytes()
@@ -177,8 +212,7 @@ class Ceremony:
     def hold(self) -> Ceremony:
         self.begin()
         for act in self.plan.acts:
-            if not isinstance(act, InspectAct):
-                self.sign(act)
+            self.perform(act)
         self.close()
         return self
 

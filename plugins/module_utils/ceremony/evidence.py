@@ -111,9 +111,21 @@ class Evidence:
         return [act for act in planned if not self.abandoned or act.path in written]
 
     @property
+    def closed(self) -> Mapping[str, Any] | None:
+        """Data of the closing, None while the ceremony is under way."""
+        return self.find(CLOSED)
+
+    @property
     def abandoned(self) -> bool:
         """Whether it was closed before its end, on purpose."""
-        return bool((self.find(CLOSED) or {}).get("abandoned"))
+        return bool((self.closed or {}).get("abandoned"))
+
+    @property
+    def unsealed(self) -> bool:
+        """Whether it was abandoned before there was a root that could seal it."""
+        sealer = self.plan.sealed_by
+        possible = self.plan.root_act(sealer) is not None and not self.wrote(f"roots/{sealer}.crt")
+        return possible and self.abandoned and bool((self.closed or {}).get("unsealed"))
 
     def find(self, event: str, act: str | None = None) -> Mapping[str, Any] | None:
         """Data of the last record of an event, of one act where ``act`` names one."""
@@ -125,6 +137,16 @@ class Evidence:
         for record in self.records:
             if record.event in ("written", "found"):
                 yield str(record.data.get("path")), str(record.data.get("sha256"))
+
+    def written(self) -> Iterator[tuple[str, str]]:
+        """Path and SHA-256 of each file that the ceremony wrote itself."""
+        for record in self.records:
+            if record.event == "written":
+                yield str(record.data.get("path")), str(record.data.get("sha256"))
+
+    def wrote(self, path: str) -> bool:
+        """Whether it wrote a file, or found it as planned."""
+        return any(path == written for written, _digest in self.outputs())
 
     def file(self, path: str, digest: str) -> bytes:
         """The file with that digest, from its place or from the archive beside it.

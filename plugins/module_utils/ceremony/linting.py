@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from ..errors import TrustAnchorError
+from ..version import VERSION
 from ..x509 import pkilint
 
 # A rehearsal is signed with a throw-away key. What the token signs is verified with the issuer's key before it is
 # linted (`Draft.check`), so this finding says nothing new there.
 _OF_SIGNATURE = "pkix.signature_verification_failed"
+_OWN, _PKILINT = f"trustanchor.private_ca {VERSION}", "pkilint: "
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,11 @@ class Lint:
 
     def linters(self) -> list[str]:
         """Names and versions, for the transcript."""
-        return ["trustanchor.private_ca", *([f"pkilint {self.pkilint}"] if self.pkilint else [])]
+        return [_OWN, *([f"pkilint {self.pkilint}"] if self.pkilint else [])]
+
+    def linter_of(self, finding: str) -> str:
+        """Name and version of the linter that has a finding."""
+        return f"pkilint {self.pkilint}" if finding.startswith(_PKILINT) else _OWN
 
     def certificate(self, certificate: x509.Certificate, issuer: x509.Certificate | None = None) -> Iterator[str]:
         """Problems of a certificate, and of it below its issuer."""
@@ -61,4 +67,4 @@ class Lint:
 
 
 def _text(finding: pkilint.Finding) -> str:
-    return f"pkilint: {finding.severity} {finding.code} {finding.message}".strip()
+    return f"{_PKILINT}{finding.severity} {finding.code} {finding.message}".strip()

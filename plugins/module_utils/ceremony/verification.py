@@ -9,8 +9,9 @@ built anew from the plan; the transcript's word is not enough.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,55 +19,41 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
-from ..x509 import certificates as certs
 from ..x509 import pkilint
 from .act import signature_holds, tbs
-from .crl_history import crl_number, load_crl
+from .checks import Check, look, tell
 from .evidence import SEAL, TRANSCRIPT, Evidence, Signed, SigningAct, sha256
 from .files import read_optional
-from .key_evidence import key_problems
+from .history import Anchors, history_checks
+from .key_evidence import attestation_problems, key_problems
 from .linting import Lint
-from .plan import CrlAct, IntermediateAct, ManifestSignerAct, RootAct
+from .people_evidence import agreement_problems, asking_problems, confirmation_problems
+from .plan import InspectAct, IntermediateAct, ManifestSignerAct
 from .sealing import verify_seal
 from .stage import AttestationFiles
 from .transcript import CLOSED, OPENED
 
-_SIGNED_PLACES = ("roots", "intermediates", "intermediates/archive", "cross", "signers", "signers/archive")
-_CRL_PLACES = ("crls", "crls/archive")
 
-
-@dataclass(frozen=True)
-class Check:
-    """One result.
-
-    Args:
-        ceremony: its name; empty for a check of the whole record.
-        check: what was checked.
-        ok: whether it holds.
-        detail: what is wrong, empty where nothing is.
-    """
-
-    ceremony: str
-    check: str
-    ok: bool
-    detail: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a module's result."""
-        return asdict(self)
-
-
-def verify(record: Path, name: str = "", attestation: AttestationFiles | None = None) -> list[Check]:
+def verify(
+    record: Path, name: str = "", attestation: AttestationFiles | None = None, anchors: Anchors | None = None
+) -> list[Check]:
     """Check one ceremony, or all of them and the record as a whole.
 
     Args:
         record: the public record, or a directory below its ``rehearsals``.
         name: of the ceremony; empty for all that have begun.
         attestation: what attestations must lead to; None leaves that check out.
+        anchors: what is known from elsewhere than the record; of the whole record only.
 
     Raises:
-        TrustAnchorError: there is no such ceremony.
+        TrustAnchorError: there is no such ceremony, or one ceremony shall be held against anchors of all.
     """
+    if name and anchors not in (None, Anchors()):
+        raise TrustAnchorError(
+            f"the ceremony '{name}' alone cannot be held against an expected head or expected roots",
+            "they are about the whole record",
+            "Leave out the name",
+        )
     names = [name] if name else ceremonies(record)
     checks: list[Check] = []
     loaded: list[Evidence] = []
@@ -77,8 +64,7 @@ def verify(record: Path, name: str = "", attestation: AttestationFiles | None = 
             loaded.append(evidence)
             checks += _verify_one(evidence, attestation)
     if not name:
-        checks.append(_check("", "CRL numbers rise", lambda: _numbers(record, loaded)))
-        checks.append(_check("", "every signed file is known", lambda: _unknown(record, loaded)))
+        checks += history_checks(record, loaded, anchors or Anchors())
     return checks
 
 
@@ -108,19 +94,24 @@ def _verify_one(evidence: Evidence, attestation: AttestationFiles | None) -> Ite
         "the ceremony is closed": lambda: _closed(evidence),
         "the seal holds": lambda: _seal(evidence),
         "time is inside the window": lambda: _window(evidence),
-        "enough people confirmed": lambda: _confirmations(evidence),
-        "keys are as planned": lambda: key_problems(evidence, attestation),
+        "people were asked": lambda: asking_problems(evidence),
+        "enough people confirmed": lambda: confirmation_problems(evidence),
+        "people agreed to what was done": lambda: agreement_problems(evidence),
+        "keys are as planned": lambda: key_problems(evidence),
+        "keys are attested": lambda: attestation_problems(evidence, attestation),
+        "tokens were inspected": lambda: _inspected(evidence),
         "outputs are present": lambda: _outputs(evidence),
         "the report is that of the ceremony": lambda: _report(evidence),
     }
     for title, problems in checks.items():
-        yield _check(evidence.name, title, problems)
+        yield look(evidence.name, title, problems)
+    yield tell(evidence.name, "the clock went on", lambda: _clock(evidence))
     for act in evidence.signing_acts:
         yield from _verify_act(evidence, act, lint)
 
 
 def _verify_act(evidence: Evidence, act: SigningAct, lint: Lint) -> Iterator[Check]:
-    """Four checks that need what was signed; where it is missing, the first one tells."""
+    """The checks that need what was signed; where it is missing, the first one tells."""
     try:
         signed = evidence.signed(act)
         draft = evidence.rebuilt(act, signed, lint)
@@ -131,20 +122,27 @@ def _verify_act(evidence: Evidence, act: SigningAct, lint: Lint) -> Iterator[Che
         "signature": lambda: [] if signature_holds(signed, draft.issuer_key) else ["the signature does not verify"],
         "signed as planned": lambda: _as_planned(evidence, act, draft, signed),
         "signed as confirmed": lambda: _as_confirmed(evidence, act, signed),
-        "linters": lambda: draft.lint(signed),
     }
     for title, problems in checks.items():
-        yield _check(evidence.name, f"{act.id}: {title}", problems)
+        yield look(evidence.name, f"{act.id}: {title}", problems)
+    yield _linters(evidence, act, lint, lambda: draft.lint(signed))
 
 
-def _check(ceremony: str, title: str, problems: Callable[[], Iterable[str]]) -> Check:
-    try:
-        found = list(problems())
-    except TrustAnchorError as error:
-        found = [str(error)]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a record that no program of ours wrote
-        found = [f"the transcript has facts of another shape ({error})"]
-    return Check(ceremony, title, not found, "; ".join(found))
+def _linters(evidence: Evidence, act: SigningAct, lint: Lint, findings: Callable[[], Iterable[str]]) -> Check:
+    """What a linter finds fails where the same one found nothing at the ceremony; what a later one finds is told."""
+    draft, today = evidence.find("draft", act.id), lint.linters()
+    then = [] if draft is None else [str(one) for one in draft.get("lint", today)]
+    told = [] if draft is None or then == today else [f"today: {', '.join(today)}; at the ceremony: {', '.join(then)}"]
+
+    def failing() -> Iterator[str]:
+        for finding in findings():
+            if lint.linter_of(finding) in then:
+                yield finding
+            else:
+                told.append(finding)
+
+    check = look(evidence.name, f"{act.id}: linters", failing)
+    return replace(check, detail="; ".join(([check.detail] if check.detail else []) + told))
 
 
 def _plan(evidence: Evidence) -> Iterator[str]:
@@ -175,6 +173,8 @@ def _closed(evidence: Evidence) -> Iterator[str]:
 
 def _seal(evidence: Evidence) -> Iterator[str]:
     yield from ()  # the problem comes as an error
+    if evidence.unsealed:
+        return  # nothing that could have sealed it
     verify_seal(evidence.place / TRANSCRIPT, evidence.place / SEAL, evidence.root(evidence.plan.sealed_by))
 
 
@@ -188,28 +188,17 @@ def _window(evidence: Evidence) -> Iterator[str]:
             yield f"'{record.event}' is of {record.time}"
 
 
-def _confirmations(evidence: Evidence) -> Iterator[str]:
-    """As many people as the plan says confirmed it, each key that was made, each signature and the closing."""
-    people = {(person.name, person.role) for person in evidence.plan.people}
-    asked = ["plan_confirmed", *(_asked(evidence))]
-    for name in asked:
-        event, act = ("plan_confirmed", None) if name == "plan_confirmed" else ("confirmed", name)
-        found = evidence.find(event, act) or {}
-        by = {(one.get("name"), one.get("role")) for one in found.get("by", [])}
-        present = people & by
-        if len(present) < evidence.plan.quorum:
-            missing = ", ".join(sorted(person for person, _role in people - present))
-            yield f"{name} was not confirmed by {missing} ({evidence.plan.quorum} people are wanted)"
-        elif {role for _person, role in people} != {role for _person, role in present}:
-            yield f"{name} was not confirmed by an operator and a witness"
+def _clock(evidence: Evidence) -> Iterator[str]:
+    """A clock that is set back is no crime, but people should know why it was."""
+    for before, after in pairwise(evidence.records):
+        if after.time < before.time:
+            yield f"the clock went back from {before.time} to {after.time} at '{after.event}'"
 
 
-def _asked(evidence: Evidence) -> Iterator[str]:
-    for record in evidence.records:
-        if record.event == "signed" or (record.event == "key" and record.data.get("made")):
-            yield str(record.data.get("act"))
-    if evidence.find(CLOSED) is not None:
-        yield "seal"
+def _inspected(evidence: Evidence) -> Iterator[str]:
+    for act in evidence.plan.acts:
+        if isinstance(act, InspectAct) and not evidence.abandoned and evidence.find("inspected", act.id) is None:
+            yield f"the token '{act.token}' was not inspected"
 
 
 def _outputs(evidence: Evidence) -> Iterator[str]:
@@ -255,36 +244,3 @@ def _as_planned(evidence: Evidence, act: SigningAct, draft: Any, signed: Signed)
         key = evidence.request_key(act)
         if key is not None and key != signed.public_key():
             yield f"its key is not the one of {act.request}"
-
-
-def _numbers(record: Path, loaded: Sequence[Evidence]) -> Iterator[str]:
-    """In the order in which the ceremonies began, each CRL of a root has a higher number than the one before."""
-    last: dict[str, int] = {}
-    for evidence in sorted(loaded, key=lambda one: one.records[0].time if one.records else ""):
-        for act in evidence.signing_acts:
-            if isinstance(act, CrlAct) and evidence.find("written", act.id):
-                if act.number <= last.get(act.issuer, 0):
-                    yield f"the CRL of '{act.issuer}' went from {last[act.issuer]} to {act.number} in {evidence.name}"
-                last[act.issuer] = act.number
-    for issuer, number in last.items():
-        der = read_optional(record / "crls" / f"{issuer}.crl")
-        if der is None or crl_number(load_crl(der, f"crls/{issuer}.crl")) != number:
-            yield f"crls/{issuer}.crl is not the last one, number {number}"
-
-
-def _unknown(record: Path, loaded: Sequence[Evidence]) -> Iterator[str]:
-    """What no transcript has was signed outside of every ceremony, or put there."""
-    known = {digest for evidence in loaded for _path, digest in evidence.outputs()}
-    first = {root.sha256 for evidence in loaded for root in evidence.plan.roots.values()}
-    made = {act.name for evidence in loaded for act in evidence.signing_acts if isinstance(act, RootAct)}
-    for place, suffix in [*((one, "crt") for one in _SIGNED_PLACES), *((one, "crl") for one in _CRL_PLACES)]:
-        for path in sorted((record / place).glob(f"*.{suffix}")):
-            data = read_optional(path) or b""
-            if sha256(data) in known or (place == "roots" and path.stem not in made and _is_pinned(data, path, first)):
-                continue
-            yield f"no transcript has {place}/{path.name}"
-
-
-def _is_pinned(pem: bytes, path: Path, pinned: set[str]) -> bool:
-    certificate: x509.Certificate = certs.load_certificate(pem, str(path))
-    return certs.fingerprint(certificate) in pinned
