@@ -106,6 +106,8 @@ options:
           - What names certificates below the root may carry. Required unless O(roots[].unconstrained).
           - Has C(permitted_dns), C(permitted_ip), C(excluded_dns), C(excluded_ip). Where no address range is
             permitted or excluded, no certificate may carry an IP address.
+          - Ranges that are excluded while none is permitted leave every other address free, public ones too. Permit
+            the ranges of the estate instead.
         type: dict
       unconstrained:
         description: Accept a root without name constraints.

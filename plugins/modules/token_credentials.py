@@ -16,6 +16,7 @@ author:
 description:
   - Sets what still has its factory value, and nothing else. First the retry counts, since setting them resets PIN and
     PUK, then PIN, PUK and management key. An interrupted run is finished by the next one.
+  - The credentials of a token in use are left alone, also when its retry counts are other ones than asked.
   - The management key is a random AES key on the token itself, to which only the PIN gives access, unless
     O(management_key) gives another one.
   - Never uses up the last attempt at a PIN.
@@ -30,7 +31,8 @@ options:
     required: false
   pin:
     description:
-      - The new PIN, 6 to 8 bytes; the present one where it is no default any more.
+      - The new PIN, 6 to 8 bytes. Where it is no default any more, it is needed for a management key that still is, and
+        then it is the present PIN.
       - Without it the action asks for it at the terminal, twice, and only when it is needed.
       - It is sent only over a pipelined connection, since without pipelining Ansible writes module options to a file.
     type: str
@@ -46,8 +48,8 @@ options:
     type: str
   management_key:
     description:
-      - The new management key, hexadecimal; the present one where it is no default any more and not readable with
-        the PIN. Without it a random one is made and protected with the PIN.
+      - The new management key, hexadecimal. Without it a random one is made and protected with the PIN.
+      - Where the PIN is the default and the management key is not, and the PIN gives no access to it, the present one.
     type: str
   management_key_algorithm:
     description: Algorithm of a new management key.
@@ -56,8 +58,8 @@ options:
     default: aes192
   pin_retries:
     description:
-      - Attempts at the PIN, 2 to 255. Without it the count stays.
-      - Another count than the present one sets PIN and PUK anew.
+      - Attempts at the PIN, 2 to 255, of a token whose PIN is the default. Without it the count stays.
+      - Another count than the present one sets the PUK anew, too. The count of a token in use stays.
     type: int
   puk_retries:
     description: Attempts at the PUK, as O(pin_retries).
@@ -128,7 +130,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     device = parse_device("token", options["token"], options["key"])
     algorithm = options["management_key_algorithm"]
     plan = plan_credentials(device, inspect(device), options["pin_retries"], options["puk_retries"], algorithm)
-    purpose, before, after = f"set the credentials of the {device.spec}", _facts(plan.facts), _planned(plan)
+    purpose, before, after = _purpose(plan), _facts(plan.facts), _planned(plan)
     if plan.changed and not module.check_mode:
         with yubikit_needed():
             from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import yubikey_credentials
@@ -150,6 +152,13 @@ def _check_counts(options: dict[str, Any]) -> None:
             raise TrustAnchorError(
                 f"{name} is {options[name]}", "2 to 255 are possible; the last is never used up here"
             )
+
+
+def _purpose(plan: Any) -> str:
+    """For the prompt, which asks for a new PIN except where the token has one already."""
+    if "pin" in plan.needed and "pin" not in plan.steps:
+        return f"set the management key of the {plan.device.spec}, whose PIN stays: enter the present one"
+    return f"set the credentials of the {plan.device.spec}"
 
 
 def _new(options: dict[str, Any], plan: Any, purpose: str) -> Any:

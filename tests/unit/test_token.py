@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pkcs11
@@ -13,7 +14,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import keys, sessions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.signing_keys import signing_key
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm import plan_softhsm
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm import SoftHsmPlan, plan_softhsm
 from conftest import PIN, SO_PIN
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -121,6 +122,27 @@ def test_an_absent_private_key(softhsm: Any) -> None:
 def test_initialising_twice_changes_nothing(softhsm: Any) -> None:
     plan = plan_softhsm(softhsm, Path("/nonexistent"))
     assert not plan.changed and plan.serial == sessions.token_serial(softhsm)
+
+
+def test_a_token_that_cannot_be_made_is_explained(
+    softhsm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise pkcs11.exceptions.DeviceError
+
+    plan = plan_softhsm(replace(softhsm, label="never"), Path("/nonexistent"))
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm.load_library",
+            lambda _spec: SimpleNamespace(get_slots=broken),
+        )
+        with pytest.raises(TrustAnchorError, match=r"'never' went away or failed during the operation \(DeviceError\)"):
+            plan.apply(PIN, SO_PIN)
+    assert sessions.find_token(softhsm)  # the library is as before
+    (tmp_path / "file").touch()
+    nowhere = replace(softhsm, softhsm_config=str(tmp_path / "file/softhsm2.conf"))
+    with pytest.raises(TrustAnchorError, match="file/softhsm2.conf cannot be written"):
+        SoftHsmPlan(nowhere, tmp_path / "tokens", True, True, None).apply(PIN, SO_PIN)
 
 
 def test_an_interrupted_initialisation_is_finished(softhsm: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import credential_plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.credential_plan import NewCredentials
+from ansible_collections.trustanchor.private_ca.plugins.modules import token_credentials
 from test_readiness import FIT, HSM, YUBIKEY
 
 FACTORY = replace(
@@ -45,11 +46,25 @@ def test_an_interrupted_run_is_finished(defaults: Any, steps: Any, needed: Any) 
     assert (found.steps, found.needed) == (steps, needed)
 
 
-def test_another_retry_count_sets_pin_and_puk_anew() -> None:
-    found = plan(DONE, pin_retries=8)
+@pytest.mark.parametrize("defaults", [(), ("puk",), ("management_key",), ("puk", "management_key")])
+def test_a_token_in_use_keeps_its_retry_counts(defaults: Any) -> None:
+    """Setting them would take its present PIN, and put PIN and PUK back to their defaults."""
+    found = plan(replace(DONE, defaults=defaults), pin_retries=8, puk_retries=8)
+    assert found.steps == defaults
+
+
+def test_the_purpose_says_which_pin() -> None:
+    fresh, in_use = plan(FACTORY, 5, 5), plan(replace(DONE, defaults=("management_key",)), 5, 5)
+    assert "the present one" not in token_credentials._purpose(fresh)
+    assert token_credentials._purpose(in_use).endswith("whose PIN stays: enter the present one")
+
+
+def test_a_retry_count_before_the_first_pin_sets_the_puk_anew() -> None:
+    pin_only = replace(DONE, defaults=("pin",))
+    found = plan(pin_only, pin_retries=8)
     assert found.steps == ("retries", "pin", "puk")
     assert (found.pin_retries, found.puk_retries) == (8, 3)
-    unprotected = plan(replace(DONE, management_key_protected=False), pin_retries=8)
+    unprotected = plan(replace(pin_only, management_key_protected=False), pin_retries=8)
     assert unprotected.needed == ["pin", "puk", "management_key"]
 
 

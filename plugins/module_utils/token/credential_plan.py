@@ -77,10 +77,13 @@ def plan_credentials(
 ) -> CredentialPlan:
     """Compare a token with what is wanted. A token that is no YubiKey has no defaults: nothing to do.
 
+    The retry counts are set before the first PIN only: setting them puts PIN and PUK back to their defaults, and takes
+    the present PIN. So the credentials of a token in use are left alone, and nothing is tried on it.
+
     Args:
         device: of which token.
         facts: as it is.
-        pin_retries: 2 to 255; None leaves the count alone.
+        pin_retries: 2 to 255, of a token whose PIN is the default; None leaves the count alone.
         puk_retries: likewise.
         algorithm: one of `ALGORITHMS`, for a new management key.
 
@@ -91,10 +94,10 @@ def plan_credentials(
     if device.kind != "yubikey":
         return CredentialPlan(device, facts, (), *counts, algorithm)
     _require_able(device, facts)
-    retries = counts != (facts.pin_retries_max, facts.puk_retries_max)
+    retries = "pin" in facts.defaults and counts != (facts.pin_retries_max, facts.puk_retries_max)
     wanted = {
         "retries": retries,
-        "pin": retries or "pin" in facts.defaults,
+        "pin": "pin" in facts.defaults,
         "puk": retries or "puk" in facts.defaults,
         "management_key": "management_key" in facts.defaults,
     }

@@ -93,7 +93,7 @@ def find_token(spec: TokenSpec) -> pkcs11.Token:
         TokenAbsent: not present; the message lists those that are.
         TrustAnchorError: several match.
     """
-    with _translated(spec):
+    with translated(spec):
         tokens: list[pkcs11.Token] = list(load_library(spec).get_tokens())
     present = [token for token in tokens if TokenFlag.TOKEN_INITIALIZED in token.flags]
     matching = [token for token in present if _matches(token, spec)]
@@ -139,7 +139,7 @@ def session(spec: TokenSpec, pin: str | None = None, so_pin: str | None = None) 
     if pin is not None:
         _require_tries(token, spec)
     try:
-        with _translated(spec), token.open(rw=True, user_pin=pin, so_pin=so_pin) as opened:
+        with translated(spec), token.open(rw=True, user_pin=pin, so_pin=so_pin) as opened:
             yield opened
     except TrustAnchorError:
         with contextlib.suppress(fault.PKCS11Error):
@@ -169,7 +169,12 @@ def _locked(spec: TokenSpec) -> TrustAnchorError:
 
 
 @contextlib.contextmanager
-def _translated(spec: TokenSpec) -> Iterator[None]:
+def translated(spec: TokenSpec) -> Iterator[None]:
+    """Say in plain words what the PKCS#11 library says in codes.
+
+    Raises:
+        TrustAnchorError: instead of any error of the library.
+    """
     try:
         yield
     except fault.PKCS11Error as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 from pkcs11.constants import TokenFlag
 
 from ..errors import TrustAnchorError
-from .sessions import TokenAbsent, TokenSpec, find_token, load_library, session, token_serial
+from .sessions import TokenAbsent, TokenSpec, find_token, load_library, session, token_serial, translated
 
 _CKR_OK = 0
 _LABEL_BYTES = 32  # CK_UTF8CHAR label[32], padded with blanks (PKCS#11 v2.40 section 5.5, C_InitToken)
@@ -84,33 +84,54 @@ def _check_pins(pin: str, so_pin: str) -> None:
 
 
 def _write_config(spec: TokenSpec, directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = Path(str(spec.softhsm_config))
-    config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = f"directories.tokendir = {directory}\nobjectstore.backend = file\nlog.level = ERROR\n"
-    descriptor = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise TrustAnchorError(
+            f"the SoftHSM configuration {config} cannot be written: {error.strerror}", "it says where tokens are kept"
+        ) from error
 
 
 def _init_token(spec: TokenSpec, so_pin: str) -> None:
     library = load_library(spec)
-    free = [s for s in library.get_slots() if TokenFlag.TOKEN_INITIALIZED not in s.get_token().flags]
-    if not free:
-        raise TrustAnchorError("SoftHSM shows no free slot", "it keeps one for a new token", "Check its configuration")
-    slot = free[-1].slot_id
-    library.finalize()  # one owner at a time: the calls below go past python-pkcs11
-    native = ctypes.CDLL(spec.module_path)
+    with translated(spec):
+        free = [s for s in library.get_slots() if TokenFlag.TOKEN_INITIALIZED not in s.get_token().flags]
+        if not free:
+            raise TrustAnchorError(
+                "SoftHSM shows no free slot", "it keeps one for a new token", "Check its configuration"
+            )
+        slot = free[-1].slot_id
+        library.finalize()  # one owner at a time: the calls below go past python-pkcs11
+        try:
+            _init_slot(spec, slot, so_pin)
+        finally:
+            library.initialize()
+
+
+def _init_slot(spec: TokenSpec, slot: int, so_pin: str) -> None:
+    try:
+        native = ctypes.CDLL(spec.module_path)
+    except OSError as error:
+        raise TrustAnchorError(f"the PKCS#11 module {spec.module_path} cannot be loaded: {error}") from error
     pin, label = so_pin.encode(), str(spec.label).encode().ljust(_LABEL_BYTES)
     _call(native, "C_Initialize", None)
     try:
         _call(native, "C_InitToken", ctypes.c_ulong(slot), pin, ctypes.c_ulong(len(pin)), label)
     finally:
         _call(native, "C_Finalize", None)
-    library.initialize()
 
 
 def _call(native: ctypes.CDLL, function: str, *arguments: object) -> None:
     code = getattr(native, function)(*arguments)
     if code != _CKR_OK:
-        raise TrustAnchorError(f"SoftHSM's {function} returned 0x{code:x}")
+        raise TrustAnchorError(
+            f"SoftHSM's {function} returned 0x{code:x}",
+            "the codes are those of PKCS#11, CKR_...",
+            "Check that the directory of its tokens can be written and has space",
+        )

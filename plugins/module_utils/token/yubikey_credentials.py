@@ -54,16 +54,15 @@ def apply(plan: CredentialPlan, new: NewCredentials) -> TokenFacts:
 
 
 def _unlock(card: Card, plan: CredentialPlan, new: NewCredentials) -> None:
-    """Prove what a change of retry counts or of the management key asks for."""
+    """Prove what a change of retry counts (which comes before the first PIN) or of the management key asks for."""
     if not {"retries", "management_key"} & set(plan.steps):
         return
-    pin = DEFAULT_PIN if "pin" in plan.facts.defaults else new.pin
     if "retries" in plan.steps:
-        verify_pin(card, pin)
+        verify_pin(card, DEFAULT_PIN)
     if "management_key" in plan.facts.defaults:
         authenticate(card, Credentials(management_key=DEFAULT_MANAGEMENT_KEY.hex()))
     else:
-        authenticate(card, Credentials(pin, new.management_key))
+        authenticate(card, Credentials(DEFAULT_PIN, new.management_key))
 
 
 def _change_pin(piv: PivSession, new: NewCredentials) -> None:
