@@ -87,7 +87,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return self._module({"orders": orders})
 
     def _attended(self, state: Result) -> Result:
-        desk.show_plan(state, self._rehearsal)
+        desk.show_plan(state, self._rehearsal, bool(self._options.get("abandon")))
         self._require_plan_unchanged(state)
         self._act["confirmed_by"] = desk.confirm(
             "plan and clock", state["people"], state["plan_sha256"], state["quorum"]

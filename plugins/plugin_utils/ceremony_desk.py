@@ -29,8 +29,8 @@ def show(text: str = "") -> None:
 def show_digest(title: str, digest: str) -> None:
     """A SHA-256 in hexadecimal and as words, in numbered lines."""
     show(f"  {title}")
-    for number, line in enumerate(fingerprint_lines(digest), start=1):
-        show(f"    {number}: {line}")
+    for line in fingerprint_lines(digest):
+        show(f"    {line}")
 
 
 def show_facts(facts: Mapping[str, Any], before: Mapping[str, Any]) -> None:
@@ -47,12 +47,15 @@ def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def show_plan(state: Mapping[str, Any], rehearsal: bool) -> None:
+def show_plan(state: Mapping[str, Any], rehearsal: bool, abandon: bool) -> None:
     """What will happen, before anything does."""
+    kind = "ABANDON the" if abandon else "REHEARSAL of the" if rehearsal else "Root"
     show()
     show("=" * 78)
-    show(f"{'REHEARSAL of the' if rehearsal else 'Root'} ceremony {state['name']}")
+    show(f"{kind} ceremony {state['name']}")
     show("=" * 78)
+    if abandon:
+        show("  what was signed stays; the rest of the plan is left undone and can be planned anew")
     show(f"  clock of the ceremony machine: {state['clock']}")
     show(f"  the plan is for:               {state['window'][0]} to {state['window'][1]}")
     for name, device in state["tokens"].items():

@@ -147,7 +147,9 @@ class Ceremony:
             policies = {name: getattr(key, name) for name in ("origin", "algorithm", "pin_policy", "touch_policy")}
             made = self.plan.root_act(key.name) is not None
             if made:
-                self.log.append("confirmed", act=f"key:{key.name}", by=self.by)
+                asked = {"key": key.name, **policies}
+                digest = sha256(json.dumps(asked, sort_keys=True).encode())
+                self.log.append("confirmed", act=f"key:{key.name}", digest=digest, asked=asked, by=self.by)
             self.log.append(
                 "key",
                 act=f"key:{key.name}",

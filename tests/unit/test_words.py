@@ -40,4 +40,4 @@ def test_neighbours_that_are_swapped_are_heard(digest: bytes, place: int) -> Non
 def test_a_fingerprint_has_eight_lines() -> None:
     lines = pgp.fingerprint_lines(hashlib.sha256(b"").hexdigest())
     assert len(lines) == 8
-    assert lines[0] == "e3 b0 c4 42   tissue phonetic snowslide December"
+    assert lines[0] == "1: e3 b0 c4 42   tissue phonetic snowslide December"

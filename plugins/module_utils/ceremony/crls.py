@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
@@ -39,6 +40,7 @@ REASONS = (
 def crl_facts(crl: x509.CertificateRevocationList) -> dict[str, Any]:
     """What a reviewer wants to know of a CRL, JSON-serialisable."""
     return {
+        "sha256": crl.fingerprint(hashes.SHA256()).hex(),
         "issuer": crl.issuer.rfc4514_string(),
         "number": crl_number(crl),
         "this_update": crl.last_update_utc.isoformat(),

@@ -175,10 +175,13 @@ class KeyStep:
             "tokens": [str(device) for device in stage.devices(self.key)],
         }
 
-    def _digest(self, stage: Stage, public: PublicKey | None = None) -> str:
+    def _agreed(self, stage: Stage, public: PublicKey | None = None) -> dict[str, Any]:
+        """What people agree to; with the key that is there already, if one is."""
         there = {"public_key_sha256": spki_sha256(public)} if public is not None else {}
-        text = json.dumps({"key": self.key.name, **self._asked(stage), **there}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return {"key": self.key.name, **self._asked(stage), **there}
+
+    def _digest(self, stage: Stage, public: PublicKey | None = None) -> str:
+        return hashlib.sha256(json.dumps(self._agreed(stage, public), sort_keys=True).encode()).hexdigest()
 
     def prepare(self, stage: Stage) -> None:
         """Nothing to fix: the plan says it all."""
@@ -223,14 +226,16 @@ class KeyStep:
             return
         digest = self._digest(stage, public)
         require_consent(consent, digest, f"the key '{self.key.name}'")
-        stage.transcript.append("confirmed", act=self.id, digest=digest, by=consent.as_list())
+        asked = self._agreed(stage, public)
+        stage.transcript.append("confirmed", act=self.id, digest=digest, asked=asked, by=consent.as_list())
 
     def _make(self, stage: Stage, devices: list[Device], consent: Consent) -> None:
         require_consent(consent, self._digest(stage), self._what(stage))
         for device in devices:
             ready_device(stage, device, self.key, occupied=False)
             pin_of(stage, device.name)
-        stage.transcript.append("confirmed", act=self.id, digest=self._digest(stage), by=consent.as_list())
+        digest, asked = self._digest(stage), self._agreed(stage)
+        stage.transcript.append("confirmed", act=self.id, digest=digest, asked=asked, by=consent.as_list())
         policies = (self.key.algorithm, self.key.pin_policy, self.key.touch_policy)
         if self.key.origin == "generated":
             provision.make_key(devices[0], *policies, stage.secrets[devices[0].name])

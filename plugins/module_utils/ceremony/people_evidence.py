@@ -58,7 +58,9 @@ def agreement_problems(evidence: Evidence) -> Iterator[str]:
         yield from _seal_problems(evidence)
     for key in evidence.plan.keys.values():
         found = evidence.find("confirmed", f"key:{key.name}")
-        if found is not None and "asked" in found:
+        if found is not None and not isinstance(found.get("asked"), dict):
+            yield f"the transcript does not say what people agreed to for the key '{key.name}'"
+        elif found is not None:
             yield from _key_problems(evidence, key.name, found)
 
 

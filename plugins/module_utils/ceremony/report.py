@@ -197,6 +197,10 @@ def _outputs(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any]) 
     yield Table(("file", "SHA-256"), rows)
     yield Paragraph(f"Signatures made: {_text(closing.get('signatures'))}")
     yield from _confirmations(records, "seal", "The transcript was confirmed")
+    sealed = [record for record in _of(records, "confirmed") if record.data.get("act") == "seal"]
+    if sealed:
+        yield Paragraph("Head of the transcript as it was confirmed:")
+        yield _digest(sealed[-1].data.get("digest"))
     yield Paragraph("Head of the transcript, SHA-256 of its last line before the closing:")
     yield _digest(head(records))
     yield Paragraph("To verify the seal of the root, in the directory of this report within the record:")

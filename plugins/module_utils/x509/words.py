@@ -88,7 +88,7 @@ def words(digest: bytes) -> tuple[str, ...]:
 
 
 def fingerprint_lines(sha256_hex: str) -> list[str]:
-    """A digest in lines of four bytes, hexadecimal and words, to be compared line by line.
+    """A digest in numbered lines of four bytes, hexadecimal and words, to be compared line by line.
 
     Args:
         sha256_hex: hex digits without separators; a SHA-256 makes eight lines.
@@ -96,4 +96,7 @@ def fingerprint_lines(sha256_hex: str) -> list[str]:
     digest = bytes.fromhex(sha256_hex)
     spoken = words(digest)
     starts = range(0, len(digest), _GROUP)
-    return [f"{digest[at : at + _GROUP].hex(' ')}   {' '.join(spoken[at : at + _GROUP])}" for at in starts]
+    return [
+        f"{number}: {digest[at : at + _GROUP].hex(' ')}   {' '.join(spoken[at : at + _GROUP])}"
+        for number, at in enumerate(starts, start=1)
+    ]
