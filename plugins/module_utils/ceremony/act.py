@@ -36,7 +36,7 @@ def throwaway_key(curve: str | None) -> PrivateKey:
 
 def stand_in_key(algorithm: str) -> PublicKey:
     """A public key in place of one that is not made yet. Its private half is forgotten at once."""
-    kind, _, size = algorithm.partition("-")
+    kind, _dash, size = algorithm.partition("-")
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(size)).public_key()
     return ec.generate_private_key(ec.SECP384R1() if size == "p384" else ec.SECP256R1()).public_key()
