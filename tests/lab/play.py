@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from .processes import kill_tree
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SITE = "playbooks/site.yml"
@@ -124,7 +125,7 @@ def killed_at(task: str, *playbooks: str, limit: str, variables: Mapping[str, An
         output += line
         found = _TASK.match(line)
         if found and found.group(1) == task:
-            os.killpg(running.pid, signal.SIGKILL)
+            kill_tree(running.pid)
             running.wait()
             return output
     raise AssertionError(f"the run ended with {running.wait()} and never came to '{task}':\n{output}")
@@ -150,7 +151,7 @@ def kill_when(
     while not reached():
         assert running.poll() is None, "the run ended before it was killed"
         time.sleep(0.1)
-    os.killpg(running.pid, signal.SIGKILL)
+    kill_tree(running.pid)
     running.wait()
 
 
