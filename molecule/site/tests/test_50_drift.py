@@ -115,7 +115,7 @@ ROUNDS = {
         Drift(
             "client1",
             "root is gone from Java",
-            f"{JAVA} -delete -alias debian:{OURS}.pem",
+            f"{JAVA} -delete -alias {OURS}",
             f"{JAVA} -list | grep -q {COLONS}",
         ),
     ],
