@@ -11,12 +11,17 @@ from pathlib import Path
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and all its descendants at once: first all stop, then all die."""
+    """Kill a process and all its descendants: first it stops, before it can start more; then all stop, then all die."""
+    _signal([pid], signal.SIGSTOP)
     family = _descendants(pid)
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for member in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(member, number)
+    _signal(family, signal.SIGSTOP)
+    _signal(family, signal.SIGKILL)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _descendants(pid: int) -> list[int]:
