@@ -109,16 +109,7 @@ def killed_at(task: str, *playbooks: str, limit: str, variables: Mapping[str, An
     Returns:
         Its output so far.
     """
-    running = subprocess.Popen(
-        _command(playbooks, limit, variables),
-        cwd=CHECKOUT,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    running = _started(playbooks, limit, variables, subprocess.PIPE)
     assert running.stdout is not None
     output = ""
     for line in running.stdout:
@@ -139,20 +130,28 @@ def kill_when(
     Raises:
         AssertionError: the run ended before.
     """
-    running = subprocess.Popen(
-        _command(playbooks, limit, variables),
-        cwd=CHECKOUT,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    running = _started(playbooks, limit, variables, subprocess.DEVNULL)
     while not reached():
         assert running.poll() is None, "the run ended before it was killed"
         time.sleep(0.1)
     kill_tree(running.pid)
     running.wait()
+
+
+def _started(
+    playbooks: tuple[str, ...], limit: str, variables: Mapping[str, Any] | None, output: int
+) -> subprocess.Popen[str]:
+    """A run under way, with a session of its own."""
+    return subprocess.Popen(
+        _command(playbooks, limit, variables),
+        cwd=CHECKOUT,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def parse(rc: int, output: str) -> Play:

@@ -131,7 +131,8 @@ class CeremonyHost:
         given = {"run": secrets.token_hex(4), "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
         run = performance.parse_run(given, stage.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
         orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in conduct.steps_of(stage)]
-        return conduct.perform(stage, run, performance.parse_orders(orders))
+        conduct.perform(stage, run, performance.parse_orders(orders))
+        return conduct.survey(stage)
 
     def take(self, run: str, orders: Iterable[Mapping[str, Any]], attended: bool = True) -> dict[str, Any]:
         """One call of a run, by default with people; how the ceremony stands then."""

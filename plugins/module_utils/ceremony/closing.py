@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
 
 from ..token.signing_keys import signing_key
 from . import report
-from .files import read_optional, replace, write_once
-from .neighbours import SEAL
+from .files import read_optional, replace, sha256, write_once
 from .sealing import seal, verify_seal
 from .stage import Stage
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
-from .transcript import CLOSED, head
+from .transcript import CLOSED, SEAL, head
 
 
 class SealStep:
@@ -91,7 +89,7 @@ class SealStep:
         }
         for name, data in reports.items():
             replace(stage.place / name, data)
-        digests = {name: hashlib.sha256(data).hexdigest() for name, data in reports.items()}
+        digests = {name: sha256(data) for name, data in reports.items()}
         stage.transcript.append("closed", **closing, reports=digests, unsealed=unsealed)
 
     def _digest(self, stage: Stage) -> str:

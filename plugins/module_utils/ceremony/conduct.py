@@ -128,28 +128,25 @@ def begin(stage: Stage, run: Run) -> None:
     known = [record.data.get("run") for record in stage.transcript.records if record.event in ("opened", "resumed")]
     if run.id in known or stage.transcript.closed:
         return
+    about = {
+        "run": run.id,
+        "unattended": run.unattended,
+        "tokens_sha256": stage.tokens_sha256,
+        "software": software(stage),
+    }
     if known:
-        stage.transcript.append(
-            "resumed",
-            run=run.id,
-            unattended=run.unattended,
-            tokens_sha256=stage.tokens_sha256,
-            software=software(stage),
-        )
+        stage.transcript.append("resumed", **about)
     else:
         require_alone(stage.place)
         stage.transcript.append(
             "opened",
             previous=previous(stage.place),
-            tokens_sha256=stage.tokens_sha256,
             ceremony=stage.plan.name,
             title=stage.plan.title,
             plan_sha256=stage.plan.sha256,
             rehearsal=run.rehearsal,
-            unattended=run.unattended,
             people=[{"name": person.name, "role": person.role} for person in stage.plan.people],
-            run=run.id,
-            software=software(stage),
+            **about,
         )
     window = stage.plan.window
     stage.transcript.append(
@@ -245,16 +242,13 @@ def _require_space(stage: Stage) -> None:
         )
 
 
-def perform(stage: Stage, run: Run, orders: Sequence[Order]) -> list[Status]:
+def perform(stage: Stage, run: Run, orders: Sequence[Order]) -> None:
     """Begin, take the ordered steps and those that need nobody, and fix what comes next.
 
     Args:
         stage: of the ceremony.
         run: this run.
         orders: steps that people agreed to, in the plan's order.
-
-    Returns:
-        How every step stands afterwards.
 
     Raises:
         TrustAnchorError: a step failed; those before it are done.
@@ -263,7 +257,6 @@ def perform(stage: Stage, run: Run, orders: Sequence[Order]) -> list[Status]:
         survey(stage)
         begin(stage, run)
         _advance(stage, run, {order.step: order.consent for order in orders})
-    return survey(stage)
 
 
 def _advance(stage: Stage, run: Run, orders: dict[str, Consent]) -> None:

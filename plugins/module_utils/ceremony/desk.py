@@ -15,14 +15,14 @@ from cryptography import x509
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
-from ..x509.builders import checked_key
+from ..x509.builders import PublicKey, checked_key
 from .act import stand_in_key
-from .crls import crl_output
+from .acts import output_of
 from .files import read_optional
-from .issuance import cross_output, intermediate_output, manifest_signer_output, root_output
+from .issuance import root_output
 from .linting import Lint
 from .outputs import Output
-from .plan_model import CrossAct, InspectAct, IntermediateAct, ManifestSignerAct, Plan, RootAct, SigningAct
+from .plan_model import InspectAct, Plan, RootAct, SigningAct
 
 _SERIAL = 2**158 + 1  # as long as a random one
 
@@ -36,13 +36,14 @@ class Desk:
     """
 
     def __init__(self, record: Path, lint: Lint) -> None:
-        self.record = record
+        self.record = self.directory = self.inputs = record
         self.lint = lint
+        self.mark = ""
         self._stand_ins: dict[str, x509.Certificate] = {}
 
     def known_root(self, name: str) -> x509.Certificate | None:
         """A root of the record, None where it is not made yet."""
-        pem = read_optional(self.record / "roots" / f"{name}.crt")
+        pem = read_optional(self.directory / "roots" / f"{name}.crt")
         return None if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
 
     def root(self, name: str) -> x509.Certificate:
@@ -56,24 +57,25 @@ class Desk:
             raise TrustAnchorError(f"the record has no roots/{name}.crt", "it signs", "Restore the record")
         return found
 
+    def root_key(self, name: str) -> PublicKey:
+        """The key of a root that is in the record.
+
+        Raises:
+            TrustAnchorError: it is not there.
+        """
+        return checked_key(self.root(name).public_key(), f"the root '{name}'")
+
+    def revoker(self, name: str) -> x509.Certificate:
+        """The root itself. Raises as `root`."""
+        return self.root(name)
+
     def output(self, act: SigningAct) -> Output[Any]:
         """What an act makes. Of a root, only one that is in the record.
 
         Raises:
             TrustAnchorError: an input is absent or refused.
         """
-        record, lint = self.record, self.lint
-        if isinstance(act, RootAct):
-            key = checked_key(self.root(act.name).public_key(), f"the root '{act.name}'")
-            return root_output(act, key, record, lint)
-        if isinstance(act, CrossAct):
-            return cross_output(act, self.root(act.standby), self.root(act.primary), record, lint)
-        issuer = self.root(act.issuer)
-        if isinstance(act, IntermediateAct):
-            return intermediate_output(act, issuer, record, record, lint)
-        if isinstance(act, ManifestSignerAct):
-            return manifest_signer_output(act, issuer, record, record, lint)
-        return crl_output(act, issuer, issuer, record, record, lint)
+        return output_of(act, self)
 
     def rehearse(self, plan: Plan) -> None:
         """Build and check everything that a plan signs.
@@ -86,7 +88,7 @@ class Desk:
                 continue
             if isinstance(act, RootAct):
                 key = stand_in_key(plan.keys[act.name].algorithm)
-                output = root_output(act, key, self.record, self.lint)
+                output = root_output(act, key, self.directory, self.lint)
                 self._stand_ins[act.name] = output.draft(_SERIAL).rehearse()
             else:
                 self.output(act).draft(_SERIAL).rehearse()

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from cryptography import x509
 
@@ -29,11 +28,10 @@ from ..x509.lint import lint_crl, lint_cross, lint_intermediate, lint_manifest_s
 from ..x509.profiles import CrlProfile
 from .act import Draft
 from .crl_history import load_crl
-from .files import read_optional
+from .files import read_optional, sha256
 from .issuance import marked
 from .linting import Lint
 from .plan import (
-    CertificateAct,
     CrlAct,
     CrossAct,
     InspectAct,
@@ -44,19 +42,14 @@ from .plan import (
     RootAct,
     parse_plan,
 )
+from .plan_model import SigningAct
 from .rehearsal import MARK, rehearsal_plan
 from .requests import load_request
-from .transcript import CLOSED, OPENED, Record, read_transcript
+from .transcript import CLOSED, OPENED, TRANSCRIPT, Record, read_transcript
 
-TRANSCRIPT, PLAN, SEAL = "transcript.jsonl", "ceremony.yml", "transcript.p7s"
+PLAN = "ceremony.yml"
 
 Signed = x509.Certificate | x509.CertificateRevocationList
-SigningAct = Union[CertificateAct, CrlAct]  # noqa: UP007  pylint of ansible-test takes the other form for an operation
-
-
-def sha256(data: bytes) -> str:
-    """Hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from pathlib import Path
 
 from ..errors import TrustAnchorError
 from ..host.files import sync_directory
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal, lower case."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def read_optional(path: Path) -> bytes | None:

@@ -24,11 +24,11 @@ from .act import tbs
 from .checks import Check, look
 from .crl_history import dropped, known_crls, require_in_place, revocations
 from .crls import CRL
-from .evidence import SEAL, Evidence, sha256
-from .files import read_optional
+from .evidence import Evidence
+from .files import read_optional, sha256
 from .issuance import CERTIFICATE
 from .plan import CrlAct
-from .transcript import head
+from .transcript import SEAL, head
 
 _PLACES = ("roots", "intermediates", "cross", "signers", "crls")
 

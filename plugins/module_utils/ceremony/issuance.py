@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from ..x509.builders import (
     root_builder,
 )
 from ..x509.lint import lint_cross, lint_intermediate, lint_manifest_signer, lint_root
-from .files import read_optional
+from .files import read_optional, sha256
 from .linting import Lint
 from .outputs import Form, Output
 from .plan_model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct
@@ -100,7 +99,7 @@ def _require_unused(key: PublicKey, path: Path) -> None:
             )
 
 
-def read_request(inputs: Path, request: str, sha256: str) -> x509.CertificateSigningRequest:
+def read_request(inputs: Path, request: str, expected: str) -> x509.CertificateSigningRequest:
     """The request that the plan names, by digest.
 
     Raises:
@@ -113,11 +112,11 @@ def read_request(inputs: Path, request: str, sha256: str) -> x509.CertificateSig
             "the certificate is signed from it",
             "Make it where the key is, and put it into the record",
         )
-    digest = hashlib.sha256(pem).hexdigest()
-    if digest != sha256:
+    digest = sha256(pem)
+    if digest != expected:
         raise TrustAnchorError(
             f"{request} has the SHA-256 {digest}",
-            f"the plan was reviewed for {sha256}",
+            f"the plan was reviewed for {expected}",
             "Find out who changed the request; plan anew if the new one is right",
         )
     return load_request(pem, request)

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +24,10 @@ from ..token.softhsm import SoftHsmPlan, plan_softhsm
 from ..x509.builders import PublicKey
 from ..x509.certificates import spki_sha256
 from .files import read_optional, write_once
-from .plan_model import KeyPlan, RootAct
+from .plan_model import KeyPlan
 from .stage import Stage
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent
+from .transcript import agreement_sha256
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class KeyStep:
         return everywhere if self._may_be_made(stage) else stage.present_devices(self.key) or everywhere
 
     def _may_be_made(self, stage: Stage) -> bool:
-        return any(isinstance(act, RootAct) and act.name == self.key.name for act in stage.plan.acts)
+        return stage.plan.root_act(self.key.name) is not None
 
     def _pending(self, stage: Stage, missing: str = "", needed: tuple[str, ...] = ("pin",)) -> Status:
         return Status(
@@ -181,7 +180,7 @@ class KeyStep:
         return {"key": self.key.name, **self._asked(stage), **there}
 
     def _digest(self, stage: Stage, public: PublicKey | None = None) -> str:
-        return hashlib.sha256(json.dumps(self._agreed(stage, public), sort_keys=True).encode()).hexdigest()
+        return agreement_sha256(self._agreed(stage, public))
 
     def prepare(self, stage: Stage) -> None:
         """Nothing to fix: the plan says it all."""

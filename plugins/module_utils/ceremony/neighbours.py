@@ -4,19 +4,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import TrustAnchorError
-from .files import read_optional
-from .transcript import CLOSED, Record, head, read_transcript
-
-SEAL = "transcript.p7s"
+from .files import read_optional, sha256
+from .transcript import CLOSED, SEAL, TRANSCRIPT, Record, head, read_transcript
 
 
 def _others(place: Path) -> Iterator[tuple[Path, tuple[Record, ...]]]:
-    for path in sorted(place.parent.glob("*/transcript.jsonl")):
+    for path in sorted(place.parent.glob(f"*/{TRANSCRIPT}")):
         if path.parent != place:
             records = read_transcript(read_optional(path) or b"", str(path))
             if records:
@@ -51,7 +48,7 @@ def previous(place: Path) -> dict[str, str] | None:
     return {
         "ceremony": name,
         "head": head(records),
-        "seal": hashlib.sha256(seal).hexdigest() if seal is not None else "",
+        "seal": sha256(seal) if seal is not None else "",
     }
 
 

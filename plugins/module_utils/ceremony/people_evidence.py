@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .evidence import Evidence
-from .transcript import OPENED
+from .transcript import OPENED, agreement_sha256
 
 SEAL_STEP = "seal"
 
@@ -81,7 +79,7 @@ def _seal_problems(evidence: Evidence) -> Iterator[str]:
 
 def _key_problems(evidence: Evidence, name: str, confirmed: Mapping[str, Any]) -> Iterator[str]:
     asked, made = confirmed["asked"], evidence.find("key", f"key:{name}") or {}
-    if hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest() != confirmed.get("digest"):
+    if agreement_sha256(asked) != confirmed.get("digest"):
         yield f"people agreed to another key '{name}' than the transcript says"
     if asked.get("key") != name:
         yield f"people agreed to the key '{asked.get('key')}' where '{name}' was asked"

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..token.provision import Credentials
 from ..x509.words import words
 from .act import utc_now
 from .conduct import Order, Run, is_over, survey
+from .files import sha256
 from .linting import Lint
 from .plan import parse_plan
 from .plan_model import Plan, RootAct
@@ -82,7 +82,7 @@ def set_stage(material: Material, pins: Mapping[str, str], management_keys: Mapp
         mark=MARK if material.rehearsal else "",
         attestation=files,
         abandon=material.abandon,
-        tokens_sha256=hashlib.sha256(material.tokens).hexdigest(),
+        tokens_sha256=sha256(material.tokens),
         secrets={name: Credentials(_text(pins.get(name)), _text(management_keys.get(name))) for name in names},
     )
 
@@ -94,7 +94,7 @@ def _text(value: Any) -> str | None:
 def _pinned(material: Material, pinned: PinnedFile) -> bytes:
     content = material.attestation_files.get(pinned.file)
     data = (content or "").encode()
-    if content is None or hashlib.sha256(data).hexdigest() != pinned.sha256:
+    if content is None or sha256(data) != pinned.sha256:
         raise TrustAnchorError(
             f"the attestation file {pinned.file} is absent or another one than tokens.yml pins",
             f"its SHA-256 must be {pinned.sha256}",
@@ -111,7 +111,7 @@ def parse_run(given: Mapping[str, Any], confirmed_plan: str, rehearsal: bool) ->
         confirmed_plan: digest that was confirmed beforehand; empty where people are asked.
         rehearsal: on software tokens.
     """
-    digest = confirmed_plan or hashlib.sha256(str(given["plan"]).encode()).hexdigest()
+    digest = confirmed_plan or sha256(str(given["plan"]).encode())
     consent = Consent(digest.lower(), _confirmations(given["confirmed_by"]))
     return Run(str(given["run"]), rehearsal, bool(confirmed_plan), consent)
 
@@ -161,7 +161,7 @@ def state(stage: Stage) -> dict[str, Any]:
 def _roots(stage: Stage) -> list[dict[str, Any]]:
     """The roots that there are; those of a ceremony that was abandoned may not be."""
     plan = stage.plan
-    made = [(act.name, act.standby) for act in plan.acts if isinstance(act, RootAct) and act.name not in plan.roots]
+    made = [(act.name, act.standby) for act in plan.acts if isinstance(act, RootAct)]
     known = [(root.name, root.standby) for root in plan.roots.values()]
     return [
         {"name": name, "standby": standby}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
 import re
 from pathlib import Path
 from typing import cast
@@ -26,7 +25,7 @@ from .crl_history import crl_number, newest_crl, revocations
 from .crls import require_ca
 from .declaration import Declaration, Entry
 from .desk import Desk
-from .files import read_optional, replace
+from .files import read_optional, replace, sha256
 from .linting import Lint
 from .plan import document, dump, parse_plan
 from .plan_model import Plan, SigningAct
@@ -270,7 +269,7 @@ class _Drafting:
             )
         subject = act.get("subject") or load_request(pem, request).subject.rfc4514_string()
         parse_subject(subject)
-        return {**act, "subject": subject, "request_sha256": hashlib.sha256(pem).hexdigest()}
+        return {**act, "subject": subject, "request_sha256": sha256(pem)}
 
     def _unless_done(self, act: Entry, path: str, renew: bool = False) -> Entry | None:
         pem = read_optional(self.desk.record / path)

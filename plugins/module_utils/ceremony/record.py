@@ -10,7 +10,6 @@ a secret cannot get into the record this way.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
 from .crl_history import crl_number, load_crl
 from .crls import crl_archive_path
-from .files import read_optional, replace
+from .files import read_optional, replace, sha256
 from .issuance import archive_path
 from .plan import parse_plan
 from .requests import load_request
@@ -165,13 +164,9 @@ def _theirs(clash: _Clash) -> Writes:
 def _neither(clash: _Clash) -> Writes:
     raise TrustAnchorError(
         f"{clash.name} is one thing on the ceremony host and another in the record",
-        f"SHA-256 {_sha256(clash.here)} and {_sha256(clash.there)}",
+        f"SHA-256 {sha256(clash.here)} and {sha256(clash.there)}",
         "Find out which is right before anything is signed",
     )
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _one_certificate(clash: _Clash) -> Writes:
@@ -243,7 +238,7 @@ def _plan_of_the_transcript(clash: _Clash) -> Writes:
     """A plan may change until its ceremony begins."""
     place = str(Path(clash.name).with_name(_TRANSCRIPT))
     transcript = _read(clash.directory / place) or clash.incoming.get(place)
-    if not transcript or _confirmed_plan(transcript, place) == _sha256(clash.there):
+    if not transcript or _confirmed_plan(transcript, place) == sha256(clash.there):
         return _theirs(clash)
     raise TrustAnchorError(
         f"{clash.name} changed after its ceremony had begun",

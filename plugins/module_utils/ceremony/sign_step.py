@@ -14,11 +14,11 @@ from cryptography import x509
 from ..errors import TrustAnchorError
 from ..token.signing_keys import signing_key
 from .act import signature_holds, tbs
-from .files import read_optional
+from .files import read_optional, sha256
 from .neighbours import wrote
 from .outputs import Output
 from .stage import Stage, signer_of
-from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, sha256, touches
+from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class SignStep:
     def _unsigned(
         self, stage: Stage, output: Output[Any], before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> Status:
-        known = stage.public_key(signer_of(self.act))
+        missing = self._missing(stage)
         key = stage.plan.keys[signer_of(self.act)]
         if self.id not in stage.linted:
             output.draft(_random_serial()).rehearse()
@@ -92,12 +92,13 @@ class SignStep:
             touches=touches(stage, key),
             pin_holders=key.pin_holders,
             before=before,
-            facts=_known(after) if self._missing(stage, known.missing) else after,
-            missing=self._missing(stage, known.missing),
+            facts=_known(after) if missing else after,
+            missing=missing,
         )
 
-    def _missing(self, stage: Stage, why: str) -> str:
-        """A cross-certificate needs two keys."""
+    def _missing(self, stage: Stage) -> str:
+        """Why what will be signed cannot be known yet. A cross-certificate needs two keys."""
+        why = stage.public_key(signer_of(self.act)).missing
         standby = getattr(self.act, "standby", None)
         if not why and isinstance(standby, str) and standby in stage.plan.keys:
             return stage.public_key(standby).missing
@@ -110,7 +111,7 @@ class SignStep:
             TrustAnchorError: it breaks a rule, or is no longer what was written down.
         """
         output = stage.output(self.act)
-        if output.is_done() or self._missing(stage, stage.public_key(signer_of(self.act)).missing):
+        if output.is_done() or self._missing(stage):
             return
         record = stage.transcript.find("draft", self.id)
         if record is not None:
@@ -171,8 +172,7 @@ class SignStep:
     def _draft(self, stage: Stage, output: Output[Any]) -> Any:
         record = stage.transcript.find("draft", self.id)
         if record is None:
-            missing = self._missing(stage, stage.public_key(signer_of(self.act)).missing)
-            raise TrustAnchorError(f"{self.id} cannot be signed yet", missing)
+            raise TrustAnchorError(f"{self.id} cannot be signed yet", self._missing(stage))
         return output.draft(int(record.data["serial"], 16))
 
     def _signed(self, stage: Stage) -> Any:

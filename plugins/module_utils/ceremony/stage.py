@@ -22,10 +22,11 @@ from ..token.sessions import TokenAbsent, find_token
 from ..x509 import certificates as certs
 from ..x509.builders import PublicKey, checked_key
 from .act import stand_in_key
+from .acts import output_of
 from .files import read_optional
 from .linting import Lint
 from .outputs import Output
-from .plan_model import CrossAct, IntermediateAct, KeyPlan, ManifestSignerAct, Plan, RootAct
+from .plan_model import CrossAct, KeyPlan, Plan, RootAct, SigningAct
 from .transcript import Transcript
 
 
@@ -168,7 +169,7 @@ class Stage:
         Raises:
             TrustAnchorError: absent, another one than the plan pins, or not of the plan's key.
         """
-        act = next((one for one in self.plan.acts if isinstance(one, RootAct) and one.name == name), None)
+        act = self.plan.root_act(name)
         pem = read_optional(self.directory / "roots" / f"{name}.crt")
         if pem is None and act is not None:
             return self._rehearsed(act)
@@ -181,11 +182,11 @@ class Stage:
         return certificate
 
     def _rehearsed(self, act: RootAct) -> x509.Certificate:
-        from .issuance import root_output
-
-        output = root_output(act, self.public_key(act.name).public, self.directory, self.lint)
         draft = self.transcript.find("draft", act.id)
-        return output.draft(int(draft.data["serial"], 16) if draft else 1).sign_throwaway()
+        rehearsed: x509.Certificate = (
+            self.output(act).draft(int(draft.data["serial"], 16) if draft else 1).sign_throwaway()
+        )
+        return rehearsed
 
     def _require_pinned(self, name: str, certificate: x509.Certificate) -> None:
         pinned = self.plan.roots.get(name)
@@ -197,12 +198,8 @@ class Stage:
                 "Find out which one is right before anything is signed",
             )
         known = self.public_key(name) if name in self.plan.keys else None
-        if known is not None and not known.missing and known.public != certificate.public_key():
-            raise TrustAnchorError(
-                f"the token's key is not the key of roots/{name}.crt",
-                f"certificate: {certs.spki_sha256(certificate.public_key())}, token: {certs.spki_sha256(known.public)}",
-                "Check which token is inserted and which root is in the record",
-            )
+        if known is not None and not known.missing:
+            _require_key(name, certificate, known.public)
 
     def require_key_of_root(self, name: str, public: PublicKey) -> None:
         """Refuse a key that is not the one of the root that exists.
@@ -210,38 +207,33 @@ class Stage:
         Raises:
             TrustAnchorError: it is another one.
         """
-        certificate = self.root(name)
-        if certificate.public_key() != public:
-            raise TrustAnchorError(
-                f"the token's key is not the key of roots/{name}.crt",
-                f"certificate: {certs.spki_sha256(certificate.public_key())}, token: {certs.spki_sha256(public)}",
-                "Check which token is inserted and which root is in the record",
-            )
+        _require_key(name, self.root(name), public)
 
-    def output(self, act: Any) -> Output[Any]:
+    def root_key(self, name: str) -> PublicKey:
+        """The key of a root that the plan makes; a throw-away one until it is known."""
+        return self.public_key(name).public
+
+    def revoker(self, name: str) -> x509.Certificate:
+        """The root that issued what is revoked: in a rehearsal the real one, not its twin."""
+        pem = read_optional(self.inputs / "roots" / f"{name}.crt")
+        return self.root(name) if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
+
+    def output(self, act: SigningAct) -> Output[Any]:
         """What a signing act makes.
 
         Raises:
             TrustAnchorError: an input is absent or refused.
         """
-        from . import crls, issuance  # they import the plan's types, as this file does
+        return output_of(act, self)
 
-        if isinstance(act, RootAct):
-            return issuance.root_output(act, self.public_key(act.name).public, self.directory, self.lint)
-        if isinstance(act, CrossAct):
-            standby, issuer = self.root(act.standby), self.root(act.primary)
-            return issuance.cross_output(act, standby, issuer, self.directory, self.lint)
-        issuer = self.root(act.issuer)
-        if isinstance(act, IntermediateAct):
-            return issuance.intermediate_output(act, issuer, self.directory, self.inputs, self.lint, self.mark)
-        if isinstance(act, ManifestSignerAct):
-            return issuance.manifest_signer_output(act, issuer, self.directory, self.inputs, self.lint, self.mark)
-        return crls.crl_output(act, issuer, self._revoker(act.issuer), self.directory, self.inputs, self.lint)
 
-    def _revoker(self, name: str) -> x509.Certificate:
-        """The root that issued what is revoked: in a rehearsal the real one, not its twin."""
-        pem = read_optional(self.inputs / "roots" / f"{name}.crt")
-        return self.root(name) if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
+def _require_key(name: str, certificate: x509.Certificate, public: PublicKey) -> None:
+    if certificate.public_key() != public:
+        raise TrustAnchorError(
+            f"the token's key is not the key of roots/{name}.crt",
+            f"certificate: {certs.spki_sha256(certificate.public_key())}, token: {certs.spki_sha256(public)}",
+            "Check which token is inserted and which root is in the record",
+        )
 
 
 def signer_of(act: Any) -> str:

@@ -8,7 +8,6 @@ done already. So a ceremony that was killed anywhere goes on where it was, and n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -221,8 +220,3 @@ def touches(stage: Stage, key: KeyPlan) -> int:
     """How many touches one signature takes."""
     touchable = stage.device(key.tokens[0]).kind == "yubikey"
     return int(touchable and key.touch_policy != "never")
-
-
-def sha256(data: bytes) -> str:
-    """Hexadecimal."""
-    return hashlib.sha256(data).hexdigest()

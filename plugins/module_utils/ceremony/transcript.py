@@ -24,6 +24,7 @@ from .files import read_optional
 
 GENESIS = "0" * 64
 OPENED, CLOSED = "opened", "closed"
+TRANSCRIPT, SEAL = "transcript.jsonl", "transcript.p7s"  # files of a ceremony's directory
 
 _KEYS = {"seq", "time", "previous", "event", "data"}
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -77,6 +78,11 @@ class Record:
 def head(records: Sequence[Record]) -> str:
     """SHA-256 of the last line, hex, GENESIS where there is none. It stands for the whole transcript."""
     return records[-1].digest if records else GENESIS
+
+
+def agreement_sha256(asked: Mapping[str, Any]) -> str:
+    """Digest of what people agree to, hex: they confirm it, and whoever verifies computes it from the record."""
+    return hashlib.sha256(json.dumps(dict(asked), sort_keys=True).encode()).hexdigest()
 
 
 def now_utc() -> dt.datetime:

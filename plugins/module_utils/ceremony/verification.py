@@ -22,16 +22,17 @@ from ..errors import TrustAnchorError
 from ..x509 import pkilint
 from .act import signature_holds, tbs
 from .checks import Check, look, tell
-from .evidence import SEAL, TRANSCRIPT, Evidence, Signed, SigningAct, sha256
-from .files import read_optional
+from .evidence import Evidence, Signed
+from .files import read_optional, sha256
 from .history import Anchors, history_checks
 from .key_evidence import attestation_problems, key_problems
 from .linting import Lint
 from .people_evidence import agreement_problems, asking_problems, confirmation_problems
 from .plan import InspectAct, IntermediateAct, ManifestSignerAct
+from .plan_model import SigningAct
 from .sealing import verify_seal
 from .stage import AttestationFiles
-from .transcript import CLOSED, OPENED
+from .transcript import CLOSED, OPENED, SEAL, TRANSCRIPT
 
 
 def verify(
