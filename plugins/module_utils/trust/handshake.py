@@ -16,8 +16,12 @@ from typing import Any
 
 from ..errors import TrustAnchorError
 from ..host.commands import run
+from ..host.files import read
 
 TIMEOUT = 10  # seconds for one handshake
+# What the host declares for logins and services, which a module that came by ssh has not got.
+ENVIRONMENT = "/etc/environment.d/50-trustanchor.conf"
+_NODE_ROOTS = re.compile(r"""^NODE_EXTRA_CA_CERTS=(["']?)(.*)\1$""", re.MULTILINE)
 
 # Verifies chain and host name as HttpsURLConnection does; prints one line for each target.
 _JAVA = """import java.net.*;
@@ -43,6 +47,22 @@ class Handshake {
         }
     }
 }
+"""
+
+
+# tls.connect() verifies chain and host name; prints one line for each target.
+_NODE = """const tls = require("tls"), net = require("net"), said = {};
+for (const target of process.argv.slice(2)) {
+    const colon = target.lastIndexOf(":");
+    const host = target.slice(0, colon).replace(/^\\[|\\]$/g, ""), port = Number(target.slice(colon + 1));
+    const socket = tls.connect({host, port, servername: net.isIP(host) ? "" : host}, () => {
+        said[target] ??= "ok";
+        socket.destroy();
+    });
+    socket.setTimeout(%d, () => socket.destroy(new Error("no answer in time")));
+    socket.on("error", (error) => { said[target] ??= error.message.replaceAll("\\n", " "); });
+}
+process.on("exit", () => Object.keys(said).forEach((target) => console.log(target + " " + said[target])));
 """
 
 
@@ -143,14 +163,47 @@ def _java(results: Sequence[Result]) -> Mapping[str, str]:
             printed = run(["java", "-XX:TieredStopAtLevel=1", source, *targets], timeout=60 + TIMEOUT * len(targets))
         except TrustAnchorError as error:
             return dict.fromkeys(targets, error.why or error.what)
-    said = dict(line.split(" ", 1) for line in printed.stdout.decode(errors="replace").splitlines() if " " in line)
-    return {target: said.get(target, "java said nothing") for target in targets}
+    return _said(targets, printed.stdout)
+
+
+def _node(results: Sequence[Result]) -> Mapping[str, str]:
+    """One process for all targets, with the additional roots that the host declares for Node."""
+    targets = [result.target for result in results]
+    command = ["node", "-", *targets]
+    if declared := _NODE_ROOTS.search((read(ENVIRONMENT) or b"").decode(errors="replace")):
+        command = ["env", f"NODE_EXTRA_CA_CERTS={declared[2]}", *command]
+    try:
+        printed = run(command, (_NODE % (TIMEOUT * 1000)).encode(), timeout=TIMEOUT + 20)
+    except TrustAnchorError as error:
+        return dict.fromkeys(targets, error.why or error.what)
+    return _said(targets, printed.stdout)
+
+
+def _said(targets: Sequence[str], printed: bytes) -> Mapping[str, str]:
+    """What a program printed about each target."""
+    said = dict(line.split(" ", 1) for line in printed.decode(errors="replace").splitlines() if " " in line)
+    return {target: said.get(target, "the client said nothing") for target in targets}
+
+
+def _step(results: Sequence[Result]) -> Mapping[str, str]:
+    """step is a Go program; without --roots it verifies with the roots that Go finds on the host."""
+    return {result.target: _step_one(result.target) for result in results}
+
+
+def _step_one(target: str) -> str:
+    try:
+        run(["step", "certificate", "inspect", f"https://{target}", "--short"], timeout=TIMEOUT + 5)
+    except TrustAnchorError as error:
+        return error.why or error.what
+    return "ok"
 
 
 CLIENTS: dict[str, Callable[[Sequence[Result]], Mapping[str, str]]] = {
     "curl": _curl,
     "python": _python,
     "java": _java,
+    "node": _node,
+    "step": _step,
 }
 
 
