@@ -151,6 +151,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import (
     lifecycle,
@@ -240,8 +241,8 @@ def _settings(options: dict[str, Any]) -> settings.Settings:
         names=tuple(options["names"]),
         ca_url=options["ca_url"].rstrip("/"),
         root_pem=options["root"],
-        lifetime=settings.seconds(options["lifetime"], "lifetime"),
-        renew_before=settings.seconds(options["renew_before"], "renew_before"),
+        lifetime=seconds(options["lifetime"], "lifetime"),
+        renew_before=seconds(options["renew_before"], "renew_before"),
         key_type=options["key_type"],
         owner=options["owner"],
         group=options["group"],

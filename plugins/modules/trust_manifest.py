@@ -9,12 +9,20 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: trust_manifest
-short_description: List roots in the trust manifest
+short_description: List roots in the trust manifest, and change their states safely
 version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Adds roots to the trust manifest, the file that says which roots the estate trusts. What is listed is never changed.
+  - Adds roots to the trust manifest, the file that says which roots the estate trusts, and brings listed ones into
+    other states. By O(roots) alone, what is listed is never changed.
+  - A change that could cut a host off is refused. A root goes from V(staged) to V(trusted), V(retiring) and
+    V(distrusted), one step at a time. It retires only when a complete rollout has shown that every host has the other
+    roots; it is distrusted only when it has been retiring for longer than any certificate lives, no intermediate of the
+    record leads to it, and no host that was measured has a service certificate below it. One root that was trusted
+    before always stays trusted.
+  - O(incident) sets the order and these proofs aside, and is noted in the manifest. That one trusted root remains is
+    asked even then.
   - The sequence number rises when, and only when, the content changes.
 requirements:
   - cryptography
@@ -30,7 +38,7 @@ options:
     description: The roots that shall be listed.
     type: list
     elements: dict
-    required: true
+    default: []
     suboptions:
       name:
         description: Name of the root, unique in the manifest.
@@ -50,7 +58,30 @@ options:
         type: str
         choices: [staged, trusted]
         default: trusted
+  states:
+    description:
+      - Name of a listed root to the state that it shall have, one of V(trusted), V(retiring), V(distrusted).
+    type: dict
+    default: {}
+  remove:
+    description:
+      - Names of roots that shall not be listed any more. They must be V(staged), or V(distrusted) and shown to be
+        absent from every host by a complete rollout.
+    type: list
+    elements: str
+    default: []
+  incident:
+    description: Reference of the incident that is the reason for O(states), such as a ticket's number.
+    type: str
+    default: ""
+  overlap:
+    description:
+      - How long a root must have been V(retiring) before it is V(distrusted); longer than any certificate below it
+        lives.
+    type: str
+    default: 25h
 notes:
+  - The reports of rollouts are read from C(rollouts/) beside the manifest; playbooks/rollout_trust.yml writes them.
   - Runs on the controller; delegate it to localhost.
 """
 
@@ -63,6 +94,21 @@ EXAMPLES = r"""
       - name: s1
         standby: true
   delegate_to: localhost
+
+- name: Retire a root, once every host has the other one
+  trustanchor.private_ca.trust_manifest:
+    path: pki/trust.yml
+    states:
+      r1: retiring
+  delegate_to: localhost
+
+- name: Abandon a root whose key is stolen
+  trustanchor.private_ca.trust_manifest:
+    path: pki/trust.yml
+    states:
+      r1: distrusted
+    incident: INC-2031
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -72,6 +118,7 @@ manifest:
   type: dict
   sample:
     version: 1
+    id: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a
     sequence: 1
     roots:
       - name: r1
@@ -88,12 +135,15 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 
 MISSING = None
 try:
+    import datetime as dt
     from pathlib import Path
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import (
         read_optional,
         replace,
     )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import evidence, transitions
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
         Root,
         parse_manifest,
@@ -107,11 +157,13 @@ except ImportError:
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
-    """List the roots that are not listed."""
+    """List the roots that are not listed, and change states; the sequence rises by one."""
     options, path = module.params, Path(module.params["path"])
     before = parse_manifest(read_optional(path), str(path))
     found = [root(entry, path.parent, absent_is_fine=module.check_mode) for entry in options["roots"]]
     after = before.with_roots(one for one in found if one is not None)
+    if options["states"] or options["remove"]:
+        after = before.changed(_moved(after, options, path.parent).roots)
     if after != before and not module.check_mode:
         replace(path, after.to_yaml())
     return {
@@ -119,6 +171,15 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         "manifest": after.as_dict(),
         "diff": edge.diff(before.as_dict(), after.as_dict(), str(path)),
     }
+
+
+def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
+    """The manifest with roots in other states, and without those that nobody needs any more."""
+    overlap = dt.timedelta(seconds=seconds(options["overlap"], "overlap"))
+    known = evidence.gather(str(record), manifest, dt.datetime.now(dt.UTC), overlap)
+    states = {str(name): str(state) for name, state in options["states"].items()}
+    names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
+    return transitions.remove(transitions.change(manifest, states, known, options["incident"]), names, known)
 
 
 def root(entry: dict[str, Any], record: Any, absent_is_fine: bool) -> Any:
@@ -143,7 +204,11 @@ def main() -> None:
     }
     spec = {
         "path": {"type": "path", "required": True},
-        "roots": {"type": "list", "elements": "dict", "required": True, "options": entry},
+        "roots": {"type": "list", "elements": "dict", "default": [], "options": entry},
+        "states": {"type": "dict", "default": {}},
+        "remove": {"type": "list", "elements": "str", "default": []},
+        "incident": {"type": "str", "default": ""},
+        "overlap": {"type": "str", "default": "25h"},
     }
     edge.run(AnsibleModule(spec, supports_check_mode=True), converge, MISSING)
 

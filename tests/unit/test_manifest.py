@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
-import yaml
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import strict_yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
     Root,
@@ -56,7 +58,7 @@ def test_a_name_is_one_certificate(root: Root) -> None:
     ],
 )
 def test_strict_reading(change: dict[str, object], message: str) -> None:
-    text = yaml.safe_dump({"version": 1, "sequence": 1, "roots": [], **change}).encode()
+    text = strict_yaml.dump({"version": 1, "sequence": 1, "roots": [], **change})
     with pytest.raises(TrustAnchorError, match=message):
         parse_manifest(text, "trust.yml")
 
@@ -65,3 +67,21 @@ def test_strict_reading(change: dict[str, object], message: str) -> None:
 def test_garbage_is_explained(data: bytes) -> None:
     with pytest.raises(TrustAnchorError):
         parse_manifest(data, "trust.yml")
+
+
+def test_the_estate_is_named_after_its_first_root_for_good() -> None:
+    first = parse_manifest(None, "trust.yml").with_roots([R1])
+    assert first.id == "11" * 16
+    without = first.changed([R2])
+    assert parse_manifest(without.to_yaml(), "trust.yml").id == "11" * 16
+    older = strict_yaml.dump({"version": 1, "sequence": 1, "roots": [R1.as_dict()]})  # of a record without it
+    assert parse_manifest(older, "trust.yml") == first
+
+
+def test_since_and_incident_are_kept() -> None:
+    moment = dt.datetime(2026, 11, 26, 2, 0, 0, tzinfo=dt.UTC)
+    root = Root("r1", "11" * 32, "distrusted", since=moment, incident="INC-7")
+    manifest = parse_manifest(None, "trust.yml").with_roots([root, R2])
+    assert parse_manifest(manifest.to_yaml(), "trust.yml") == manifest
+    with pytest.raises(TrustAnchorError, match="since is 'yesterday'"):
+        parse_manifest(manifest.to_yaml().replace(b"2026-11-26T02:00:00Z", b"yesterday"), "trust.yml")

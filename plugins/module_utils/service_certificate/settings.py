@@ -14,7 +14,6 @@ from ..errors import TrustAnchorError
 from ..host.files import read
 
 BASE = "/etc/service-certificates"
-_UNITS = {"h": 3600, "m": 60, "s": 1}
 _DNS_NAME = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -75,23 +74,6 @@ def load(name: str) -> Settings:
         raise TrustAnchorError(
             f"{BASE}/{name}/settings.json cannot be read", str(error), "Run the play that made it again"
         ) from error
-
-
-def seconds(text: str, where: str) -> int:
-    """A duration such as ``24h``, ``1h30m`` or ``300s``, in seconds.
-
-    Raises:
-        TrustAnchorError: it is none.
-    """
-    parts = re.findall("([0-9]+)([hms])", text)
-    total = sum(int(number) * _UNITS[unit] for number, unit in parts)
-    if not total or "".join(number + unit for number, unit in parts) != text:
-        raise TrustAnchorError(
-            f"{where}: '{text}' is no duration",
-            "a number and h, m or s are expected",
-            "Write for example 24h",
-        )
-    return total
 
 
 def check(settings: Settings) -> None:

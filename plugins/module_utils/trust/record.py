@@ -43,8 +43,17 @@ def read(record: str) -> dict[str, Anchor]:
         TrustAnchorError: no manifest, unknown keys or states, a certificate that is missing, is not the declared one or
             is not a CA's.
     """
+    return {root.name: _anchor(root, record) for root in read_manifest(record).roots}
+
+
+def read_manifest(record: str) -> manifest.Manifest:
+    """The manifest of a public record, without a look at the certificates.
+
+    Raises:
+        TrustAnchorError: there is none, or it is not as the strict schema wants it.
+    """
     path = os.path.join(record, "trust.yml")
-    return {root.name: _anchor(root, record) for root in manifest.parse_manifest(_load(path), path).roots}
+    return manifest.parse_manifest(_load(path), path)
 
 
 def usable(record: str, name: str) -> Anchor:

@@ -1,0 +1,85 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the public record proves about the estate: the last rollout, and which intermediates lead to which root."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import TrustAnchorError
+from ..host.files import read
+from ..x509 import certificates as certs
+from . import record
+from .manifest import Manifest
+from .transitions import Evidence, Rollout
+
+ROLLOUTS = "rollouts"
+
+
+def gather(directory: str, manifest: Manifest, now: dt.datetime, overlap: dt.timedelta) -> Evidence:
+    """Read the proofs that a change of the manifest needs.
+
+    Args:
+        directory: the public record.
+        manifest: of the record.
+        now: present time, UTC.
+        overlap: longer than any leaf lives.
+
+    Raises:
+        TrustAnchorError: a file of the record is damaged.
+    """
+    return Evidence(now, last_rollout(directory, manifest.sequence), _intermediates(directory, now), overlap)
+
+
+def rollout_path(directory: str, sequence: int) -> str:
+    """Where the report of a rollout of that sequence is, JSON."""
+    return os.path.join(directory, ROLLOUTS, f"{sequence:06d}.json")
+
+
+def last_rollout(directory: str, sequence: int) -> Rollout | None:
+    """What the report of a sequence says; None where there is none.
+
+    Raises:
+        TrustAnchorError: it is damaged.
+    """
+    path = rollout_path(directory, sequence)
+    content = read(path)
+    if content is None:
+        return None
+    try:
+        found = json.loads(content)
+        manifest = found["manifest"]
+        complete = found["complete"] is True
+        return Rollout(str(manifest["id"]), int(manifest["sequence"]), complete, _leaves(found["hosts"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrustAnchorError(f"{path} is no report of a rollout", str(error), "Roll out again") from error
+
+
+def _leaves(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Fingerprint of a root to the services below it."""
+    found: dict[str, list[str]] = {}
+    for host, entry in sorted(hosts.items()):
+        for leaf in entry.get("leaves") or []:
+            found.setdefault(leaf["root"], []).append(f"{host}: {leaf['name']}")
+    return {root: tuple(names) for root, names in found.items()}
+
+
+def _intermediates(directory: str, now: dt.datetime) -> dict[str, tuple[str, ...]]:
+    """Name of a root to the intermediates that it has signed and that are valid; the archive does not count."""
+    anchors = [one for one in record.read(directory).values() if one.pem]
+    roots = {one.name: certs.load_certificate(one.pem.encode(), one.name) for one in anchors}
+    folder = os.path.join(directory, "intermediates")
+    found: dict[str, list[str]] = {}
+    for file_name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if not file_name.endswith(".crt"):
+            continue
+        path = os.path.join(folder, file_name)
+        certificate = certs.load_certificate(read(path) or b"", path)
+        for name, root in roots.items():
+            if certs.not_after(certificate) > now and certs.signature_is_by(certificate, root):
+                found.setdefault(name, []).append(file_name.removesuffix(".crt"))
+    return {name: tuple(names) for name, names in found.items()}
