@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Union
 
@@ -78,7 +78,21 @@ class Strong:
     text: str
 
 
-Cell = Union[str, Strong]  # noqa: UP007  pylint of ansible-test takes the other form for an operation
+@dataclass(frozen=True)
+class Mark:
+    """A value of a table that says how something is; the page shows it in colour.
+
+    Args:
+        text: the value.
+        kind: ``good``, ``note`` (good, and worth a look), ``bad``, or ``open`` (not known).
+    """
+
+    text: str
+    kind: str
+
+
+# The other form of a union is an operation to pylint of ansible-test.
+Cell = Union[str, Strong, Mark]  # noqa: UP007
 
 
 @dataclass(frozen=True)
@@ -98,13 +112,13 @@ class Table:
     def markdown(self) -> str:
         """As Markdown."""
         lines = [list(map(_md, self.head)), ["---"] * len(self.head)]
-        lines += [[_cell(cell, "**{}**", _md) for cell in row] for row in self.rows]
+        lines += [[_md_cell(cell) for cell in row] for row in self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def html(self) -> str:
         """As HTML."""
         head = "".join(f"<th>{_html(name)}</th>" for name in self.head)
-        rows = ["".join(f"<td>{_cell(cell, '<strong>{}</strong>', _html)}</td>" for cell in row) for row in self.rows]
+        rows = ["".join(map(_html_cell, row)) for row in self.rows]
         body = "\n".join(f"<tr>{row}</tr>" for row in rows)
         return f'<table class="{_html(self.kind)}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
 
@@ -137,8 +151,16 @@ def _html(text: str) -> str:
     return html.escape(visible(text))
 
 
-def _cell(cell: Cell, strong: str, escape: Callable[[str], str]) -> str:
-    return strong.format(escape(cell.text)) if isinstance(cell, Strong) else escape(cell)
+def _md_cell(cell: Cell) -> str:
+    if isinstance(cell, Strong) or (isinstance(cell, Mark) and cell.kind in ("bad", "open")):
+        return f"**{_md(cell.text)}**" if cell.text else ""
+    return _md(cell.text if isinstance(cell, Mark) else cell)
+
+
+def _html_cell(cell: Cell) -> str:
+    if isinstance(cell, Mark):
+        return f'<td class="{_html(cell.kind)}">{_html(cell.text)}</td>'
+    return f"<td><strong>{_html(cell.text)}</strong></td>" if isinstance(cell, Strong) else f"<td>{_html(cell)}</td>"
 
 
 def as_markdown(blocks: Iterable[Block]) -> str:
@@ -146,10 +168,17 @@ def as_markdown(blocks: Iterable[Block]) -> str:
     return "\n\n".join(block.markdown() for block in blocks) + "\n"
 
 
-def as_html(title: str, blocks: Iterable[Block]) -> str:
-    """The document as one page without scripts, pictures or anything from elsewhere."""
+def as_html(title: str, blocks: Iterable[Block], wide: bool = False) -> str:
+    """The document as one page without scripts, pictures or anything from elsewhere.
+
+    Args:
+        title: of the page.
+        blocks: its content.
+        wide: for tables of many columns: as wide as the window, and across on paper.
+    """
     body = "\n".join(block.html() for block in blocks)
-    return f"{_TOP}<title>{_html(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    style = _STYLE + _WIDE if wide else _STYLE
+    return f"{_TOP}<title>{_html(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
 
 
 _TOP = """<!doctype html>
@@ -174,4 +203,14 @@ pre { font: 9pt/1.35 "DejaVu Sans Mono", monospace; background: #f4f4f4; padding
 .banner { border: 1mm solid #b00; color: #b00; font-size: 20pt; font-weight: bold; padding: 3mm; text-align: center; }
 .sign { break-inside: avoid; }
 .sign td { height: 16mm; }
+td.good { background: #dff3df; }
+td.note { background: #fff3c4; }
+td.bad { background: #f8c9c9; font-weight: bold; }
+td.open { background: #ddd; font-weight: bold; }
+"""
+
+_WIDE = """
+@page { size: A4 landscape; margin: 12mm; }
+body { max-width: none; margin: 0 6mm; }
+th { position: sticky; top: 0; }
 """
