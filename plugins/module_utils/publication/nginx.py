@@ -1,0 +1,297 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration of nginx, and nginx running by it. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import TrustAnchorError
+from ..host import commands, files, systemd
+from .artifacts import KINDS
+from .place import Place, get
+
+UNIT = "nginx.service"
+PROGRAM = "/usr/sbin/nginx"
+CONFIGURATION = "/etc/nginx/conf.d/trustanchor-publication.conf"
+DIRECTORY = "/var/lib/trustanchor/publication"
+# Tells this host which configuration nginx has loaded, so that a reload is neither forgotten nor merely believed.
+LOADED = ".configuration"
+_LOADED_SECONDS = 20.0
+
+_HEAD = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
+
+# The last CRL of each CA stays for as long as its CA is away.
+proxy_cache_path /var/cache/trustanchor-publication keys_zone=trustanchor_publication:1m max_size=256m
+                 inactive=365d use_temp_path=off;
+
+server {{
+{listens}
+    server_name {host};
+    server_tokens off;
+    autoindex off;
+    client_max_body_size 1k;
+{resolver}
+    if ($request_method !~ ^(GET|HEAD)$) {{
+        return 405;
+    }}
+    error_page 405 @method;
+    location @method {{
+        add_header Allow "GET, HEAD" always;
+        return 405;
+    }}
+
+    location / {{
+        return 404;
+    }}
+
+    location = {prefix}/{loaded} {{
+        if ($remote_addr != 127.0.0.1) {{
+            return 404;
+        }}
+        default_type text/plain;
+        return 200 "{digest}";
+    }}
+"""
+
+_FILE = """
+    location = {path} {{
+        alias {directory}/{name};
+        types {{ }}
+        default_type {media_type};
+        add_header Cache-Control "public, max-age={max_age}";
+        add_header X-Content-Type-Options nosniff;
+    }}
+"""
+
+# nginx asks for the CA's address at each request, so that it starts without DNS and follows a CA that moved. Without an
+# answer of DNS it would not look into its cache; @crlN is a CA that is always away, for which it does.
+_CRL = """
+    location = {path} {{
+        set $trustanchor_authority "{authority}";
+        proxy_pass http://$trustanchor_authority{source};
+        error_page 500 502 503 504 @crl{number};
+{common}    }}
+    location @crl{number} {{
+        proxy_pass http://unix:/run/trustanchor-publication-nobody;
+{common}    }}
+"""
+_COMMON = """        proxy_pass_request_headers off;
+        proxy_pass_request_body off;
+        proxy_http_version 1.1;
+        proxy_connect_timeout 3s;
+        proxy_read_timeout 5s;
+        proxy_cache trustanchor_publication;
+        proxy_cache_key "{name}";
+        proxy_cache_valid 200 {max_age}s;
+        proxy_cache_lock on;
+        proxy_cache_use_stale error timeout invalid_header http_500 http_502 http_503 http_504 http_403 http_404
+                              http_429;
+        # The CA's Expires is the end of the CRL: a revocation would not be seen before.
+        proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset
+                             Expires Cache-Control Set-Cookie Vary;
+        proxy_hide_header Expires;
+        proxy_hide_header Cache-Control;
+        proxy_hide_header Set-Cookie;
+        proxy_hide_header Content-Disposition;
+        proxy_hide_header X-Request-Id;
+        add_header Cache-Control "public, max-age={max_age}";
+        add_header X-Content-Type-Options nosniff;
+        add_header X-Cache-Status $upstream_cache_status;
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The CRL of a step-ca.
+
+    Args:
+        name: it is published as ``NAME.crl``.
+        place: the CA's plain-HTTP listener; the prefix is the whole path.
+    """
+
+    name: str
+    place: Place
+
+    @property
+    def file(self) -> str:
+        """Name under which it is published."""
+        return f"{self.name}.crl"
+
+
+def render(
+    place: Place, documents: Sequence[tuple[str, str]], sources: Sequence[Source], resolvers: Sequence[str], ipv6: bool
+) -> bytes:
+    """The configuration; the same arguments give the same bytes.
+
+    Args:
+        place: where everything is published.
+        documents: name and kind of each file.
+        sources: CRLs that are fetched from their CAs.
+        resolvers: addresses of name servers.
+        ipv6: whether the host has IPv6.
+    """
+    found = _render(place, documents, sources, resolvers, ipv6, digest="")
+    return _render(place, documents, sources, resolvers, ipv6, digest(found)).encode()
+
+
+def _render(
+    place: Place,
+    documents: Sequence[tuple[str, str]],
+    sources: Sequence[Source],
+    resolvers: Sequence[str],
+    ipv6: bool,
+    digest: str,
+) -> str:
+    addresses = [str(place.port), *([f"[::]:{place.port}"] if ipv6 else [])]
+    parts = [
+        _HEAD.format(
+            listens="\n".join(f"    listen {address};" for address in addresses),
+            host=place.host,
+            prefix=place.prefix,
+            resolver=f"    resolver {' '.join(resolvers)} valid=30s;\n    resolver_timeout 3s;\n" if resolvers and sources else "",
+            loaded=LOADED,
+            digest=digest,
+        )
+    ]
+    for name, kind in documents:
+        served = KINDS[kind]
+        parts.append(
+            _FILE.format(
+                path=place.path(name),
+                directory=DIRECTORY,
+                name=name,
+                media_type=served.media_type,
+                max_age=served.max_age,
+            )
+        )
+    for number, source in enumerate(sources):
+        common = _COMMON.format(name=source.file, max_age=KINDS["ca_crl"].max_age)
+        parts.append(
+            _CRL.format(
+                path=place.path(source.file),
+                authority=source.place.authority,
+                source=source.place.prefix or "/",
+                number=number,
+                common=common,
+            )
+        )
+    return "".join([*parts, "}\n"])
+
+
+def digest(text: str) -> str:
+    """Names a configuration."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_in(configuration: bytes) -> str:
+    """The digest that a configuration tells."""
+    found = re.search(rb'return 200 "([0-9a-f]{64})";', configuration)
+    return found.group(1).decode() if found else ""
+
+
+def resolvers() -> list[str]:
+    """The host's name servers (resolv.conf(5)) as nginx writes them; link-local ones with a zone it does not know."""
+    lines = (files.read("/etc/resolv.conf") or b"").decode(errors="replace").splitlines()
+    found = [fields[1] for fields in map(str.split, lines) if fields[:1] == ["nameserver"] and len(fields) > 1]
+    return [f"[{address}]" if ":" in address else address for address in found if "%" not in address]
+
+
+def has_ipv6() -> bool:
+    """Whether the kernel has IPv6; nginx does not start with an address that it cannot listen at."""
+    return os.path.exists("/proc/net/if_inet6")
+
+
+def require_port(port: int) -> None:
+    """Nobody but nginx may listen at the port.
+
+    Raises:
+        TrustAnchorError: another program does.
+    """
+    asked = ["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes", f"sport = :{port}"]
+    found = set(re.findall(r'\("([^"]+)",pid=', commands.run(asked).stdout.decode(errors="replace")))
+    if others := found - {"nginx"}:
+        raise TrustAnchorError(
+            f"port {port} is in use by {min(others)}",
+            "nginx has to listen there",
+            "Stop that program, or publish under a URL with another port",
+        )
+
+
+def faults(place: Place, configuration: bytes) -> list[str]:
+    """What is wrong with the running nginx: any of not enabled, not running, not loaded."""
+    unit = systemd.show(UNIT)
+    found = [] if unit.enabled else ["not enabled"]
+    if not unit.active:
+        return [*found, "not running"]
+    return found if is_loaded(place, configuration) else [*found, "not loaded"]
+
+
+def is_loaded(place: Place, configuration: bytes) -> bool:
+    """Whether nginx serves by this configuration."""
+    with contextlib.suppress(TrustAnchorError):
+        return get(place, LOADED).content.decode(errors="replace") == digest_in(configuration)
+    return False
+
+
+def write_configuration(wanted: files.File) -> None:
+    """Replace the configuration by one that nginx accepts together with all others of the host.
+
+    Raises:
+        TrustAnchorError: it does not; what was there before is there again.
+    """
+    before = files.read(wanted.path)
+    wanted.write()
+    try:
+        test()
+    except TrustAnchorError:
+        if before is None:
+            os.unlink(wanted.path)
+        else:
+            files.write_atomically(wanted.path, before, wanted.mode, wanted.owner, wanted.group)
+        raise
+
+
+def test() -> None:
+    """Have nginx read all of its configuration.
+
+    Raises:
+        TrustAnchorError: it refuses it.
+    """
+    try:
+        commands.run([PROGRAM, "-t", "-q"])
+    except TrustAnchorError as error:
+        raise TrustAnchorError(
+            "nginx refuses its configuration", error.why, "nginx goes on as it was; correct what it names"
+        ) from error
+
+
+def run(place: Place, configuration: bytes, found: Sequence[str]) -> None:
+    """Correct what `faults` found, and wait until nginx serves by this configuration.
+
+    Raises:
+        TrustAnchorError: it does not.
+    """
+    began = time.time()
+    test()  # also when a run before this one died after it had written the configuration
+    if "not enabled" in found:
+        systemd.act("enable", UNIT)
+    if "not running" in found:
+        systemd.act("start", UNIT)
+    elif "not loaded" in found:
+        systemd.act("reload", UNIT)
+    deadline = time.monotonic() + _LOADED_SECONDS
+    while not is_loaded(place, configuration):
+        if time.monotonic() > deadline:
+            raise TrustAnchorError(
+                f"nginx does not serve {place.authority} by {CONFIGURATION}",
+                systemd.journal(UNIT, since=began) or "another server block may have that name",
+                "Look for the name in 'nginx -T' and in /var/log/nginx/error.log",
+            )
+        time.sleep(0.05)

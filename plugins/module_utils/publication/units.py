@@ -1,0 +1,94 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program, its timer and its service, which look at what is published. Standard library only."""
+
+from __future__ import annotations
+
+from .. import errors, schema
+from ..host import commands, files
+from ..host.files import Directory, File
+from ..host.program import pack
+from ..trust import signed_manifest
+from ..x509 import fingerprints
+from . import artifacts, place, program, watch
+
+PROGRAM = "/usr/local/lib/trustanchor/watch-publication"
+SERVICE = "trustanchor-publication-watch.service"
+TIMER = "trustanchor-publication-watch.timer"
+# What the program consists of; imported here, so that Ansible sends it along.
+_PARTS = (errors, schema, commands, files, signed_manifest, fingerprints, artifacts, place, watch)
+_MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
+_ENTRY = program.__name__.rpartition(".module_utils.")[2]
+
+# It reads from nginx of this host alone, so no other address is reachable for it.
+_SERVICE = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
+[Unit]
+Description=Look whether CRLs, certificates and the trust manifest that are published expire soon
+After=nginx.service time-sync.target
+{on_failure}
+[Service]
+Type=oneshot
+ExecStart={program}
+TimeoutStartSec=180
+UMask=0022
+CapabilityBoundingSet=CAP_DAC_OVERRIDE
+NoNewPrivileges=yes
+ProtectSystem=strict
+{writable}ProtectHome=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+PrivateTmp=yes
+PrivateDevices=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+IPAddressAllow=localhost
+IPAddressDeny=any
+RestrictAddressFamilies=AF_UNIX AF_INET
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@resources
+"""
+
+_TIMER = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
+[Unit]
+Description=Look every now and then at what is published
+
+[Timer]
+OnCalendar={calendar}
+RandomizedDelaySec=30
+AccuracySec=1s
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def wanted_files(watched: watch.Watch, calendar: str, alert_unit: str) -> list[File | Directory]:
+    """The program, what it looks at, and the units.
+
+    Args:
+        watched: what it looks at.
+        calendar: systemd.time(7) calendar event.
+        alert_unit: started when it finds something (``OnFailure=``); may be empty.
+    """
+    # At its first run the directory may be missing; then /var is not writable either, and the play makes it.
+    writable = f"ReadWritePaths=-{watched.metrics_directory}\n" if watched.metrics_directory else ""
+    on_failure = f"OnFailure={alert_unit}\n" if alert_unit else ""
+    service = _SERVICE.format(program=PROGRAM, writable=writable, on_failure=on_failure)
+    return [
+        Directory("/usr/local/lib/trustanchor"),
+        File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
+        Directory("/etc/trustanchor"),
+        File(watch.CONFIGURATION, watched.dump()),
+        File(f"/etc/systemd/system/{SERVICE}", service.encode()),
+        File(f"/etc/systemd/system/{TIMER}", _TIMER.format(calendar=calendar).encode()),
+    ]
