@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.layout import visible
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.document import visible
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.words import fingerprint_lines, words
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask, ask_parts, display
 
