@@ -1,0 +1,181 @@
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a rollout, the gate behind each of its waves, and its report; all on the controller."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import durations
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import (
+    manifest,
+    rollout,
+    rollout_journal,
+    rollout_lock,
+    rollout_report,
+    waivers,
+)
+
+_NAMES = {"type": "list", "elements": "str", "default": []}
+_SPEC = {
+    "phase": {"type": "str", "required": True, "choices": ["plan", "gate", "report"]},
+    "record": {"type": "path", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
+    "only": _NAMES,
+    "canaries": _NAMES,
+    "waivers": {"type": "path"},
+    "waves": {"type": "list", "elements": "raw", "default": [1, "10%", "100%"]},
+    "max_age": {"type": "str", "default": "12h"},
+    "wave": {"type": "list", "elements": "str"},
+    "since": {"type": "str"},
+    "max_fail_percentage": {"type": "int", "default": 10},
+    "require": {"type": "bool", "default": True},
+}
+_NEEDS = [("phase", "plan", ("hosts",)), ("phase", "report", ("hosts",)), ("phase", "gate", ("wave", "since"))]
+Result = dict[str, Any]
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """One of three phases."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
+        """Run the task."""
+        result = super().run(tmp, task_vars)
+        _found, self._options = self.validate_argument_spec(argument_spec=_SPEC, required_if=_NEEDS)
+        self._now = dt.datetime.now(dt.UTC)
+        phase = {"plan": self._plan, "gate": self._gate, "report": self._report}[self._options["phase"]]
+        try:
+            self._record = str(Path(self._options["record"]).expanduser().absolute())
+            self._release = self._declared()
+            return {**result, **phase()}
+        except TrustAnchorError as error:
+            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
+
+    def _declared(self) -> rollout_journal.Release:
+        """What the record declares."""
+        path = os.path.join(self._record, "trust.yml")
+        content = _read(path, "the ceremony makes it")
+        declared = manifest.parse_manifest(content, path)
+        return rollout_journal.Release(declared.id, declared.sequence)
+
+    def _journal(self) -> str:
+        """The journal of this manifest; in check mode one that Ansible takes away with its temporary directory."""
+        if self._task.check_mode:
+            return os.path.join(str(constants.DEFAULT_LOCAL_TMP), "rollout.jsonl")
+        return rollout_report.path(self._record, self._release, "jsonl")
+
+    def _states(self) -> dict[str, rollout.State]:
+        entries = rollout_journal.read(rollout_report.path(self._record, self._release, "jsonl"))
+        if self._task.check_mode:
+            entries += rollout_journal.read(self._journal())
+        return rollout.states(entries, self._release, check=self._task.check_mode)
+
+    def _scope(self) -> rollout.Scope:
+        options = self._options
+        path = str(Path(options["waivers"]).expanduser()) if options["waivers"] else ""
+        hosts = tuple(options["hosts"])
+        content = _read(path, "it lists the hosts that are let off") if path else b""
+        return rollout.Scope(
+            hosts=hosts,
+            only=tuple(options["only"]) or hosts,
+            canaries=tuple(options["canaries"]),
+            waivers=waivers.parse(content, path, hosts, self._now.date()),
+        )
+
+    def _plan(self) -> Result:
+        scope = self._scope()
+        age = self._options["max_age"]
+        max_age = dt.timedelta(seconds=0 if age == "0" else durations.seconds(age, "max_age"))
+        if not 0 <= self._options["max_fail_percentage"] <= 100:
+            raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
+        planned = rollout.plan(scope, self._states(), self._now, max_age)
+        canaries = sum(host in scope.canaries for host in planned.todo)
+        sizes = rollout.check_waves(self._options["waves"], canaries)
+        if not self._task.check_mode:
+            # The worker's parent is ansible-playbook itself, which lives as long as the run.
+            rollout_lock.claim(os.path.join(self._record, "rollouts", ".lock"), os.getppid())
+        release = {"id": self._release.id, "sequence": self._release.sequence}
+        return {
+            "changed": False,
+            "manifest": release,
+            "record": self._record,
+            "hosts": list(scope.hosts),
+            "waivers": self._options["waivers"] or "",
+            "journal": self._journal(),
+            "started": self._now.strftime(rollout_journal.TIME),
+            "todo": list(planned.todo),
+            "waived": list(planned.waived),
+            "done": planned.done,
+            "waves": sizes,
+            "max_fail_percentage": self._options["max_fail_percentage"],
+        }
+
+    def _gate(self) -> Result:
+        options = self._options
+        since = dt.datetime.strptime(options["since"], rollout_journal.TIME).replace(tzinfo=dt.UTC)
+        gate = rollout.gate(options["wave"], self._states(), since, options["max_fail_percentage"])
+        if gate.failed:
+            then = "the rollout goes on" if gate.passed else "the rollout stops here"
+            lines = [f"{len(gate.failed)} of {len(options['wave'])} hosts of this wave failed, {then}"]
+            Display().display("\n".join([*lines, *[f"  {host}: {why}" for host, why in gate.failed.items()], ""]))
+        return {"changed": False, "failed_hosts": gate.failed, "share": gate.share, "go": gate.passed}
+
+    def _report(self) -> Result:
+        scope = self._scope()
+        report = rollout_report.build(self._release, scope, self._states(), self._now, self._task.check_mode)
+        path = rollout_report.path(self._record, self._release, "json")
+        before = _parsed(path)
+        changed = not rollout_report.same({**report, "check": False}, before)
+        if changed and not self._task.check_mode:
+            rollout_report.write(self._record, self._release, report)
+            keep = rollout.superseded
+            rollout_journal.compact(self._journal(), lambda entries: keep(entries, self._release))
+        lines = rollout_report.summary(report)
+        Display().display("\n".join(["", *lines, ""]))
+        result: Result = {
+            "changed": changed,
+            "complete": report["complete"],
+            "summary": lines,
+            "diff": _diff(before, report),
+        }
+        result["files"] = [rollout_report.path(self._record, self._release, form) for form in ("md", "html", "json")]
+        if not report["complete"] and self._options["require"] and not self._task.check_mode:
+            left = ", ".join(report["missing"][:10]) + (" ..." if len(report["missing"]) > 10 else "")
+            result |= {"failed": True, "msg": f"The rollout is not complete: {left}. {result['files'][1]} says why."}
+        return result
+
+
+def _read(path: str, why: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise TrustAnchorError(f"{path} cannot be read: {error.strerror}", why) from error
+
+
+def _parsed(path: str) -> Result | None:
+    """The last report; none where there is none, or one that was damaged and is written again."""
+    try:
+        found = json.loads(Path(path).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _diff(before: Result | None, after: Result) -> Result:
+    """The outcomes of the hosts, before and after."""
+    old = (before or {}).get("hosts") or {}
+    return {
+        "before": {host: entry.get("outcome") for host, entry in old.items()},
+        "after": {host: entry["outcome"] for host, entry in after["hosts"].items()},
+    }

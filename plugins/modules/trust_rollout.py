@@ -1,0 +1,202 @@
+#!/usr/bin/python
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan, gates and report of a rollout; all of it is in the action plugin."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: trust_rollout
+short_description: Plan a rollout of the trust manifest, stop it when too many hosts fail, report it
+version_added: 1.1.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - The controller's side of C(trustanchor.private_ca.rollout_trust). The hosts' side is
+    M(trustanchor.private_ca.trust_bundle), which notes each outcome in the journal of the rollout,
+    C(rollouts/SEQUENCE.jsonl) in the public record.
+  - V(plan) checks the waivers and the waves, and finds the hosts that are to do. It refuses a second rollout of the
+    same record while one is at work on this machine.
+  - V(gate) looks back at a wave.
+  - V(report) writes C(rollouts/SEQUENCE.json), C(.md) and C(.html), and fails when the rollout is not complete.
+  - In check mode nothing is written. What trust_bundle finds is then noted in Ansible's temporary directory.
+requirements:
+  - cryptography
+  - PyYAML
+extends_documentation_fragment:
+  - trustanchor.private_ca.attributes
+attributes:
+  action:
+    support: full
+    description: All of it is done by an action plugin, on the controller.
+options:
+  phase:
+    description: What to do.
+    type: str
+    choices: [plan, gate, report]
+    required: true
+  record:
+    description: Directory of the public record on the controller.
+    type: path
+    required: true
+  hosts:
+    description: All declared hosts. For V(plan) and V(report).
+    type: list
+    elements: str
+  only:
+    description: Those of them that this run is about; all, when empty. A report is always about all.
+    type: list
+    elements: str
+    default: []
+  canaries:
+    description: Those that come first, in a wave of their own.
+    type: list
+    elements: str
+    default: []
+  waivers:
+    description:
+      - YAML file on the controller with the hosts that are let off, a list with C(host), C(owner), C(reason) and
+        C(expires), the last day, as C(2026-12-31).
+      - A waiver that has expired, is of an unknown host, or is there twice is an error.
+    type: path
+  waves:
+    description: Sizes of the waves, in hosts or as a share such as V(10%). The last one repeats until all are done.
+    type: list
+    elements: raw
+    default: [1, "10%", "100%"]
+  max_age:
+    description:
+      - A host that converged to this sequence is not looked at again for this long (h, m, s); V(0) looks at all.
+    type: str
+    default: 12h
+  wave:
+    description: The hosts of the wave. For V(gate).
+    type: list
+    elements: str
+  since:
+    description: Begin of this run, as V(plan) returned it. For V(gate).
+    type: str
+  max_fail_percentage:
+    description: The share of failed and unreachable hosts of a wave up to which the rollout goes on.
+    type: int
+    default: 10
+  require:
+    description: Whether V(report) fails when the rollout is not complete.
+    type: bool
+    default: true
+seealso:
+  - module: trustanchor.private_ca.trust_bundle
+"""
+
+EXAMPLES = r"""
+- name: Find the hosts that are to do
+  trustanchor.private_ca.trust_rollout:
+    phase: plan
+    record: "{{ pki_directory }}"
+    hosts: "{{ groups['all'] | difference(groups['ceremony']) }}"
+    waivers: waivers.yml
+  register: rollout
+
+- name: Write the report
+  trustanchor.private_ca.trust_rollout:
+    phase: report
+    record: "{{ pki_directory }}"
+    hosts: "{{ groups['all'] | difference(groups['ceremony']) }}"
+    waivers: waivers.yml
+"""
+
+RETURN = r"""
+manifest:
+  description: What is rolled out.
+  returned: for V(plan)
+  type: dict
+  sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 7}
+record:
+  description: The public record, as an absolute path.
+  returned: for V(plan)
+  type: str
+  sample: /srv/pki
+hosts:
+  description: All declared hosts.
+  returned: for V(plan)
+  type: list
+  elements: str
+  sample: [web1.corp.example, web2.corp.example]
+waivers:
+  description: As given.
+  returned: for V(plan)
+  type: str
+  sample: waivers.yml
+journal:
+  description: File in which trust_bundle notes the outcomes.
+  returned: for V(plan)
+  type: str
+  sample: /srv/pki/rollouts/000007.jsonl
+started:
+  description: Begin of this run.
+  returned: for V(plan)
+  type: str
+  sample: "2026-11-26T02:00:00Z"
+todo:
+  description: Hosts that are to do, in their order.
+  returned: for V(plan)
+  type: list
+  elements: str
+  sample: [web1.corp.example]
+waived:
+  description: Hosts with a waiver that are to do.
+  returned: for V(plan)
+  type: list
+  elements: str
+  sample: []
+done:
+  description: Hosts that converged already, and when.
+  returned: for V(plan)
+  type: dict
+  sample: {"web2.corp.example": "2026-11-26T01:00:00Z"}
+waves:
+  description: Sizes of the waves, for the play keyword C(serial).
+  returned: for V(plan)
+  type: list
+  elements: raw
+  sample: [1, "10%", "100%"]
+max_fail_percentage:
+  description: As given.
+  returned: for V(plan)
+  type: int
+  sample: 10
+go:
+  description: Whether the next wave may begin.
+  returned: for V(gate)
+  type: bool
+  sample: true
+failed_hosts:
+  description: Hosts of the wave that did not converge, and why.
+  returned: for V(gate)
+  type: dict
+  sample: {}
+share:
+  description: Share of these hosts, of 100.
+  returned: for V(gate)
+  type: int
+  sample: 0
+complete:
+  description: Whether every declared host has converged or has a waiver.
+  returned: for V(report)
+  type: bool
+  sample: true
+summary:
+  description: What the report says, in lines.
+  returned: for V(report)
+  type: list
+  elements: str
+  sample: ["Rollout of trust manifest 0c5c9e4f, sequence 7: complete"]
+files:
+  description: The files of the report.
+  returned: for V(report)
+  type: list
+  elements: str
+  sample: [/srv/pki/rollouts/000007.md]
+"""
