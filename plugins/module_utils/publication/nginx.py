@@ -21,8 +21,11 @@ UNIT = "nginx.service"
 PROGRAM = "/usr/sbin/nginx"
 CONFIGURATION = "/etc/nginx/conf.d/trustanchor-publication.conf"
 DIRECTORY = "/var/lib/trustanchor/publication"
-# Tells this host which configuration nginx has loaded, so that a reload is neither forgotten nor merely believed.
+# Tells this host which configuration nginx has loaded: a reload is not believed.
 LOADED = ".configuration"
+# Which configuration nginx was made to load. It goes before a configuration is written and comes after the reload, so a
+# run that died in between is finished by the next one, even when what nginx has loaded had been edited by hand.
+MARK = "/var/lib/trustanchor/publication-loaded"
 _LOADED_SECONDS = 20.0
 
 _HEAD = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
@@ -76,10 +79,10 @@ _CRL = """
     location = {path} {{
         set $trustanchor_authority "{authority}";
         proxy_pass http://$trustanchor_authority{source};
-        error_page 500 502 503 504 @crl{number};
+        error_page 500 502 503 504 = @crl{number};
 {common}    }}
     location @crl{number} {{
-        proxy_pass http://unix:/run/trustanchor-publication-nobody;
+        proxy_pass http://127.0.0.1:1;
 {common}    }}
 """
 _COMMON = """        proxy_pass_request_headers off;
@@ -234,7 +237,11 @@ def faults(place: Place, configuration: bytes) -> list[str]:
 
 
 def is_loaded(place: Place, configuration: bytes) -> bool:
-    """Whether nginx serves by this configuration."""
+    """Whether nginx was made to load this configuration, and serves by it."""
+    return files.read(MARK) == digest_in(configuration).encode() and _serves(place, configuration)
+
+
+def _serves(place: Place, configuration: bytes) -> bool:
     with contextlib.suppress(TrustAnchorError):
         return get(place, LOADED).content.decode(errors="replace") == digest_in(configuration)
     return False
@@ -247,6 +254,8 @@ def write_configuration(wanted: files.File) -> None:
         TrustAnchorError: it does not; what was there before is there again.
     """
     before = files.read(wanted.path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(MARK)
     wanted.write()
     try:
         test()
@@ -287,7 +296,7 @@ def run(place: Place, configuration: bytes, found: Sequence[str]) -> None:
     elif "not loaded" in found:
         systemd.act("reload", UNIT)
     deadline = time.monotonic() + _LOADED_SECONDS
-    while not is_loaded(place, configuration):
+    while not _serves(place, configuration):
         if time.monotonic() > deadline:
             raise TrustAnchorError(
                 f"nginx does not serve {place.authority} by {CONFIGURATION}",
@@ -295,3 +304,4 @@ def run(place: Place, configuration: bytes, found: Sequence[str]) -> None:
                 "Look for the name in 'nginx -T' and in /var/log/nginx/error.log",
             )
         time.sleep(0.05)
+    files.write_atomically(MARK, digest_in(configuration).encode(), 0o644, "root", "root")
