@@ -25,6 +25,10 @@ options:
     description: Name of one root; then that root alone is given, and it must be C(trusted) or C(retiring).
     type: str
     default: ""
+  whole:
+    description: Give C(id), C(sequence) and C(roots) of the manifest, the latter as without this option.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -39,7 +43,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: For each record, a dictionary from the root's name to C(name), C(sha256), C(state) and C(pem).
+  description:
+    - For each record, a dictionary from the root's name to C(name), C(sha256), C(state) and C(pem).
+    - With O(whole), a dictionary of C(id), C(sequence) and C(roots).
   type: list
   elements: dict
 """
@@ -60,6 +66,16 @@ class LookupModule(LookupBase):
         try:
             if name := str(kwargs.get("root") or ""):
                 return [record.usable(term, name).as_dict() for term in terms]
-            return [{name: anchor.as_dict() for name, anchor in record.read(term).items()} for term in terms]
+            if kwargs.get("whole"):
+                return [self._whole(term) for term in terms]
+            return [self._roots(term) for term in terms]
         except TrustAnchorError as error:
             raise AnsibleLookupError(str(error)) from error
+
+    @staticmethod
+    def _roots(directory: str) -> dict[str, Any]:
+        return {name: anchor.as_dict() for name, anchor in record.read(directory).items()}
+
+    def _whole(self, directory: str) -> dict[str, Any]:
+        manifest = record.read_manifest(directory)
+        return {"id": manifest.id, "sequence": manifest.sequence, "roots": self._roots(directory)}

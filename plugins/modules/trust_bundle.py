@@ -14,28 +14,50 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Makes the system store (bundle file and hash directory) and Debian's Java store trust exactly the declared roots,
-    beside those that the distribution brings, in one call.
+  - Makes every trust store of a host trust exactly the declared roots, beside those that the distribution brings, in
+    one call. These are the system store (bundle file and hash directory), Java's stores, NSS databases, browsers'
+    policies, environment variables for Python and Node.js, container registries, the C(step) program, and files for
+    services.
   - A root that this module once put there and that is no longer declared is removed from every store. Debian and Ubuntu
     leave such a root trusted by Java, and dangling links in the hash directory; this module does not.
-  - Every store is read back; the module fails when one is not as declared.
-  - Needs only the standard library of Python and the C(openssl) program on the host.
+  - Every store is read back. One that cannot be brought right does not keep the others from it; the module then fails
+    and says which one it is.
+  - Says which processes began before the stores changed, and so may still hold what was there before. It restarts none.
+  - Needs only the standard library of Python and the C(openssl) program on the host; for NSS databases C(certutil), for
+    keystores in the form PKCS#12 C(keytool).
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.trust_stores
 options:
-  roots:
-    description: The roots that every store must trust, each one PEM certificate.
-    type: list
-    elements: str
-    required: true
-  absent:
+  manifest_id:
     description:
-      - SHA-256 fingerprints (hex) that no store may trust, whoever put them there.
-      - A root that the distribution's own package brings is not removed; the module fails and says which one it is.
+      - Names the estate that O(sequence) belongs to, as the trust manifest does. A host that is moved to another estate
+        gets another one.
+    type: str
+    default: ""
+  sequence:
+    description:
+      - Sequence of the trust manifest. A host that was told a higher one of the same estate refuses it, so an old
+        checkout of the public record undoes nothing. V(0) compares nothing.
+    type: int
+    default: 0
+  journal:
+    description: File on the controller to which one line of JSON about this host is appended; without one, none is.
+    type: path
+  probe_targets:
+    description:
+      - Services, each as C(host:port), with which clients of the host must shake hands afterwards. A host whose clients
+        refuse one has failed. Not in check mode.
     type: list
     elements: str
     default: []
+  probe_clients:
+    description: These clients, as of M(trustanchor.private_ca.tls_handshake_info).
+    type: list
+    elements: str
+    default: [curl, python]
 seealso:
+  - module: trustanchor.private_ca.trust_bundle_info
   - plugin: trustanchor.private_ca.trust_manifest
     plugin_type: lookup
 """
@@ -47,56 +69,118 @@ EXAMPLES = r"""
                | selectattr('state', 'in', ['trusted', 'retiring']) | map(attribute='pem') }}"
     absent: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory).values()
                 | selectattr('state', 'eq', 'distrusted') | map(attribute='sha256') }}"
+
+- name: Trust them in the stores of Kafka and PostgreSQL, too
+  trustanchor.private_ca.trust_bundle:
+    roots: ["{{ lookup('ansible.builtin.file', 'pki/roots/r1.crt') }}"]
+    keystores:
+      - path: /etc/kafka/truststore.p12
+        password_file: /etc/kafka/truststore.password
+        create: pkcs12
+        owner: kafka
+        group: kafka
+    files:
+      - path: /etc/postgresql/roots.pem
+        owner: postgres
+        group: postgres
 """
 
 RETURN = r"""
 stores:
-  description: What was wrong with each store before the run (empty lists where nothing was).
-  returned: success
+  description: How each store was found before the run.
+  returned: always
   type: list
   elements: dict
   sample:
-    - {"name": "system bundle", "missing": [], "unwanted": []}
-    - {"name": "java", "missing": [], "unwanted": ["2f0cd9e4a9f87a7d4e6f2d1c0b9a8f7e6d5c4b3a29181716151413121110f0e0"]}
-removed:
-  description: Source files that were (or would be) removed.
-  returned: success
+    - name: system bundle
+      path: /etc/ssl/certs/ca-certificates.crt
+      state: ok
+      missing: []
+      unwanted: []
+      why: ""
+    - name: java
+      path: /etc/ssl/certs/java/cacerts
+      state: wrong
+      missing: []
+      unwanted: ["2f0cd9e4a9f87a7d4e6f2d1c0b9a8f7e6d5c4b3a29181716151413121110f0e0"]
+      why: ""
+repaired:
+  description: Names of the stores that were wrong and are right now.
+  returned: always
   type: list
   elements: str
-  sample: []
+  sample: [java]
+effective:
+  description:
+    - Whether what is on the disk is in effect. V(stale) lists processes that began before the last change and have a
+      TLS library; V(unknown) means that a process could not be looked into.
+  returned: always
+  type: dict
+  sample:
+    state: stale
+    changed_at: 1795000000.0
+    processes:
+      - {"pid": 812, "program": "nginx", "unit": "nginx.service", "runtime": "openssl", "started": 1794000000.12}
+leaves:
+  description: The service certificates of the host, with the fingerprint of the root that each leads to.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {"name": "web", "root": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0"}
+manifest:
+  description: What the host was told last.
+  returned: always
+  type: dict
+  sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 3}
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import bundle, pem
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.fingerprints import normalise_fingerprint
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import bundle, options, push, report, state
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
-    roots = [pem.parse_root(text, f"roots[{index}]") for index, text in enumerate(module.params["roots"])]
-    absent = [normalise_fingerprint(text) for text in module.params["absent"]]
-    todo = bundle.plan(roots, absent)
-    if todo.changed and not module.check_mode:
-        bundle.apply(roots, absent, todo)
-    before = {store.name: {"missing": store.missing, "unwanted": store.unwanted} for store in todo.stores}
-    after = {store.name: {"missing": [], "unwanted": []} for store in todo.stores}
-    return {
-        "changed": todo.changed,
-        "stores": [asdict(store) for store in todo.stores],
-        "removed": todo.remove,
-        "diff": edge.diff(before, after, "trust stores"),
-    }
+    roots, absent, declared = options.read(module.params)
+    told = push.Told(module.params["manifest_id"], module.params["sequence"], roots, absent)
+    if module.check_mode:
+        host = state.load()
+        told.check(host)
+        todo = bundle.plan(roots, absent, declared, host)
+        return {**_result(todo, host), "changed": todo.changed, "repaired": []}
+    with state.locked():
+        host = state.load()
+        told.check(host)
+        todo = bundle.plan(roots, absent, declared, host)
+        told.note(host)
+        outcome = bundle.apply(todo, host)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    result = {**_result(todo, host), "changed": todo.changed, "repaired": outcome.repaired}
+    if failure := outcome.failure():
+        result |= {"failed": True, "msg": str(failure), "error": failure.as_dict()}
+    return result
+
+
+def _result(todo: bundle.Plan, host: state.State) -> dict[str, Any]:
+    before = report.summary(todo.listed)
+    after = dict.fromkeys(before, "ok")
+    return {**report.measured(todo.listed, host), "diff": edge.diff(before, after, "trust stores")}
 
 
 def main() -> None:
     """Entry point."""
     spec = {
-        "roots": {"type": "list", "elements": "str", "required": True},
-        "absent": {"type": "list", "elements": "str", "default": []},
+        **options.ROOTS,
+        **options.STORES,
+        "manifest_id": {"type": "str", "default": ""},
+        "sequence": {"type": "int", "default": 0},
+        "journal": {"type": "path"},
+        "probe_targets": {"type": "list", "elements": "str", "default": []},
+        "probe_clients": {"type": "list", "elements": "str", "default": ["curl", "python"]},
     }
     edge.run(AnsibleModule(spec, supports_check_mode=True), converge)
 

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import bundle
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import bundle, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.declaration import Declaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, java
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, managed
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Finding, Store, Wanted
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import PASSWORD, Keystore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,28 +27,43 @@ ROOTS = [Root(made.sha256, made.pem) for made in MADE]
 ONE, TWO, THREE, FOUR = ROOTS
 
 
+class Stores(Declaration):
+    """The stores of a test's host."""
+
+    host: Host
+
+    def stores(self, cache: Cache) -> list[Store]:
+        return [
+            managed.private_roots(str(self.host.home / "private/roots.pem")),
+            debian.SystemStore(),
+            *([Keystore(str(self.host.java_path), "java", cache)] if self.host.java_path.exists() else []),
+            *self.host.others,
+        ]
+
+
 class Host:
-    """A host whose update-ca-certificates and keytool work on the test's directory."""
+    """A host whose update-ca-certificates works on the test's directory."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.source = home, home / "source"
-        self.java: dict[str, str] | None = None
+        self.java_path = home / "cacerts"
         self.rebuilt = 0
         self.deaf = False  # update-ca-certificates ends with 0 and does nothing
         self.distribution: list[Root] = []
+        self.others: list[Store] = []
         self.clear()
 
     def clear(self) -> None:
         shutil.rmtree(self.home, ignore_errors=True)
         self.source.mkdir(parents=True)
         (self.home / "certs").mkdir()
-        self.java, self.rebuilt = None, 0
+        self.rebuilt = 0
 
-    def rebuild(self) -> None:
+    def rebuild(self) -> list[str]:
         """What --fresh does: links and bundle from nothing but the source files."""
         self.rebuilt += 1
         if self.deaf:
-            return
+            return []
         certs = self.home / "certs"
         shutil.rmtree(certs)
         certs.mkdir()
@@ -54,17 +73,28 @@ class Host:
         (certs / "ca-certificates.crt").write_text("".join(pems))
         for number, pem in enumerate(pems):
             (certs / f"{number:08x}.0").write_text(pem)
+        return ["the hook other of update-ca-certificates failed"]
 
-    def converge_java(self, wanted: Mapping[str, str], unwanted: set[str]) -> None:
-        assert self.java is not None
-        for sha256, path in wanted.items():
-            assert Path(path).exists()
-            self.java.setdefault(sha256, "ours")
-        for sha256 in unwanted:
-            self.java.pop(sha256, None)
+    def give_java(self, **entries: Root) -> None:
+        """A Java store with these entries, by alias."""
+        listed = [jks.Entry(alias.encode(), 0, root.der) for alias, root in entries.items()]
+        self.java_path.write_bytes(jks.write(listed, PASSWORD))
+
+    @property
+    def java(self) -> set[str]:
+        return {entry.sha256 for entry in jks.read(self.java_path.read_bytes(), "java", PASSWORD)}
 
     def trusted(self) -> set[str]:
         return debian.trusted_by_bundle()
+
+    @property
+    def declaration(self) -> Declaration:
+        declared = Stores()
+        object.__setattr__(declared, "host", self)
+        return declared
+
+    def plan(self, roots: Sequence[Root], absent: set[str] = frozenset()) -> bundle.Plan:  # type: ignore[assignment]
+        return bundle.plan(roots, absent, self.declaration, state.load())
 
 
 @pytest.fixture
@@ -76,144 +106,230 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setattr(debian, "BUNDLE", str(found.home / "certs" / "ca-certificates.crt"))
     monkeypatch.setattr(debian, "require", lambda: None)
     monkeypatch.setattr(debian, "rebuild", found.rebuild)
-    monkeypatch.setattr(java, "exists", lambda: found.java is not None)
-    monkeypatch.setattr(java, "trusted", lambda: dict(found.java or {}))
-    monkeypatch.setattr(java, "converge", found.converge_java)
-    monkeypatch.setattr(bundle, "MEMORY", str(found.home / "memory" / "trust.json"))
+    monkeypatch.setattr(state, "PATH", str(found.home / "memory" / "trust.json"))
     yield found
 
 
-def run(roots: list[Root], absent: set[str] = frozenset()) -> bundle.Plan:  # type: ignore[assignment]
+def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> bundle.Plan:  # type: ignore[assignment]
     """Plan and apply, as the module does."""
-    todo = bundle.plan(roots, absent)
-    if todo.changed:
-        bundle.apply(roots, absent, todo)
+    known = state.load()
+    todo = bundle.plan(roots, absent, host.declaration, known)
+    outcome = bundle.apply(todo, known)
+    if failure := outcome.failure():
+        raise failure
     return todo
 
 
+def wrong(todo: bundle.Plan) -> dict[str, tuple[list[str], list[str]]]:
+    """Name of each wrong store to what is missing and unwanted in it."""
+    return {one.name: (list(one.missing), list(one.unwanted)) for one in todo.listed if one.state != "ok"}
+
+
 def test_a_virgin_host(host: Host) -> None:
-    todo = bundle.plan([ONE, TWO], set())
+    todo = host.plan([ONE, TWO])
     wanted = sorted([ONE.sha256, TWO.sha256])
-    assert todo.stores == [bundle.Store("system bundle", wanted), bundle.Store("system directory", wanted)]
-    assert list(todo.files.values()) == [["absent"], ["absent"]]
-    assert todo.remove == []
+    assert wrong(todo) == {
+        "roots": (wanted, []),
+        "system sources": ([], []),
+        "system bundle": (wanted, []),
+        "system directory": (wanted, []),
+    }
     assert host.rebuilt == 0
     assert list(host.source.iterdir()) == []
+    assert not (host.home / "memory").exists()
 
 
 def test_two_runs(host: Host) -> None:
-    host.java = {}
-    assert run([ONE, TWO]).changed
-    assert not run([ONE, TWO]).changed
-    assert host.trusted() == set(host.java) == {ONE.sha256, TWO.sha256}
+    host.give_java()
+    assert run(host, [ONE, TWO]).changed
+    assert not run(host, [ONE, TWO]).changed
+    assert host.trusted() == host.java == {ONE.sha256, TWO.sha256}
     assert host.rebuilt == 1
 
 
 def test_a_root_that_left_the_set_leaves_every_store(host: Host) -> None:
-    host.java = {}
-    run([ONE, TWO])
-    todo = run([ONE])
-    assert {store.name: store.unwanted for store in todo.stores} == {
+    host.give_java()
+    run(host, [ONE, TWO])
+    todo = run(host, [ONE])
+    assert {name: unwanted for name, (_missing, unwanted) in wrong(todo).items()} == {
+        "roots": [TWO.sha256],
+        "system sources": [],
         "system bundle": [TWO.sha256],
         "system directory": [TWO.sha256],
         "java": [TWO.sha256],
     }
-    assert host.trusted() == set(host.java) == {ONE.sha256}
-    assert not run([ONE]).changed
+    assert host.trusted() == host.java == {ONE.sha256}
+    assert not run(host, [ONE]).changed
 
 
 def test_roots_of_others_stay(host: Host) -> None:
     (host.source / "company.crt").write_text(THREE.pem)
-    host.java = {FOUR.sha256: "distribution"}
-    run([ONE])
+    host.give_java(distribution=FOUR)
+    run(host, [ONE])
     assert host.trusted() == {ONE.sha256, THREE.sha256}
-    assert set(host.java) == {ONE.sha256, FOUR.sha256}
-    assert not run([ONE]).changed
+    assert host.java == {ONE.sha256, FOUR.sha256}
+    assert not run(host, [ONE]).changed
 
 
 def test_absent_removes_whoever_put_it_there(host: Host) -> None:
     (host.source / "company.crt").write_text(THREE.pem)
     host.rebuild()
-    host.java = {THREE.sha256: "company"}
-    todo = run([ONE], {THREE.sha256})
-    assert str(host.source / "company.crt") in todo.remove
-    assert host.trusted() == set(host.java) == {ONE.sha256}
-    assert not run([ONE], {THREE.sha256}).changed
+    host.give_java(company=THREE)
+    todo = run(host, [ONE], {THREE.sha256})
+    assert f"{host.source}/company.crt: must not be there" in next(
+        one.why for one in todo.listed if one.name == "system sources"
+    )
+    assert host.trusted() == host.java == {ONE.sha256}
+    assert not run(host, [ONE], {THREE.sha256}).changed
 
 
 def test_java_alone_is_wrong(host: Host) -> None:
     """Debian's hook is never told of removals under --fresh."""
-    run([ONE])
-    host.java = {TWO.sha256: "left"}
-    todo = run([ONE], {TWO.sha256})
-    assert [store.name for store in todo.stores if store.wrong] == ["java"]
-    assert set(host.java) == {ONE.sha256}
+    run(host, [ONE])
+    host.give_java(left=TWO)
+    todo = run(host, [ONE], {TWO.sha256})
+    assert list(wrong(todo)) == ["java"]
+    assert host.java == {ONE.sha256}
     assert host.rebuilt == 1
 
 
 def test_both_trusted_and_absent(host: Host) -> None:
     with pytest.raises(TrustAnchorError, match=f"root {ONE.sha256} is declared both as trusted and as absent"):
-        bundle.plan([ONE, TWO], {ONE.sha256})
+        host.plan([ONE, TWO], {ONE.sha256})
     assert host.rebuilt == 0
 
 
 def test_a_store_that_does_not_take_it_is_a_fault(host: Host) -> None:
     host.deaf = True
-    with pytest.raises(TrustAnchorError, match="the system bundle store is still wrong.*missing"):
-        run([ONE])
+    with pytest.raises(TrustAnchorError, match="system: the system bundle store is still wrong.*missing"):
+        run(host, [ONE])
     host.deaf = False
-    assert run([ONE]).changed
+    assert run(host, [ONE]).changed
     assert host.trusted() == {ONE.sha256}
 
 
 def test_a_killed_run_is_finished_by_the_next(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed after the new file was written and the old one removed, before the stores were rebuilt."""
-    host.java = {}
-    run([ONE])
+    host.give_java()
+    run(host, [ONE])
 
     def killed() -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(debian, "rebuild", killed)
     with pytest.raises(KeyboardInterrupt):
-        run([TWO])
+        run(host, [TWO])
     monkeypatch.setattr(debian, "rebuild", host.rebuild)
-    assert run([TWO]).changed
-    assert host.trusted() == set(host.java) == {TWO.sha256}
+    assert run(host, [TWO]).changed
+    assert host.trusted() == host.java == {TWO.sha256}
 
 
 def test_a_root_that_a_killed_run_added_leaves_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is remembered before it is added: nothing else tells that the one in Java's store is ours."""
-    host.java = {}
+    """It is remembered before it is added, whatever its name is there."""
+    host.give_java()
 
-    def killed(wanted: Mapping[str, str], unwanted: set[str]) -> None:
-        host.converge_java(wanted, unwanted)
+    def killed(_self: Keystore, _wanted: Wanted) -> list[str]:
+        host.give_java(foreign=ONE)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(java, "converge", killed)
+    converge = Keystore.converge
+    monkeypatch.setattr(Keystore, "converge", killed)
     with pytest.raises(KeyboardInterrupt):
-        run([ONE])
-    monkeypatch.setattr(java, "converge", host.converge_java)
-    assert set(host.java) == {ONE.sha256}
-    run([TWO])
-    assert set(host.java) == {TWO.sha256}
+        run(host, [ONE])
+    monkeypatch.setattr(Keystore, "converge", converge)
+    assert host.java == {ONE.sha256}
+    run(host, [TWO])
+    assert host.java == {TWO.sha256}
 
 
 def test_a_root_that_came_back_stays(host: Host) -> None:
-    run([ONE, TWO])
-    run([ONE])
-    run([ONE, TWO])
+    run(host, [ONE, TWO])
+    run(host, [ONE])
+    run(host, [ONE, TWO])
     assert host.trusted() == {ONE.sha256, TWO.sha256}
-    assert set(json.loads(Path(bundle.MEMORY).read_text())) == {ONE.sha256, TWO.sha256}
+    assert set(json.loads(Path(state.PATH).read_text())["known"]) == {ONE.sha256, TWO.sha256}
 
 
-@pytest.mark.parametrize("content", ["", "{", "null", "5", "[[]]", '{"a": 1}', "[1]"])
-@pytest.mark.usefixtures("host")
-def test_a_damaged_memory_is_no_memory(content: str) -> None:
-    run([ONE])
-    Path(bundle.MEMORY).write_text(content)
-    assert bundle.remembered() == set()
-    assert not run([ONE]).changed
+@pytest.mark.parametrize(
+    "content", ["", "{", "null", "5", "[[]]", '{"a": 1}', '{"known": [1]}', '{"manifest": []}', '{"changed_at": "x"}']
+)
+def test_a_damaged_memory_is_no_memory(host: Host, content: str) -> None:
+    run(host, [ONE])
+    Path(state.PATH).write_text(content)
+    assert state.load() == state.State()
+    assert not run(host, [ONE]).changed
+    assert state.load().known == [ONE.sha256]
+
+
+@pytest.mark.parametrize(
+    ("roots", "message"), [([], "no root is to be trusted"), ([ONE, TWO, ONE], f"root {ONE.sha256} is declared twice")]
+)
+def test_bad_input_changes_nothing(host: Host, roots: list[Root], message: str) -> None:
+    with pytest.raises(TrustAnchorError, match=message):
+        run(host, roots)
+    assert host.rebuilt == 0
+    assert not (host.home / "memory").exists()
+
+
+class Broken:
+    """A store that cannot be measured, or not be written."""
+
+    path = "/broken"
+
+    def __init__(self, name: str, declared: bool, *, readable: bool = False) -> None:
+        self.name, self.declared, self.readable = name, declared, readable
+
+    def find(self, wanted: Wanted) -> list[Finding]:
+        if self.readable:
+            return [Finding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
+        raise TrustAnchorError("it has another password", "", "Give the password")
+
+    def converge(self, _wanted: Wanted) -> list[str]:
+        raise TrustAnchorError("read-only file system", "/broken", "Remount it")
+
+
+@pytest.mark.parametrize(
+    "broken", [Broken("kafka", True), Broken("kafka", True, readable=True)], ids=["unreadable", "unwritable"]
+)
+def test_a_store_that_fails_does_not_keep_the_others_from_being_right(host: Host, broken: Broken) -> None:
+    host.others = [broken]
+    host.give_java(old=TWO)
+    with pytest.raises(TrustAnchorError, match=r"kafka: read-only file system \(/broken\)\. Remount it"):
+        run(host, [ONE], {TWO.sha256})
+    assert host.trusted() == host.java == {ONE.sha256}
+    assert state.load().known == [ONE.sha256]
+    with pytest.raises(TrustAnchorError, match="kafka"):
+        run(host, [THREE])
+    assert set(state.load().known) == {ONE.sha256, THREE.sha256}  # the broken one may still have it
+
+
+def test_a_found_store_that_cannot_be_measured_is_unknown(host: Host) -> None:
+    host.others = [Broken("nss /home/ada/.pki/nssdb", False)]
+    run(host, [ONE])
+    todo = host.plan([ONE])
+    assert not todo.changed
+    unknown = todo.listed[-1]
+    assert (unknown.state, unknown.why) == ("unknown", "it has another password. Give the password.")
+
+
+def test_what_hooks_of_others_could_not_do_is_a_warning(host: Host) -> None:
+    known = state.load()
+    outcome = bundle.apply(host.plan([ONE]), known)
+    assert outcome.warnings == ["the hook other of update-ca-certificates failed"]
+    assert outcome.repaired == ["roots", "system sources", "system bundle", "system directory"]
+
+
+def test_when_trust_changed_is_kept(host: Host) -> None:
+    assert state.load().changed_at == 0
+    run(host, [ONE])
+    first = state.load().changed_at
+    assert first > 0
+    run(host, [ONE])
+    (host.source / f"{debian.file_name(ONE.sha256)}.crt").chmod(0o600)
+    run(host, [ONE])
+    assert state.load().changed_at == first
+    run(host, [ONE, TWO])
+    assert state.load().changed_at > first
 
 
 subsets = st.sets(st.integers(0, 3))
@@ -225,12 +341,13 @@ def test_any_history_ends_with_the_declared_set(
     host: Host, history: list[tuple[set[int], set[int]]], with_java: bool
 ) -> None:
     host.clear()
-    host.java = {} if with_java else None
+    if with_java:
+        host.give_java()
     for wanted, unwanted in history:
-        roots = [ROOTS[number] for number in sorted(wanted)]
-        absent = {ROOTS[number].sha256 for number in unwanted - wanted}
-        run(roots, absent)
+        roots = [ROOTS[number] for number in sorted(wanted or {0})]
+        absent = {ROOTS[number].sha256 for number in unwanted - (wanted or {0})}
+        run(host, roots, absent)
         expected = {root.sha256 for root in roots}
         assert host.trusted() == debian.trusted_by_directory() == expected
-        assert host.java is None or set(host.java) == expected
-        assert not bundle.plan(roots, absent).changed
+        assert not with_java or host.java == expected
+        assert not host.plan(roots, absent).changed

@@ -12,7 +12,11 @@ from ..errors import TrustAnchorError
 
 
 def run(
-    arguments: Sequence[str], stdin: bytes = b"", timeout: float = 120, accept: Sequence[int] = (0,)
+    arguments: Sequence[str],
+    stdin: bytes = b"",
+    timeout: float = 120,
+    accept: Sequence[int] = (0,),
+    account: tuple[int, int] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program without a shell, with English messages.
 
@@ -23,11 +27,13 @@ def run(
         stdin: what it reads; secrets go this way.
         timeout: seconds.
         accept: exit codes that are no fault.
+        account: user and group id of who runs it, without further groups; None: who runs this.
 
     Raises:
         TrustAnchorError: program missing, exit code not accepted, or time is up.
     """
     name = " ".join(arguments[:3])
+    uid, gid = account or (None, None)
     try:
         done = subprocess.run(
             list(arguments),
@@ -36,6 +42,9 @@ def run(
             timeout=timeout,
             check=False,
             env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""},
+            user=uid,
+            group=gid,
+            extra_groups=[] if account else None,
         )
     except FileNotFoundError as error:
         raise TrustAnchorError(f"program {arguments[0]} is missing", str(error), "Install it") from error

@@ -4,146 +4,172 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
-from ..host.files import converge as converge_files
-from ..host.files import read, write_atomically
+from .declaration import Declaration
 from .pem import Root
-from .stores import debian, java
-
-# Fingerprints that this collection has put into a store and has not yet seen leave it.
-MEMORY = "/var/lib/trustanchor/trust.json"
-
-
-@dataclass(frozen=True)
-class Store:
-    """What is wrong with one store.
-
-    Args:
-        name: of the store.
-        missing: wanted fingerprints that it does not trust.
-        unwanted: fingerprints that it trusts and must not.
-    """
-
-    name: str
-    missing: list[str] = field(default_factory=list)
-    unwanted: list[str] = field(default_factory=list)
-
-    @property
-    def wrong(self) -> bool:
-        """Whether anything is."""
-        return bool(self.missing or self.unwanted)
+from .state import State
+from .stores import debian
+from .stores.base import OK, UNKNOWN, WRONG, Finding, Store, Wanted
+from .stores.cache import Cache
 
 
-@dataclass(frozen=True)
+@dataclass
 class Plan:
     """What has to change on the host.
 
     Args:
-        stores: state of every store that the host has.
-        files: source files to write, with what is wrong with each.
-        remove: source files to remove.
+        wanted: what every store must be.
+        stores: all stores of the host.
+        findings: how each was found, by the name of its store.
+        cache: what was learned while measuring.
     """
 
-    stores: list[Store]
-    files: dict[str, list[str]]
-    remove: list[str]
+    wanted: Wanted
+    stores: Sequence[Store]
+    findings: Mapping[str, Sequence[Finding]]
+    cache: Cache
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.files or self.remove or any(store.wrong for store in self.stores))
+        return any(self.needs(store) for store in self.stores)
+
+    @property
+    def listed(self) -> list[Finding]:
+        """All findings, in the order of the stores."""
+        return [finding for store in self.stores for finding in self.findings[store.name]]
+
+    def needs(self, store: Store) -> bool:
+        """Whether a store is to be converged: one that was discovered and cannot be measured is left alone."""
+        states = {finding.state for finding in self.findings[store.name]}
+        return WRONG in states or (UNKNOWN in states and store.declared)
 
 
-def remembered() -> set[str]:
-    """Fingerprints of former runs; none where the file is absent or damaged."""
-    try:
-        found = json.loads(read(MEMORY) or b"[]")
-    except ValueError:
-        return set()
-    return {item for item in found if isinstance(item, str)} if isinstance(found, list) else set()
+@dataclass
+class Outcome:
+    """What was done.
+
+    Args:
+        plan: how the stores were before.
+        after: how they are now.
+        failures: name of a store to why it is not as wanted.
+        warnings: what a person should know though all is right.
+    """
+
+    plan: Plan
+    after: Plan
+    failures: dict[str, TrustAnchorError] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def repaired(self) -> list[str]:
+        """Names of stores that were wrong and are right."""
+        right = {finding.name for finding in self.after.listed if finding.state == OK}
+        return [one.name for one in self.plan.listed if one.state == WRONG and one.name in right]
+
+    def failure(self) -> TrustAnchorError | None:
+        """The failures as one, None where there is none."""
+        if not self.failures:
+            return None
+        first = next(iter(self.failures.values()))
+        told = "; ".join(
+            f"{name}: {error.what}{f' ({error.why})' if error.why else ''}" for name, error in self.failures.items()
+        )
+        return TrustAnchorError(f"not every trust store is as it must be: {told}", "", first.next_step)
 
 
-def _remember(sha256s: Collection[str]) -> None:
-    content = json.dumps(sorted(sha256s)).encode()
-    if read(MEMORY) != content:
-        os.makedirs(os.path.dirname(MEMORY), mode=0o755, exist_ok=True)
-        write_atomically(MEMORY, content, 0o644, "root", "root")
-
-
-def plan(roots: Sequence[Root], absent: Collection[str]) -> Plan:
+def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Plan:
     """Compare the host with what is wanted.
 
     Args:
         roots: the roots that every store must trust.
         absent: fingerprints that no store may trust, whoever put them there.
+        declaration: which stores the host has.
+        state: what the host knows.
 
     Raises:
-        TrustAnchorError: a root is wanted and must be absent; the host has no system store.
+        TrustAnchorError: a root is wanted and must be absent, is listed twice; no root is wanted; the host has no
+            system store.
     """
     debian.require()
-    wanted = {root.sha256 for root in roots}
-    if both := wanted & set(absent):
+    sha256s = [root.sha256 for root in roots]
+    if not roots:
+        raise TrustAnchorError(
+            "no root is to be trusted", "the host would lose all of ours", "Declare at least one root"
+        )
+    if len(set(sha256s)) != len(sha256s):
+        twice = next(one for one in sha256s if sha256s.count(one) > 1)
+        raise TrustAnchorError(f"root {twice} is declared twice", "perhaps under two names", "Declare it once")
+    if both := set(sha256s) & set(absent):
         raise TrustAnchorError(
             f"root {min(both)} is declared both as trusted and as absent", "it can be only one of them"
         )
-    gone = (remembered() | set(absent)) - wanted
-    stores = [
-        _compare("system bundle", debian.trusted_by_bundle(), wanted, gone),
-        _compare("system directory", debian.trusted_by_directory(), wanted, gone),
-    ]
-    if java.exists():
-        present = java.trusted()
-        ours = {sha256 for sha256, alias in present.items() if java.is_ours(alias)}
-        stores.append(_compare("java", set(present), wanted, gone | (ours - wanted)))
-    return Plan(
-        stores=stores,
-        files=converge_files(debian.files(roots), check=True),
-        remove=[*debian.foreign_files(roots, absent), *debian.dangling_links()],
-    )
+    gone = frozenset((set(state.known) | set(absent)) - set(sha256s))
+    cache = Cache(state.cache)
+    return _measured(Wanted(tuple(roots), gone, frozenset(absent)), declaration.stores(cache), cache)
 
 
-def _compare(name: str, trusted: set[str], wanted: set[str], gone: set[str]) -> Store:
-    return Store(name, sorted(wanted - trusted), sorted(trusted & gone))
+def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> Plan:
+    return Plan(wanted, stores, {store.name: _found(store, wanted) for store in stores}, cache)
 
 
-def apply(roots: Sequence[Root], absent: Collection[str], todo: Plan) -> Plan:
-    """Carry out a plan and read back.
+def _found(store: Store, wanted: Wanted) -> list[Finding]:
+    try:
+        return store.find(wanted)
+    except TrustAnchorError as error:
+        return [Finding(store.name, store.path, UNKNOWN, why=str(error))]
 
-    What was once put into a store is remembered before anything is removed, so a run that is killed half-way is
-    finished by the next one. No store is ever empty: files are replaced by rename, update-ca-certificates writes its
-    bundle the same way, and only the links of what changed are touched.
 
-    Returns:
-        The plan after it: nothing to do.
+def apply(todo: Plan, state: State) -> Outcome:
+    """Carry out a plan and read every store back.
 
-    Raises:
-        TrustAnchorError: a store is still not as wanted.
+    A store that fails does not keep the others from being right. What is put into a store is remembered before, and
+    forgotten only when no store has it any more; so a run that is killed at any moment is finished by the next one.
+
+    Args:
+        todo: the plan.
+        state: is changed and saved.
     """
-    wanted = {root.sha256 for root in roots}
-    gone = (remembered() | set(absent)) - wanted
-    _remember(wanted | remembered())
-    converge_files(debian.files(roots), check=False)
-    for path in todo.remove:
-        os.unlink(path)
-    system = [store for store in todo.stores if store.name.startswith("system")]
-    if todo.files or todo.remove or any(store.wrong for store in system):
-        debian.rebuild()
-    if java.exists():
-        paths = {root.sha256: f"{debian.SOURCE}/{debian.file_name(root.sha256)}.crt" for root in roots}
-        unwanted = {sha256 for store in todo.stores if store.name == "java" for sha256 in store.unwanted}
-        java.converge(paths, gone | unwanted)
-    after = plan(roots, absent)
-    for store in after.stores:
-        if store.wrong:
-            raise TrustAnchorError(
-                f"the {store.name} store is still wrong after it was rebuilt",
-                f"missing: {store.missing or 'nothing'}, still trusted: {store.unwanted or 'nothing'}",
-                "Run update-ca-certificates by hand and look at what its hooks say",
-            )
-    _remember(wanted)
-    return after
+    wanted = todo.wanted
+    remembered = set(state.known) | wanted.sha256s
+    state.known = sorted(remembered)
+    moves = any(finding.missing or finding.unwanted for finding in todo.listed)
+    if moves:
+        state.changed_at = time.time()  # also when this run is killed
+    state.save()
+    failures: dict[str, TrustAnchorError] = {}
+    warnings: list[str] = []
+    for store in todo.stores:
+        if todo.needs(store):
+            try:
+                warnings += store.converge(wanted)
+            except TrustAnchorError as error:
+                failures[store.name] = error
+    after = _measured(wanted, todo.stores, todo.cache) if todo.changed else todo
+    for store in todo.stores:
+        if after.needs(store) and store.name not in failures:
+            failures[store.name] = _still_wrong(after.findings[store.name])
+    if moves:
+        state.changed_at = time.time()  # a process that began before this moment may have read what was before
+    settled = all(finding.state == OK for finding in after.listed)
+    state.known = sorted(wanted.sha256s if settled else remembered)
+    state.cache = todo.cache.as_dict()
+    state.save()
+    return Outcome(todo, after, failures, warnings)
+
+
+def _still_wrong(findings: Sequence[Finding]) -> TrustAnchorError:
+    bad = next(finding for finding in findings if finding.state != OK)
+    detail = (
+        bad.why
+        or f"missing: {', '.join(bad.missing) or 'nothing'}, still trusted: {', '.join(bad.unwanted) or 'nothing'}"
+    )
+    return TrustAnchorError(
+        f"the {bad.name} store is still wrong after it was converged",
+        detail,
+        "Run update-ca-certificates by hand and look at what its hooks say" if bad.name.startswith("system") else "",
+    )

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
 from ..host.commands import run
@@ -23,10 +23,17 @@ class Root:
     Args:
         sha256: fingerprint, lower-case hex.
         pem: one PEM block with a newline at its end: the same certificate gives the same bytes.
+        not_before: begin of its validity, seconds since the epoch; 0 where nobody asked.
     """
 
     sha256: str
     pem: str
+    not_before: int = field(default=0, compare=False)
+
+    @property
+    def der(self) -> bytes:
+        """The certificate in DER."""
+        return ssl.PEM_cert_to_DER_cert(self.pem)
 
 
 def fingerprint(block: str) -> str:
@@ -85,13 +92,13 @@ def parse_root(text: str, where: str) -> Root:
     except ValueError as error:
         raise TrustAnchorError(f"{where} cannot be decoded", str(error)) from error
     root = Root(hashlib.sha256(der).hexdigest(), ssl.DER_cert_to_PEM_cert(der))
-    _check_authority(root, where)
-    return root
+    return Root(root.sha256, root.pem, _check_authority(root, where))
 
 
-def _check_authority(root: Root, where: str) -> None:
+def _check_authority(root: Root, where: str) -> int:
+    """The begin of a root's validity, seconds since the epoch, when it is a CA that has not expired."""
     shown = run(
-        ["openssl", "x509", "-noout", "-subject", "-enddate", "-ext", "basicConstraints", "-checkend", "0"],
+        ["openssl", "x509", "-noout", "-subject", "-dates", "-ext", "basicConstraints", "-checkend", "0"],
         stdin=root.pem.encode(),
         accept=(0, 1),
     )
@@ -103,6 +110,7 @@ def _check_authority(root: Root, where: str) -> None:
         raise TrustAnchorError(f"{where} ({name}) is not a CA certificate", "it would be of no use as a trust anchor")
     if "Certificate will expire" in text:
         raise TrustAnchorError(f"{where} ({name}) has expired", text.partition("notAfter=")[2].splitlines()[0])
+    return ssl.cert_time_to_seconds(text.partition("notBefore=")[2].splitlines()[0])
 
 
 def subject(text: str) -> str:

@@ -8,10 +8,9 @@ One file, so content and signature cannot be of two versions. A host needs the s
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,11 +77,6 @@ class SignedManifest:
         """Fingerprints that no store of a host may trust."""
         return [root.sha256 for root in self.roots if root.state == "distrusted"]
 
-    @property
-    def digest(self) -> str:
-        """Of what it says about roots, whenever it was signed: two of one sequence must have the same."""
-        return digest(self.roots)
-
     def to_json(self) -> bytes:
         """What is signed: the same manifest gives the same bytes."""
         content = {
@@ -94,12 +88,6 @@ class SignedManifest:
             "roots": [root.as_dict() for root in self.roots],
         }
         return (json.dumps(content, indent=1) + "\n").encode()
-
-
-def digest(roots: Iterable[SignedRoot]) -> str:
-    """SHA-256 over fingerprint and state of each root, in their order; hexadecimal."""
-    text = "".join(f"{root.sha256} {root.state}\n" for root in roots)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def verify(signed: bytes, anchors: str) -> SignedManifest:

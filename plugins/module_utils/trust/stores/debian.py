@@ -18,20 +18,50 @@ from collections.abc import Collection, Iterator, Sequence
 from ...errors import TrustAnchorError
 from ...host.commands import run
 from ...host.files import File, read
+from ...host.files import converge as converge_files
 from ..pem import Root, fingerprints
+from .base import PREFIX, Finding, Wanted, compared, entry_name, found
 
 SOURCE = "/usr/local/share/ca-certificates"
 DIRECTORY = "/etc/ssl/certs"
 BUNDLE = f"{DIRECTORY}/ca-certificates.crt"
 HOOKS = "/etc/ca-certificates/update.d"
-PREFIX = "trustanchor-"
 _JAVA_HOOK = "jks-keystore"
+_FAILED_HOOK = re.compile(r"^E: (\S+) exited with code (\d+)", re.MULTILINE)
 _HASH_LINK = re.compile(r"^[0-9a-f]{8}\.\d+$")
 
 
+class SystemStore:
+    """Source files, bundle and hash directory: one store to people, three places that can be wrong."""
+
+    name = "system"
+    path = BUNDLE
+    declared = True
+
+    def find(self, wanted: Wanted) -> list[Finding]:
+        """Measure each of the three; OpenSSL reads the second or the third, and never the first."""
+        files_wrong = converge_files(files(wanted.roots), check=True)
+        foreign = [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]
+        why = [*(f"{path}: {', '.join(what)}" for path, what in files_wrong.items())]
+        why += [f"{path}: must not be there" for path in foreign]
+        return [
+            found("system sources", SOURCE, (), (), "; ".join(why)),
+            compared("system bundle", BUNDLE, trusted_by_bundle(), wanted),
+            compared("system directory", DIRECTORY, trusted_by_directory(), wanted),
+        ]
+
+    def converge(self, wanted: Wanted) -> list[str]:
+        """Source files first, new ones before old ones go; then everything that is made from them."""
+        os.makedirs(SOURCE, mode=0o755, exist_ok=True)
+        converge_files(files(wanted.roots), check=False)
+        for path in [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]:
+            os.unlink(path)
+        return rebuild()
+
+
 def file_name(sha256: str) -> str:
-    """Base name of a root's file, without suffix: the first 32 hex digits keep it readable and unique."""
-    return f"{PREFIX}{sha256[:32]}"
+    """Base name of a root's source file, without suffix."""
+    return entry_name(sha256)
 
 
 def require() -> None:
@@ -88,8 +118,11 @@ def dangling_links() -> list[str]:
     return sorted(path for path in paths if not os.path.exists(path))
 
 
-def rebuild() -> None:
+def rebuild() -> list[str]:
     """Bring bundle and hash links to the source files; the exit code proves nothing, the caller reads back.
+
+    Returns:
+        What hooks of others could not do: update-ca-certificates ends with 0 all the same.
 
     Not with --fresh, which begins by removing every link: whoever looks in the directory at that moment, or after a
     kill, would trust nobody. openssl-rehash(1) keeps the links that are right.
@@ -102,8 +135,14 @@ def rebuild() -> None:
     if os.path.exists(f"{BUNDLE}.new"):
         os.unlink(f"{BUNDLE}.new")
     with _hooks() as hooks:
-        run(["update-ca-certificates", "--hooksdir", hooks], timeout=300)
+        done = run(["update-ca-certificates", "--hooksdir", hooks], timeout=300)
     run(["openssl", "rehash", DIRECTORY], timeout=300)
+    said = (done.stdout + done.stderr).decode(errors="replace")
+    return [
+        f"the hook {os.path.basename(hook)} of update-ca-certificates failed with exit code {code}: what it feeds may "
+        "have other roots"
+        for hook, code in _FAILED_HOOK.findall(said)
+    ]
 
 
 @contextlib.contextmanager

@@ -1,122 +1,185 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian's Java store (/etc/ssl/certs/java/cacerts).
+"""Trust stores of Java: Debian's (/etc/ssl/certs/java/cacerts), other JDKs' own, and those of programs such as Kafka.
 
-The package's hook adds what update-ca-certificates tells it but is never told of removals under --fresh, so a removed
-root stays trusted by Java. The hook does remove when it is told so.
+Debian's hook adds what update-ca-certificates tells it but is never told of removals under --fresh, so a removed root
+stays trusted by Java. JKS is read and written here; PKCS#12 by the real keytool, which takes a second, so what it said
+is kept until the file changes. A store is always replaced by a whole one: keytool alone writes in place.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
-import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
 from ...host.commands import run
-from ...host.files import read
+from ...host.files import ids, read, sync_directory, write_atomically
+from ..pem import Root
+from . import jks
+from .base import PREFIX, Finding, Wanted, compared, entry_name
+from .cache import Cache
 
-STORE = "/etc/ssl/certs/java/cacerts"
+DEBIAN = "/etc/ssl/certs/java/cacerts"
 PASSWORD = "changeit"  # noqa: S105 the JDK's public default, which Debian keeps; it protects nothing
-_JKS = 0xFEEDFEED
 
 
 @dataclass
-class _Reader:
-    """Reads big-endian fields of a JKS file."""
-
-    data: bytes
-    at: int = 0
-
-    def take(self, size: int) -> bytes:
-        """The next bytes."""
-        piece = self.data[self.at : self.at + size]
-        if len(piece) != size:
-            raise TrustAnchorError(f"{STORE} ends in the middle of an entry", "the file is damaged")
-        self.at += size
-        return piece
-
-    def number(self, form: str) -> int:
-        """The next number in a struct format."""
-        value: int = struct.unpack(form, self.take(struct.calcsize(form)))[0]
-        return value
-
-    def text(self) -> str:
-        """The next length-prefixed text."""
-        return self.take(self.number(">H")).decode(errors="replace")
-
-
-def exists() -> bool:
-    """Whether the host has the store."""
-    return os.path.exists(STORE)
-
-
-def is_ours(alias: str) -> bool:
-    """Whether this collection put an entry there, itself or by the package's hook (``debian:trustanchor-….pem``)."""
-    return "trustanchor-" in alias
-
-
-def trusted() -> dict[str, str]:
-    """Fingerprint to alias of each certificate in the store.
-
-    Raises:
-        TrustAnchorError: it cannot be read.
-    """
-    content = read(STORE) or b""
-    if content[:4] == struct.pack(">I", _JKS):
-        return _read_jks(content)
-    return _read_with_keytool()
-
-
-def _read_jks(content: bytes) -> dict[str, str]:
-    """JKS keeps trusted certificates in clear (sun.security.provider.JavaKeyStore: magic, version, count, entries)."""
-    reader = _Reader(content, at=4)
-    version, count = reader.number(">I"), reader.number(">I")
-    found = {}
-    for _entry in range(count):
-        tag, alias = reader.number(">I"), reader.text()
-        reader.take(8)  # date of creation
-        if tag != 2:
-            raise TrustAnchorError(f"{STORE} holds a private key ({alias})", "it is a trust store")
-        if version == 2:
-            reader.text()  # kind of certificate
-        found[hashlib.sha256(reader.take(reader.number(">I"))).hexdigest()] = alias
-    return found
-
-
-def _read_with_keytool() -> dict[str, str]:
-    """For a PKCS#12 store; about a second."""
-    listed = run(["keytool", "-list", "-keystore", STORE, "-storepass", PASSWORD]).stdout.decode(errors="replace")
-    entries = re.findall(r"^(.+?), [^\n]*\n[^\n]*\(SHA-256\): ([0-9A-F:]+)", listed, re.MULTILINE)
-    return {digest.replace(":", "").lower(): alias for alias, digest in entries}
-
-
-def converge(wanted: Mapping[str, str], unwanted: set[str]) -> None:
-    """Add and remove certificates, in a copy that then replaces the store: keytool writes in place.
+class Keystore:
+    """One trust store of Java.
 
     Args:
-        wanted: fingerprint to path of the PEM file of what must be there.
-        unwanted: fingerprints that must not be there.
+        path: of the file; JKS or PKCS#12.
+        name: for people.
+        password_file: root-only file with its password in the first line; empty: the JDK's public default.
+        create: make one, ``jks`` or ``pkcs12``, where there is none; empty: it must be there.
+        owner: of a store that is made.
+        group: of a store that is made.
+        declared: by the operator.
     """
-    present = trusted()
-    todo = [["-delete", "-alias", present[sha256]] for sha256 in sorted(unwanted & set(present))]
-    for sha256, path in wanted.items():
-        if sha256 not in present:
-            alias = f"trustanchor-{sha256[:32]}"
-            todo.append(["-importcert", "-noprompt", "-trustcacerts", "-alias", alias, "-file", path])
-    if not todo:
-        return
-    copy = f"{STORE}.new"
-    shutil.copy2(STORE, copy)
-    try:
-        for arguments in todo:
-            run(["keytool", *arguments, "-keystore", copy, "-storepass", PASSWORD])
-        os.rename(copy, STORE)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(copy)
+
+    path: str
+    name: str
+    cache: Cache = field(repr=False)
+    password_file: str = ""
+    create: str = ""
+    owner: str = "root"
+    group: str = "root"
+    declared: bool = True
+
+    def find(self, wanted: Wanted) -> list[Finding]:
+        """Compare what it trusts. What bears our name in it is ours, also what Debian's hook has put there for us."""
+        if not os.path.exists(self.path) and self.create:
+            return [compared(self.name, self.path, (), wanted)]
+        present = self.trusted()
+        ours = {sha256 for sha256, alias in present.items() if PREFIX in alias}
+        return [compared(self.name, self.path, present, wanted, ours)]
+
+    def trusted(self) -> dict[str, str]:
+        """Fingerprint to alias of each certificate in the store.
+
+        Raises:
+            TrustAnchorError: it cannot be read, or has another password.
+        """
+        content = read(self.path)
+        if content is None:
+            raise TrustAnchorError(f"{self.path} does not exist", "it is declared as a trust store of Java")
+        if content.startswith(jks.MAGIC):
+            return {entry.sha256: entry.name for entry in jks.read(content, self.path, self._password())}
+        known = self.cache.get(self.path)
+        return known if known is not None else self.cache.put(self.path, self._listed())
+
+    def converge(self, wanted: Wanted) -> list[str]:
+        """Add and remove entries in a copy, and put it in the store's place."""
+        if not os.path.exists(self.path):
+            self._make(wanted)
+            return []
+        (finding,) = self.find(wanted)
+        content = read(self.path) or b""
+        if content.startswith(jks.MAGIC):
+            self._write_jks(content, wanted, set(finding.unwanted))
+        else:
+            self._write_with_keytool(wanted, finding)
+        return []
+
+    def _make(self, wanted: Wanted) -> None:
+        """A new store; one of PKCS#12 begins with its first entry."""
+        if self.create == "jks":
+            entries = [_entry(root) for root in _sorted(wanted)]
+            write_atomically(self.path, jks.write(entries, self._password()), 0o644, self.owner, self.group)
+            return
+        with self._replaced(None) as copy:
+            for root in _sorted(wanted):
+                self._import(copy, root, "-storetype", "PKCS12")
+
+    def _write_jks(self, content: bytes, wanted: Wanted, unwanted: set[str]) -> None:
+        password = self._password()
+        kept = [entry for entry in jks.read(content, self.path, password) if entry.sha256 not in unwanted]
+        present = {entry.sha256 for entry in kept}
+        added = [_entry(root) for root in _sorted(wanted) if root.sha256 not in present]
+        state = os.stat(self.path)
+        with self._replaced(state) as copy, open(copy, "wb") as handle:
+            handle.write(jks.write([*kept, *added], password))
+
+    def _write_with_keytool(self, wanted: Wanted, finding: Finding) -> None:
+        present = self.trusted()
+        with self._replaced(os.stat(self.path)) as copy:
+            for root in _sorted(wanted):
+                if root.sha256 in finding.missing:
+                    self._import(copy, root)
+            for sha256 in finding.unwanted:
+                self._keytool("-delete", "-alias", present[sha256], "-keystore", copy)
+
+    @contextlib.contextmanager
+    def _replaced(self, like: os.stat_result | None) -> Iterator[str]:
+        """A copy beside the store that takes its place when all went well, with mode and owner of the store."""
+        place = os.path.realpath(self.path)  # a link stays one
+        copy = f"{place}.trustanchor-new"
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(copy)  # of a run that was killed
+            if like is not None:
+                shutil.copyfile(place, copy)
+            yield copy
+            uid, gid = (like.st_uid, like.st_gid) if like else ids(self.owner, self.group)
+            os.chown(copy, uid, gid)
+            os.chmod(copy, stat.S_IMODE(like.st_mode) if like else 0o644)
+            _flush(copy)
+            os.rename(copy, place)
+            sync_directory(os.path.dirname(place))
+        except OSError as error:
+            raise TrustAnchorError(
+                f"cannot write {self.path}",
+                error.strerror or str(error),
+                "The old store is untouched; free the cause and run again",
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(copy)
+
+    def _import(self, store: str, root: Root, *more: str) -> None:
+        alias = ["-alias", entry_name(root.sha256), "-keystore", store]
+        self._keytool("-importcert", "-noprompt", "-trustcacerts", *alias, *more, stdin=root.pem.encode())
+
+    def _listed(self) -> dict[str, str]:
+        listed = self._keytool("-list", "-keystore", self.path)
+        entries = re.findall(r"^(.+?), [^\n]*\n[^\n]*\(SHA-256\): ([0-9A-F:]+)", listed, re.MULTILINE)
+        return {digest.replace(":", "").lower(): alias for alias, digest in entries}
+
+    def _keytool(self, *arguments: str, stdin: bytes = b"") -> str:
+        """Run the keytool of the JDK that the store belongs to, else the one on PATH. No secret is an argument."""
+        own = os.path.join(os.path.dirname(self.path), "../../bin/keytool")
+        program = os.path.normpath(own) if os.path.exists(own) else "keytool"
+        self._password()  # a file that is missing is told better here
+        secret = ["-storepass:file", self.password_file] if self.password_file else ["-storepass", PASSWORD]
+        done = run([program, "-J-XX:TieredStopAtLevel=1", *arguments, *secret], stdin=stdin)
+        return done.stdout.decode(errors="replace")
+
+    def _password(self) -> str:
+        if not self.password_file:
+            return PASSWORD
+        content = read(self.password_file)
+        if content is None:
+            raise TrustAnchorError(
+                f"the file with the password of {self.path} does not exist", self.password_file, "Put it there first"
+            )
+        return content.decode(errors="replace").partition("\n")[0].rstrip("\r")
+
+
+def _sorted(wanted: Wanted) -> list[Root]:
+    return sorted(wanted.roots, key=lambda root: root.sha256)
+
+
+def _entry(root: Root) -> jks.Entry:
+    """An entry that is the same whenever it is made: its date is the begin of the root's validity."""
+    return jks.Entry(entry_name(root.sha256).encode(), root.not_before * 1000, root.der)
+
+
+def _flush(path: str) -> None:
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())

@@ -1,0 +1,152 @@
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which trust stores a host has."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of the modules that converge or measure the trust stores of a host."""
+
+    DOCUMENTATION = r"""
+options:
+  roots:
+    description: The roots that every store must trust, each one PEM certificate.
+    type: list
+    elements: str
+    required: true
+  absent:
+    description:
+      - SHA-256 fingerprints (hex) that no store may trust, whoever put them there.
+      - A root that the distribution's own package brings is not removed; the module fails and says which one it is.
+    type: list
+    elements: str
+    default: []
+  discover:
+    description:
+      - Also take the stores that are found on the host. These are the C(cacerts) of JDKs below C(/usr/lib/jvm), C(/opt)
+        and C(/usr/local), and the NSS databases of Chromium, Chrome and Firefox in the homes of users, as snaps too.
+      - A found store that cannot be measured, because C(certutil) is missing or it has a password, is reported as
+        V(unknown) and left alone.
+    type: bool
+    default: true
+  keystores:
+    description: Trust stores of Java programs such as Kafka. Entries of others in them are left alone.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file, in the form JKS or PKCS#12.
+        type: path
+        required: true
+      password_file:
+        description: File on the host with its password in the first line; without one it is Java's public default.
+        type: path
+      create:
+        description: Make one of this form where there is none; otherwise it must be there.
+        type: str
+        choices: [jks, pkcs12]
+      owner:
+        description: Owner of a store that is made.
+        type: str
+        default: root
+      group:
+        description: Group of a store that is made.
+        type: str
+        default: root
+  nss_databases:
+    description: Databases of NSS at other places than those that are found. C(certutil) is needed (libnss3-tools).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The directory with C(cert9.db).
+        type: path
+        required: true
+      password_file:
+        description: File with its password; its owner must be able to read it.
+        type: path
+      owner:
+        description: Make it for this user where there is none; otherwise it must be there.
+        type: str
+  browsers:
+    description:
+      - Browsers whose policy tells them the roots, for all users. Entries of others in Firefox's C(policies.json) are
+        left alone.
+      - Firefox keeps in each profile what a policy once brought; with O(discover) it is removed from there, too.
+    type: list
+    elements: str
+    choices: [firefox, chromium, chrome]
+    default: []
+  environment:
+    description:
+      - Programs that bring roots of their own and are led to ours by environment variables, in drop-ins for login
+        shells (C(/etc/profile.d)), users' services (C(/etc/environment.d)) and the system's services
+        (C(/etc/systemd/system.conf.d)).
+      - V(python) sets C(REQUESTS_CA_BUNDLE) to the system's bundle, V(node) sets C(NODE_EXTRA_CA_CERTS) to
+        C(/etc/trustanchor/roots.pem), which has our roots alone.
+    type: list
+    elements: str
+    choices: [python, node]
+    default: [python, node]
+  docker_registries:
+    description: Registries, C(HOST) or C(HOST:PORT), for which Docker gets the roots in C(/etc/docker/certs.d).
+    type: list
+    elements: str
+    default: []
+  containerd_registries:
+    description:
+      - Registries for which containerd gets a C(hosts.toml) in C(/etc/containerd/certs.d) that leads to the roots. The
+        file is ours alone.
+    type: list
+    elements: str
+    default: []
+  step_paths:
+    description: Directories of the C(step) program (C($STEPPATH)), which reads no other store.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The directory.
+        type: path
+        required: true
+      owner:
+        description: Owner of what is in it.
+        type: str
+        default: root
+      group:
+        description: Group of what is in it.
+        type: str
+        default: root
+      ca_url:
+        description: The CA that C(step) talks to; without one, the setting is left alone.
+        type: str
+  files:
+    description:
+      - PEM files with our roots and nothing else, for services that are given a file of their own, such as nginx
+        (C(ssl_client_certificate)) or PostgreSQL (C(ssl_ca_file)).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file. Its directory must be there.
+        type: path
+        required: true
+      owner:
+        description: Owner of the file.
+        type: str
+        default: root
+      group:
+        description: Group of the file.
+        type: str
+        default: root
+      mode:
+        description: Its permission bits, octal.
+        type: str
+        default: "0644"
+"""

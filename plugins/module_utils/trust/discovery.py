@@ -1,0 +1,51 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the trust stores that a host has beside the system's. Standard library only."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+from collections.abc import Iterator
+
+from .stores import java
+from .stores.cache import Cache
+from .stores.java import Keystore
+from .stores.nss import NssDatabase
+
+# Debian's and other packages' JDKs, and archives that were unpacked by hand; lib/security since JDK 9, jre before.
+_JDKS = ("/usr/lib/jvm/*", "/opt/*", "/opt/*/*", "/usr/local/*")
+_CACERTS = ("lib/security/cacerts", "jre/lib/security/cacerts")
+# Below a user's home: Chromium's and Chrome's, the same as a snap, and Firefox's profiles.
+_NSS = (
+    ".pki/nssdb",
+    "snap/chromium/current/.pki/nssdb",
+    ".mozilla/firefox/*",
+    "snap/firefox/common/.mozilla/firefox/*",
+)
+
+
+def keystores(cache: Cache) -> Iterator[Keystore]:
+    """Debian's Java store, and that of each JDK that has one of its own."""
+    seen = set()
+    if os.path.exists(java.DEBIAN):
+        seen.add(os.path.realpath(java.DEBIAN))
+        yield Keystore(java.DEBIAN, "java", cache)
+    for path in sorted(path for top in _JDKS for name in _CACERTS for path in glob.glob(f"{top}/{name}")):
+        if os.path.realpath(path) not in seen:
+            seen.add(os.path.realpath(path))
+            yield Keystore(path, f"java {path}", cache, declared=False)
+
+
+def nss_databases(cache: Cache) -> Iterator[NssDatabase]:
+    """The databases in the homes of users."""
+    seen = set()
+    for account in pwd.getpwall():
+        if account.pw_dir in ("", "/") or not os.path.isdir(account.pw_dir):
+            continue
+        for pattern in _NSS:
+            for path in sorted(glob.glob(f"{glob.escape(account.pw_dir)}/{pattern}")):
+                if os.path.exists(f"{path}/cert9.db") and os.path.realpath(path) not in seen:
+                    seen.add(os.path.realpath(path))
+                    yield NssDatabase(path, f"nss {path}", cache, declared=False)

@@ -1,0 +1,72 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller tells a host to trust, and when the host refuses it. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import TrustAnchorError
+from .pem import Root
+from .state import State
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is pushed.
+
+    Args:
+        id: of the manifest, empty where it does not say.
+        sequence: of the manifest, 0 where it does not say.
+        roots: that must be trusted.
+        absent: fingerprints that must not be.
+    """
+
+    id: str
+    sequence: int
+    roots: Sequence[Root]
+    absent: Sequence[str]
+
+    def check(self, host: State) -> None:
+        """Refuse what is older than what the host was told before.
+
+        Raises:
+            TrustAnchorError: a lower sequence of the same estate, or the same one with other roots.
+        """
+        known = host.manifest
+        if not self.sequence or not self.id or known.get("id") != self.id:
+            return
+        if self.sequence < known["sequence"]:
+            raise TrustAnchorError(
+                f"the trust manifest has sequence {self.sequence}, this host was told {known['sequence']} before",
+                "an older manifest would undo what a newer one did",
+                "Bring the public record on this controller up to date (git pull)",
+            )
+        if self.sequence == known["sequence"] and self._digest() != known.get("digest"):
+            raise TrustAnchorError(
+                f"there are two trust manifests of sequence {self.sequence} with different roots",
+                "the public record was changed in two places, or by hand",
+                "Bring both together; the sequence of the result must be higher than both",
+            )
+
+    def note(self, host: State) -> None:
+        """Keep it as what the host was told last."""
+        if self.sequence and self.id:
+            same = (host.manifest.get("id"), host.manifest.get("sequence")) == (self.id, self.sequence)
+            if not same:  # what a signed manifest says beside stays, as long as it is the same
+                host.manifest = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}
+        else:
+            host.manifest = {}
+        host.roots = [root.pem for root in self.roots]
+        host.absent = sorted(self.absent)
+
+    def _digest(self) -> str:
+        return digest([root.sha256 for root in self.roots], self.absent)
+
+
+def digest(trusted: Sequence[str], absent: Sequence[str]) -> str:
+    """SHA-256 over what is to be trusted and what is not, hexadecimal; two manifests of one sequence have the same."""
+    text = "".join([*(f"+{one}\n" for one in sorted(trusted)), *(f"-{one}\n" for one in sorted(absent))])
+    return hashlib.sha256(text.encode()).hexdigest()

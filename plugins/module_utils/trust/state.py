@@ -1,0 +1,85 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host knows about its own trust: what it was told last, and what it ever put into a store.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..host.files import read, write_atomically
+
+DIRECTORY = "/var/lib/trustanchor"
+PATH = f"{DIRECTORY}/trust.json"
+
+
+@dataclass
+class State:
+    """The state of a host.
+
+    Args:
+        known: fingerprints that were put into a store and have not been seen to leave every one.
+        manifest: of what was told last: id, sequence, digest; of a signed one also not_before, not_after (ISO 8601) and
+            signed (SHA-256 of the file). Empty where nobody said.
+        roots: PEM of each root that must be trusted, in the manifest's order.
+        absent: fingerprints that must not be trusted.
+        changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
+        cache: what slow programs said about files.
+    """
+
+    known: list[str] = field(default_factory=list)
+    manifest: dict[str, Any] = field(default_factory=dict)
+    roots: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    changed_at: float = 0.0
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    def save(self) -> None:
+        """Keep it, when it is not what is kept already."""
+        content = (json.dumps(asdict(self), indent=1, sort_keys=True) + "\n").encode()
+        if read(PATH) != content:
+            os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
+            write_atomically(PATH, content, 0o644, "root", "root")
+
+
+def load() -> State:
+    """The state of this host; an empty one where there is none, or where it is damaged.
+
+    What a damaged state has forgotten is told by the next push, and names of ours tell it in most stores.
+    """
+    try:
+        found = json.loads(read(PATH) or b"{}")
+        return _checked(found)
+    except (ValueError, TypeError):
+        return State()
+
+
+def _checked(found: dict[str, Any]) -> State:
+    state = State(**found)
+    texts = [*state.known, *state.roots, *state.absent]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
+        raise TypeError("not what was written")
+    if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):
+        raise TypeError("not what was written")
+    return state
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """One at a time: a push and the agent change the same stores. Waits for the other one."""
+    directory = os.path.dirname(PATH)
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

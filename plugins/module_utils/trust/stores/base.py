@@ -1,0 +1,112 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all trust stores have in common: what is wanted of them, and what was found. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..pem import Root
+
+OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
+PREFIX = "trustanchor-"
+
+
+def entry_name(sha256: str) -> str:
+    """The name of a root as a file, alias or nickname: 32 hex digits of its fingerprint keep it readable and unique."""
+    return f"{PREFIX}{sha256[:32]}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every store of the host must be.
+
+    Args:
+        roots: that it must trust.
+        gone: fingerprints that it must not trust: those that once were ours, and `absent`.
+        absent: fingerprints that it must not trust whoever put them there.
+    """
+
+    roots: tuple[Root, ...]
+    gone: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
+
+    @property
+    def sha256s(self) -> frozenset[str]:
+        """Fingerprints of the roots."""
+        return frozenset(root.sha256 for root in self.roots)
+
+    @property
+    def pem(self) -> str:
+        """All roots, in the order of their fingerprints: the same set gives the same bytes."""
+        return "".join(root.pem for root in sorted(self.roots, key=lambda root: root.sha256))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a store was found.
+
+    Args:
+        name: of the store, unique on the host.
+        path: where it is.
+        state: `OK`, `WRONG`, or `UNKNOWN` for one that could not be measured.
+        missing: wanted fingerprints that it does not trust.
+        unwanted: fingerprints that it trusts and must not.
+        why: what else is wrong with it, or why it could not be measured.
+    """
+
+    name: str
+    path: str
+    state: str = OK
+    missing: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Store(Protocol):
+    """One trust store, or several that are converged together."""
+
+    name: str
+    path: str
+    declared: bool  # by the operator: that it cannot be converged is a fault; one that was discovered is reported
+
+    def find(self, wanted: Wanted) -> list[Finding]:
+        """Measure it.
+
+        Raises:
+            TrustAnchorError: it cannot be measured.
+        """
+
+    def converge(self, wanted: Wanted) -> list[str]:
+        """Make it as wanted, so that it is at no moment empty or half written.
+
+        Returns:
+            What a person should know though the store is right.
+
+        Raises:
+            TrustAnchorError: it cannot be done.
+        """
+
+
+def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone: Iterable[str] = ()) -> Finding:
+    """A finding by fingerprints.
+
+    Args:
+        name: of the store.
+        path: of the store.
+        trusted: fingerprints that it trusts.
+        wanted: what it must be.
+        gone: further fingerprints that it must not trust, such as those that bear our name in it.
+    """
+    present = set(trusted)
+    missing = sorted(wanted.sha256s - present)
+    unwanted = sorted(present & ((wanted.gone | set(gone)) - wanted.sha256s))
+    return found(name, path, missing, unwanted)
+
+
+def found(name: str, path: str, missing: Sequence[str], unwanted: Sequence[str], why: str = "") -> Finding:
+    """A finding that is wrong when anything is."""
+    state = WRONG if missing or unwanted or why else OK
+    return Finding(name, path, state, tuple(missing), tuple(unwanted), why)

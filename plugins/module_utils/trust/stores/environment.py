@@ -1,0 +1,63 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Environment variables for programs that bring roots of their own: Python's certifi and requests, and Node.js.
+
+Three places, since none reaches all: login shells, users' services, the system's services. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ...host import systemd
+from ...host.files import Directory, File
+from . import debian
+from .base import Wanted
+from .managed import Items, ManagedFiles
+
+PYTHON, NODE = "python", "node"
+CHOICES = (PYTHON, NODE)
+SHELLS = "/etc/profile.d/trustanchor.sh"
+USERS = "/etc/environment.d/50-trustanchor.conf"
+SERVICES = "/etc/systemd/system.conf.d/50-trustanchor.conf"
+_MARK = "# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.\n"
+
+
+def variables(programs: Sequence[str], roots: str) -> dict[str, str]:
+    """Variables for programs.
+
+    Args:
+        programs: any of `CHOICES`.
+        roots: path of the file with our roots alone; Node.js adds it to what it brings.
+    """
+    known = {PYTHON: {"REQUESTS_CA_BUNDLE": debian.BUNDLE}, NODE: {"NODE_EXTRA_CA_CERTS": roots}}
+    return {name: value for program in CHOICES if program in programs for name, value in known[program].items()}
+
+
+def drop_ins(programs: Sequence[str], roots: str) -> ManagedFiles:
+    """The drop-ins; without programs there must be none."""
+    values = variables(programs, roots)
+
+    def render(_wanted: Wanted) -> Items:
+        if not values:
+            return []
+        pairs = [f"{name}={value}" for name, value in values.items()]
+        texts = {
+            SHELLS: "".join(f"export {pair}\n" for pair in pairs),
+            USERS: "".join(f"{pair}\n" for pair in pairs),
+            SERVICES: f"[Manager]\nDefaultEnvironment={' '.join(pairs)}\n",
+        }
+        folders = [Directory(os.path.dirname(path)) for path in texts]
+        return [*folders, *(File(path, (_MARK + text).encode()) for path, text in texts.items())]
+
+    def stale(_wanted: Wanted) -> list[str]:
+        return [] if values else [path for path in (SHELLS, USERS, SERVICES) if os.path.lexists(path)]
+
+    return ManagedFiles("environment", USERS, render, stale, holds_roots=False, after=_tell_systemd)
+
+
+def _tell_systemd() -> None:
+    """Services that start from now on have the variables."""
+    if os.path.isdir("/run/systemd/system"):
+        systemd.daemon_reload()

@@ -1,0 +1,130 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Databases of NSS (cert9.db): Chromium's and Chrome's of each user, Firefox's of each profile.
+
+certutil does all of it, as the user whom the database belongs to: root would follow the user's links, and leave files
+behind that the user cannot write. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from dataclasses import dataclass, field
+
+from ...errors import TrustAnchorError
+from ...host.commands import run
+from ...host.files import ids
+from ..pem import Root, fingerprints
+from .base import PREFIX, Finding, Wanted, compared, entry_name
+from .cache import Cache
+
+_TRUST = "C,,"  # a CA for servers' certificates (certutil(1), trust arguments)
+_LISTED = re.compile(r"^(.*?)\s+([a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*)\s*$", re.MULTILINE)
+
+
+@dataclass
+class NssDatabase:
+    """One database.
+
+    Args:
+        path: its directory.
+        name: for people.
+        password_file: file that its owner can read with the database's password; empty: it has none.
+        owner: whom a database that has to be made will belong to; empty: it must be there.
+        declared: by the operator.
+    """
+
+    path: str
+    name: str
+    cache: Cache = field(repr=False)
+    password_file: str = ""
+    owner: str = ""
+    declared: bool = True
+
+    @property
+    def _file(self) -> str:
+        return os.path.join(self.path, "cert9.db")
+
+    def find(self, wanted: Wanted) -> list[Finding]:
+        """Compare what it trusts. What bears our name in it is ours."""
+        if not os.path.exists(self._file) and self.owner:
+            return [compared(self.name, self.path, (), wanted)]
+        present = self.trusted()
+        ours = {sha256 for sha256, nickname in present.items() if nickname.startswith(PREFIX)}
+        return [compared(self.name, self.path, present, wanted, ours)]
+
+    def trusted(self) -> dict[str, str]:
+        """Fingerprint to nickname of each certificate that is trusted for servers.
+
+        Raises:
+            TrustAnchorError: there is no database, it cannot be read, or certutil is missing.
+        """
+        if not os.path.exists(self._file):
+            raise TrustAnchorError(f"{self.path} has no NSS database", "cert9.db is expected there")
+        known = self.cache.get(self._file)
+        return known if known is not None else self.cache.put(self._file, self._listed())
+
+    def converge(self, wanted: Wanted) -> list[str]:
+        """Add what is missing, then delete what must go.
+
+        Certificates of one subject share a nickname, and a deletion takes any of them: so it may take several, and what
+        was taken by mistake is added again.
+        """
+        if not os.path.exists(self._file):
+            self._make()
+        self._add_missing(wanted)
+        for _certificate in self.trusted():
+            (finding,) = self.find(wanted)
+            if not finding.unwanted:
+                break
+            self._delete(self.trusted()[finding.unwanted[0]])
+        self._add_missing(wanted)
+        return []
+
+    def _add_missing(self, wanted: Wanted) -> None:
+        (finding,) = self.find(wanted)
+        for root in wanted.roots:
+            if root.sha256 in finding.missing:
+                self._add(root)
+
+    def _make(self) -> None:
+        uid, gid = ids(self.owner, self.owner)
+        run(["mkdir", "-p", "-m", "0700", self.path], account=(uid, gid))
+        self._certutil("-N", *(["-f", self.password_file] if self.password_file else ["--empty-password"]))
+
+    def _listed(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for nickname, flags in _LISTED.findall(self._certutil("-L")):
+            if "C" in flags.partition(",")[0]:
+                pem = self._certutil("-L", "-n", nickname, "-a")
+                found.update(dict.fromkeys(sorted(fingerprints(pem)), nickname))
+        return found
+
+    def _add(self, root: Root) -> None:
+        secret = ["-f", self.password_file] if self.password_file else []
+        self._certutil("-A", "-n", entry_name(root.sha256), "-t", _TRUST, "-a", *secret, stdin=root.pem.encode())
+
+    def _delete(self, nickname: str) -> None:
+        secret = ["-f", self.password_file] if self.password_file else []
+        self._certutil("-D", "-n", nickname, *secret)
+
+    def _certutil(self, *arguments: str, stdin: bytes = b"") -> str:
+        if not shutil.which("certutil"):
+            raise TrustAnchorError(
+                "the program certutil is missing", f"{self.path} is a database of NSS", "Install libnss3-tools"
+            )
+        command = ["certutil", *arguments, "-d", f"sql:{self.path}"]
+        return run(command, stdin=stdin, timeout=60, account=self._account()).stdout.decode(errors="replace")
+
+    def _account(self) -> tuple[int, int] | None:
+        """Who owns the database, None for root."""
+        try:
+            state = os.lstat(self._file)
+        except FileNotFoundError:
+            state = os.lstat(self.path)
+        if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+            raise TrustAnchorError(f"{self._file} is no regular file", "a link may lead anywhere")
+        return (state.st_uid, state.st_gid) if state.st_uid != os.geteuid() else None
