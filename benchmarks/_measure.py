@@ -53,16 +53,23 @@ class Play:
 
 
 class Lab:
-    """A lab of its own for a benchmark."""
+    """A lab of its own for a benchmark.
 
-    def __init__(self, name: str, index: int) -> None:
+    Args:
+        name: of the lab.
+        index: of its network.
+        inventory: directory with the hosts that ./dev lab makes; plays use it, too, unless another one is set.
+    """
+
+    def __init__(self, name: str, index: int, inventory: Path = INVENTORY) -> None:
         self.name, self.index = name, index
+        self._made_of = self.inventory = inventory
         self.state = Path(self.environment["LAB_STATE"])
 
     @property
     def environment(self) -> dict[str, str]:
         """For programs against this lab; complete once it is up."""
-        return ansible_environment(self.name, self.index)
+        return {**ansible_environment(self.name, self.index), "LAB_INVENTORY": str(self._made_of)}
 
     def dev(self, *arguments: str) -> str:
         """Run ./dev; its output."""
@@ -79,7 +86,7 @@ class Lab:
         """Run playbooks and measure them; ends the benchmark when they fail."""
         paths = [str(directory / playbook) for playbook in playbooks]
         limited = ["--limit", limit] if limit else []
-        command = ["ansible-playbook", "-i", str(INVENTORY), *limited, *arguments, *paths]
+        command = ["ansible-playbook", "-i", str(self.inventory), *limited, *arguments, *paths]
         before, began = _children_cpu(), time.monotonic()
         done = subprocess.run(command, cwd=CHECKOUT, env=self.environment, capture_output=True, text=True, check=False)
         seconds, cpu = time.monotonic() - began, _children_cpu() - before

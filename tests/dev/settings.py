@@ -11,7 +11,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("TRUSTANCHOR_CACHE") or Path.home() / ".cache/trustanchor")
 TESTS = CHECKOUT / "tests"
-INVENTORY = CHECKOUT / "inventories" / "lab"
+# A benchmark brings an inventory of its own.
+INVENTORY = Path(os.environ.get("LAB_INVENTORY") or CHECKOUT / "inventories" / "lab")
 
 
 def content_hash(*parts: str | bytes) -> str:
