@@ -13,8 +13,6 @@ from ansible_collections.trustanchor.private_ca.tests.lab.play import kill_when
 from rollouts import asked, is_right, outcomes, report, roll_out, spoil, unable
 
 ALL = {"ca1", "web1", "web2", "client1"}
-REPORT = "Write the report, and fail when the rollout is not complete"
-PLAN = "Check what is declared, and find the hosts that are to do"
 WAIVER = "- {host: web1, owner: Ada Lovelace, reason: disk full, expires: 2026-12-31}\n"
 
 
@@ -109,7 +107,8 @@ def test_a_host_that_cannot_be_reached_is_in_the_report():
     assert outcomes() == {"web2": "converged", "client1": "converged", "gone1": "unreachable"}
     assert "gone1: unreachable: " in done.output
     again = roll_out(lost=True, limit=f"{rollouts.LAB}:gone1", hosts="web2:client1:lost", max_age="12h")
-    assert asked(again) == {"gone1"}
+    assert asked(again) == set()
+    assert "fatal: [gone1]: UNREACHABLE!" in again.output
 
 
 def test_a_limit_without_localhost_is_refused():

@@ -25,6 +25,11 @@ START = f"""#!/bin/sh
 export PYTHONPATH={PROGRAMS}/lib
 exec /usr/bin/python3 -m ansible playbook "$@"
 """
+VIRGIN = f"""
+systemctl disable --now --quiet {TIMER}
+rm -f /etc/systemd/system/trust-rollout* /etc/logrotate.d/trust-rollout /run/alerts/*
+systemctl daemon-reload
+"""
 INVENTORY = f"""---
 all:
   vars:
@@ -91,6 +96,7 @@ def make_controller(libraries: Path) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def job(tmp_path_factory: pytest.TempPathFactory) -> None:
     make_controller(tmp_path_factory.mktemp("libraries"))
+    hosts.run(CONTROLLER, VIRGIN)
     before = schedule(check=True)
     assert (before.rc, before.changed) == (0, 1), before.output
     assert schedule().changed == 2
