@@ -23,6 +23,10 @@ options:
     type: list
     elements: str
     default: []
+"""
+
+    STORES = r"""
+options:
   discover:
     description:
       - Also take the stores that are found on the host. These are the C(cacerts) of JDKs below C(/usr/lib/jvm), C(/opt)

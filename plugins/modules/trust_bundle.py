@@ -28,6 +28,7 @@ description:
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.trust_stores
+  - trustanchor.private_ca.trust_stores.stores
 options:
   manifest_id:
     description:

@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
   - trustanchor.private_ca.trust_stores
+  - trustanchor.private_ca.trust_stores.stores
 seealso:
   - module: trustanchor.private_ca.trust_bundle
 """

@@ -71,7 +71,7 @@ def test_a_fault_is_told_without_a_traceback(packed: Path) -> None:
 
 def test_a_host_needs_the_standard_library_only() -> None:
     with zipfile.ZipFile(io.BytesIO(renewer())) as archive:
-        sources = {name: archive.read(name).decode() for name in archive.namelist()}
+        sources = {name: archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
     imported = {
         (alias.name if isinstance(node, ast.Import) else str(node.module)).partition(".")[0]
         for source in sources.values()
@@ -84,16 +84,33 @@ def test_a_host_needs_the_standard_library_only() -> None:
 
 def test_the_source_comes_from_the_collection() -> None:
     with zipfile.ZipFile(io.BytesIO(program.pack(["errors"], "host.commands"))) as archive:
-        assert sorted(archive.namelist()) == [
+        sources = [
             "__main__.py",
             "trustanchor/__init__.py",
             "trustanchor/errors.py",
             "trustanchor/host/__init__.py",
             "trustanchor/host/commands.py",
         ]
+        assert sorted(archive.namelist()) == sorted([*sources, *(f"{name}c" for name in sources)])
         assert "class TrustAnchorError" in archive.read("trustanchor/errors.py").decode()
 
 
 def test_a_module_that_is_missing_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(FileNotFoundError):
         program.pack(["no_such_module"], "host.commands")
+
+
+@pytest.mark.parametrize(("compiled", "source"), [(True, False), (False, True)], ids=["this Python", "another Python"])
+def test_it_is_compiled_for_this_python_and_runs_on_others(
+    packed: Path, tmp_path: Path, compiled: bool, source: bool
+) -> None:
+    """Another Python has another magic number."""
+    changed = tmp_path / "changed"
+    with zipfile.ZipFile(packed) as archive, zipfile.ZipFile(changed, "w") as copy:
+        for name in archive.namelist():
+            data = archive.read(name)
+            if name.endswith(".pyc"):
+                copy.writestr(name, data if compiled else b"\0\0\0\0" + data[4:])
+            elif source:
+                copy.writestr(name, data)
+    assert run(changed).stderr == "usage: renew-certificate NAME\n"

@@ -143,6 +143,8 @@ def parse(data: Mapping[str, Any]) -> Declaration:
 
 
 def _entries(given: Any, known: tuple[str, ...], where: str) -> tuple[Mapping[str, str], ...]:
+    if given is not None and not isinstance(given, (list, tuple)):
+        raise TrustAnchorError(f"{where} is {type(given).__name__}, not a list", "each entry is a mapping")
     found = []
     for entry in given or []:
         values = {key: value for key, value in check_keys(entry, known, where).items() if value not in (None, "")}

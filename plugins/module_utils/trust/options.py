@@ -56,4 +56,9 @@ def read(options: Mapping[str, Any]) -> tuple[list[Root], list[str], Declaration
     """
     roots = [pem.parse_root(text, f"roots[{index}]") for index, text in enumerate(options["roots"])]
     absent = [normalise_fingerprint(text) for text in options["absent"]]
-    return roots, absent, declaration.parse({key: options[key] for key in STORES})
+    return roots, absent, declaration.parse(stores(options))
+
+
+def stores(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that say which stores a host has."""
+    return {key: options[key] for key in STORES}

@@ -59,7 +59,7 @@ class Told:
                 host.manifest = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}
         else:
             host.manifest = {}
-        host.roots = [root.pem for root in self.roots]
+        host.roots = [{"pem": root.pem, "not_before": root.not_before} for root in self.roots]
         host.absent = sorted(self.absent)
 
     def _digest(self) -> str:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..host.files import read, write_atomically
+from .pem import Root, fingerprint
 
 DIRECTORY = "/var/lib/trustanchor"
 PATH = f"{DIRECTORY}/trust.json"
@@ -27,9 +28,9 @@ class State:
 
     Args:
         known: fingerprints that were put into a store and have not been seen to leave every one.
-        manifest: of what was told last: id, sequence, digest; of a signed one also not_before, not_after (ISO 8601) and
-            signed (SHA-256 of the file). Empty where nobody said.
-        roots: PEM of each root that must be trusted, in the manifest's order.
+        manifest: of what was told last: id, sequence, digest; of a signed one also not_before, not_after (seconds since
+            the epoch) and signed (SHA-256 of the file). Empty where nobody said.
+        roots: pem and not_before of each root that must be trusted, in the manifest's order.
         absent: fingerprints that must not be trusted.
         changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
         cache: what slow programs said about files.
@@ -37,10 +38,14 @@ class State:
 
     known: list[str] = field(default_factory=list)
     manifest: dict[str, Any] = field(default_factory=dict)
-    roots: list[str] = field(default_factory=list)
+    roots: list[dict[str, Any]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     changed_at: float = 0.0
     cache: dict[str, Any] = field(default_factory=dict)
+
+    def as_roots(self) -> list[Root]:
+        """The roots that must be trusted; they were checked when they came."""
+        return [Root(fingerprint(root["pem"]), root["pem"], root["not_before"]) for root in self.roots]
 
     def save(self) -> None:
         """Keep it, when it is not what is kept already."""
@@ -58,13 +63,13 @@ def load() -> State:
     try:
         found = json.loads(read(PATH) or b"{}")
         return _checked(found)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         return State()
 
 
 def _checked(found: dict[str, Any]) -> State:
     state = State(**found)
-    texts = [*state.known, *state.roots, *state.absent]
+    texts = [*state.known, *state.absent, *(root["pem"] for root in state.roots)]
     if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
         raise TypeError("not what was written")
     if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):

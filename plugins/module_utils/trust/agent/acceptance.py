@@ -1,0 +1,170 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which of the manifests that were fetched a host takes up, and why it refuses the others.
+
+Refused are strangers' signatures, manifests of another estate, older ones (rollback), expired ones (freeze), those from
+the future, and a second one of the same sequence that says something else. Standard library only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import TrustAnchorError
+from .. import pem, push, signed_manifest
+from ..pem import Root
+from ..signed_manifest import SignedManifest
+from ..state import State
+
+TOLERANCE = dt.timedelta(minutes=5)  # by which clocks of the signer and of the host may differ
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a URL answered with.
+
+    Args:
+        url: where it was fetched.
+        signed: the file, DER.
+    """
+
+    url: str
+    signed: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, hexadecimal."""
+        return hashlib.sha256(self.signed).hexdigest()
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The manifest that is taken up.
+
+    Args:
+        manifest: what it says.
+        roots: its trusted roots, each checked.
+        offer: where it came from.
+    """
+
+    manifest: SignedManifest
+    roots: tuple[Root, ...]
+    offer: Offer
+
+    def note(self, host: State) -> None:
+        """Keep it as what the host was told last."""
+        told = push.Told(self.manifest.id, self.manifest.sequence, self.roots, self.manifest.distrusted)
+        told.note(host)
+        host.manifest |= {
+            "not_before": self.manifest.not_before.timestamp(),
+            "not_after": self.manifest.not_after.timestamp(),
+            "signed": self.offer.sha256,
+        }
+
+
+@dataclass
+class Decision:
+    """What becomes of the offers.
+
+    Args:
+        accepted: the newest good one; None when the host has it already, or there is none.
+        current: URL of an offer that is what the host has; empty where none is.
+        refused: URL to why its offer is refused.
+    """
+
+    accepted: Accepted | None = None
+    current: str = ""
+    refused: dict[str, TrustAnchorError] = field(default_factory=dict)
+
+
+def decide(offers: Sequence[Offer], host: State, now: dt.datetime) -> Decision:
+    """Choose the newest good offer.
+
+    Args:
+        offers: what was fetched.
+        host: what the host knows.
+        now: present time, UTC.
+    """
+    decision = Decision()
+    for offer in offers:
+        try:
+            if _is_current(offer, host.manifest, now):
+                decision.current = decision.current or offer.url
+                continue
+            found = _accept(offer, host, now)
+        except TrustAnchorError as error:
+            decision.refused[offer.url] = error
+            continue
+        if decision.accepted is None or _age(found.manifest) > _age(decision.accepted.manifest):
+            decision.accepted = found
+    return decision
+
+
+def _age(manifest: SignedManifest) -> tuple[int, dt.datetime]:
+    return manifest.sequence, manifest.not_before
+
+
+def _is_current(offer: Offer, known: Mapping[str, object], now: dt.datetime) -> bool:
+    """Byte for byte what was verified before, and not expired: no need to verify it again."""
+    end = known.get("not_after")
+    return known.get("signed") == offer.sha256 and isinstance(end, (int, float)) and now.timestamp() < end
+
+
+def _accept(offer: Offer, host: State, now: dt.datetime) -> Accepted:
+    anchors = "".join(str(root["pem"]) for root in host.roots)
+    if not anchors:
+        raise TrustAnchorError(
+            "this host trusts none of our roots yet",
+            "a manifest is verified with roots that the host already trusts",
+            "Run the role trust_store on it once",
+        )
+    manifest = signed_manifest.verify(offer.signed, anchors)
+    _check_time(manifest, now)
+    roots = tuple(_checked_roots(manifest))
+    _check_sequence(manifest, roots, host)
+    return Accepted(manifest, roots, offer)
+
+
+def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
+    if manifest.not_after <= now:
+        raise TrustAnchorError(
+            f"the trust manifest expired at {manifest.not_after.isoformat()}",
+            "an old manifest may be shown to hosts to keep newer ones from them",
+            "Sign the manifest anew, and look at the host that serves it",
+        )
+    if manifest.not_before > now + TOLERANCE:
+        raise TrustAnchorError(
+            f"the trust manifest is from the future ({manifest.not_before.isoformat()})",
+            f"this host's clock says {now.isoformat(timespec='seconds')}",
+            "Set the clock of this host, or that of the controller, right",
+        )
+
+
+def _checked_roots(manifest: SignedManifest) -> Iterable[Root]:
+    for entry in manifest.trusted:
+        root = pem.parse_root(entry.certificate, f"root '{entry.name}' of the trust manifest")
+        if root.sha256 != entry.sha256:
+            raise TrustAnchorError(
+                f"root '{entry.name}' of the trust manifest has fingerprint {root.sha256}", f"it says {entry.sha256}"
+            )
+        yield root
+
+
+def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State) -> None:
+    known = host.manifest
+    if known and known["id"] != manifest.id:
+        raise TrustAnchorError(
+            f"the trust manifest is of the estate {manifest.id}",
+            f"this host belongs to {known['id']}",
+            "To move the host, run the role trust_store with the other public record",
+        )
+    push.Told(manifest.id, manifest.sequence, roots, manifest.distrusted).check(host)
+    if known.get("sequence") == manifest.sequence and manifest.not_before.timestamp() < known.get("not_before", 0.0):
+        raise TrustAnchorError(
+            "the trust manifest was signed before the one that this host has",
+            "both have the same sequence",
+            "Look at the host that serves it: it has an old copy",
+        )

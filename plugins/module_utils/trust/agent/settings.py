@@ -1,0 +1,72 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the trust agent of a host is told by its administrators. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import TrustAnchorError
+from ...host.files import read
+from ...schema import check_keys, read_texts
+from .. import declaration
+from ..declaration import Declaration
+from .fetch import check_url
+
+PATH = "/etc/trustanchor/trust-agent.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a host's agent.
+
+    Args:
+        urls: where the signed manifest is, several for the case that one of them is down or old.
+        stores: which trust stores the host has.
+        metrics_directory: of node_exporter's textfile collector; empty: no metrics.
+    """
+
+    urls: tuple[str, ...]
+    stores: Declaration
+    metrics_directory: str = ""
+
+    def dump(self) -> bytes:
+        """As JSON; holds nothing secret."""
+        content = {
+            "urls": list(self.urls),
+            "stores": self.stores.as_dict(),
+            "metrics_directory": self.metrics_directory,
+        }
+        return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+
+
+def parse(data: Mapping[str, Any]) -> Settings:
+    """Read settings, strictly.
+
+    Raises:
+        TrustAnchorError: what is wrong.
+    """
+    where = "settings of the trust agent"
+    given = check_keys(data, ("urls", "stores", "metrics_directory"), where)
+    urls = tuple(check_url(url) for url in read_texts(given, "urls", where))
+    if not urls:
+        raise TrustAnchorError(f"{where}: no URL", "the agent fetches the trust manifest somewhere", "List one or more")
+    return Settings(urls, declaration.parse(given.get("stores") or {}), str(given.get("metrics_directory") or ""))
+
+
+def load() -> Settings:
+    """The settings of this host.
+
+    Raises:
+        TrustAnchorError: there are none, or they are damaged.
+    """
+    content = read(PATH)
+    if content is None:
+        raise TrustAnchorError(f"{PATH} does not exist", "the role trust_agent writes it", "Run it on this host")
+    try:
+        return parse(json.loads(content))
+    except ValueError as error:
+        raise TrustAnchorError(f"{PATH} is no JSON", str(error), "Run the role trust_agent again") from error

@@ -1,0 +1,127 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's program, its settings, and the timer and the service that run it. Standard library only."""
+
+from __future__ import annotations
+
+import os
+
+from ... import errors, schema
+from ...host import commands, files, systemd
+from ...host.files import Directory, File
+from ...host.program import pack
+from ...service_certificate import settings as service_settings
+from ...x509 import fingerprints
+from .. import bundle, declaration, discovery, effective, leaves, pem, push, receipt, report, signed_manifest, state
+from ..stores import base, cache, debian, environment, java, jks, managed, nss
+from . import acceptance, cycle, fetch, program, settings
+from .settings import Settings
+
+PROGRAM = "/usr/local/lib/trustanchor/trust-agent"
+NAME = "trustanchor-trust-agent"
+# What the agent consists of; imported here, so that Ansible sends it along.
+_PARTS = (
+    *(errors, schema, commands, files, systemd, service_settings, fingerprints),
+    *(bundle, declaration, discovery, effective, leaves, pem, push, receipt, report, signed_manifest, state),
+    *(base, cache, debian, environment, java, jks, managed, nss),
+    *(acceptance, cycle, fetch, settings),
+)
+_MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
+_ENTRY = program.__name__.rpartition(".module_utils.")[2]
+
+# CAP_SYS_PTRACE: to see which libraries the processes of others have loaded. CAP_SETUID, CAP_SETGID: to work in a
+# user's database as that user. Not MemoryDenyWriteExecute=: keytool is a Java program.
+_SERVICE = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
+[Unit]
+Description=Keep the trust stores of this host as the signed trust manifest says
+After=network-online.target time-sync.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={program}
+TimeoutStartSec=600
+UMask=0022
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SETUID CAP_SETGID CAP_SYS_PTRACE
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths={writable}
+ProtectHome={protect_home}
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+PrivateTmp=yes
+PrivateDevices=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+"""
+
+_TIMER = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
+[Unit]
+Description=Look for a new trust manifest, and whether somebody changed a trust store
+
+[Timer]
+OnCalendar={calendar}
+RandomizedDelaySec={delay}
+AccuracySec=1s
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+"""
+
+# The system's store with what its hooks write, and the places of what is always ours.
+_ALWAYS = (
+    *("/etc/ssl/certs", debian.SOURCE, "/var/lib/ca-certificates-java", "/var/lib/dpkg"),
+    *("/etc/trustanchor", state.DIRECTORY, "/etc/profile.d", "/etc/environment.d", "/etc/systemd/system.conf.d"),
+)
+_DISCOVERED = ("/usr/lib/jvm", "/opt", "/usr/local", "/home", "/root")
+_BROWSERS = {"firefox": "/etc/firefox", "chromium": "/etc/chromium", "chrome": "/etc/opt/chrome"}
+_HOMES = ("/home/", "/root/", "/run/user/")
+
+
+def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File | Directory]:
+    """Everything that the agent is on a host.
+
+    Args:
+        wanted: its settings.
+        calendar: systemd.time(7) calendar event.
+        delay: seconds by which hosts are spread.
+    """
+    writable = _writable(wanted)
+    at_home = wanted.stores.discover or any(f"{path}/".startswith(_HOMES) for path in writable)
+    service = _SERVICE.format(
+        program=PROGRAM,
+        writable=" ".join(f"-{path}" for path in writable),
+        protect_home="no" if at_home else "yes",
+    )
+    timer = _TIMER.format(calendar=calendar, delay=delay)
+    return [
+        Directory(os.path.dirname(settings.PATH)),
+        Directory(os.path.dirname(PROGRAM)),
+        File(settings.PATH, wanted.dump()),
+        File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
+        File(f"/etc/systemd/system/{NAME}.service", service.encode()),
+        File(f"/etc/systemd/system/{NAME}.timer", timer.encode()),
+    ]
+
+
+def _writable(wanted: Settings) -> list[str]:
+    """The directories in which the agent replaces files."""
+    stores, places = wanted.stores, list(_ALWAYS)
+    if stores.discover:
+        places += _DISCOVERED
+    places += [os.path.dirname(entry["path"]) for entry in (*stores.keystores, *stores.files)]
+    places += [entry["path"] for entry in (*stores.nss_databases, *stores.step_paths)]
+    places += ["/etc/docker"] if stores.docker_registries else []
+    places += ["/etc/containerd"] if stores.containerd_registries else []
+    places += [_BROWSERS[name] for name in stores.browsers]
+    return list(dict.fromkeys([*places, *([wanted.metrics_directory] if wanted.metrics_directory else [])]))

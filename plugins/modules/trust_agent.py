@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent that keeps a host's trust stores as the signed trust manifest says."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: trust_agent
+short_description: Install the agent that pulls the trust manifest
+version_added: 1.0.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - Installs one program of the standard library of Python, its settings, and a hardened systemd service with a timer.
+  - At each run the agent fetches the signed trust manifest, verifies it with the roots that the host trusts already,
+    and takes up the newest one. It refuses signatures of strangers, older manifests, expired ones, those from the
+    future, and those of another estate. Then it converges all trust stores, as
+    M(trustanchor.private_ca.trust_bundle) does.
+  - What was changed by hand, or by the upgrade of a package, is repaired at the next run, also while no manifest can be
+    fetched.
+  - It leaves a receipt in C(/var/lib/trustanchor/receipt.json), and metrics for node_exporter. The service fails when
+    the host is not as it must be, so that monitoring sees it.
+  - The host must have been told its roots once, by the role P(trustanchor.private_ca.trust_store#role).
+extends_documentation_fragment:
+  - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.trust_stores.stores
+options:
+  urls:
+    description:
+      - Where the signed manifest is, C(http) or C(https). The signature protects it, so plain HTTP suffices.
+      - With several, the newest good manifest is taken, so one that is down or has an old copy does no harm.
+    type: list
+    elements: str
+    required: true
+  calendar:
+    description: When the agent runs (systemd calendar event).
+    type: str
+    default: "*:0/15"
+  random_delay:
+    description: Seconds by which the hosts' runs are spread.
+    type: int
+    default: 300
+  metrics_directory:
+    description: Directory of node_exporter's textfile collector; where it is missing, no metrics are written.
+    type: str
+    default: /var/lib/prometheus/node-exporter
+seealso:
+  - module: trustanchor.private_ca.trust_manifest_sign
+"""
+
+EXAMPLES = r"""
+- name: Have the host pull the trust manifest
+  trustanchor.private_ca.trust_agent:
+    urls:
+      - http://pki.corp.example/trust.p7m
+      - http://pki2.corp.example/trust.p7m
+"""
+
+RETURN = r"""
+corrected:
+  description: Files that were (or would be) written, with what was wrong with each.
+  returned: success
+  type: dict
+  sample: {"/etc/trustanchor/trust-agent.json": ["content"]}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import options, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
+
+
+def converge(module: AnsibleModule) -> dict[str, Any]:
+    """Files first, then the timer; a killed run is finished by the next."""
+    given = module.params
+    wanted = settings.parse({"urls": given["urls"], "stores": options.stores(given), **_metrics(given)})
+    preflight.check_systemd()
+    if not module.check_mode and not state.load().roots:
+        raise TrustAnchorError(
+            "this host trusts none of our roots yet",
+            "the agent verifies the manifest with roots that the host already trusts",
+            "Run the role trust_store on it first",
+        )
+    corrected = files.converge(units.unit_files(wanted, given["calendar"], given["random_delay"]), module.check_mode)
+    timer, service = systemd.show(f"{units.NAME}.timer"), systemd.show(f"{units.NAME}.service")
+    reload = timer.needs_daemon_reload or service.needs_daemon_reload
+    reload = reload or any(path.startswith("/etc/systemd/") for path in corrected)
+    running = timer.enabled and timer.active
+    if not module.check_mode:
+        _start(reload, running)
+    diff = edge.diff(corrected, {path: [] for path in corrected}, "trust agent")
+    return {"changed": bool(corrected or reload or not running), "corrected": corrected, "diff": diff}
+
+
+def _metrics(given: dict[str, Any]) -> dict[str, str]:
+    return {"metrics_directory": given["metrics_directory"]}
+
+
+def _start(reload: bool, running: bool) -> None:
+    if reload:
+        systemd.daemon_reload()
+    if reload or not running:
+        systemd.act("enable", f"{units.NAME}.timer")
+        systemd.act("restart", f"{units.NAME}.timer")
+
+
+def main() -> None:
+    """Entry point."""
+    spec = {
+        **options.STORES,
+        "urls": {"type": "list", "elements": "str", "required": True},
+        "calendar": {"type": "str", "default": "*:0/15"},
+        "random_delay": {"type": "int", "default": 300},
+        "metrics_directory": {"type": "str", "default": "/var/lib/prometheus/node-exporter"},
+    }
+    edge.run(AnsibleModule(spec, supports_check_mode=True), converge)
+
+
+if __name__ == "__main__":
+    main()
