@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On a virgin host without nginx a check announces everything and writes nothing. Last, because it replaces the host."""
+"""On a virgin host without nginx a check announces all and writes nothing. Last, because it replaces the host."""
 
 from __future__ import annotations
 

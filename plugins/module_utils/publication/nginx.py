@@ -54,7 +54,7 @@ server {{
         return 404;
     }}
 
-    location = {prefix}/{loaded} {{
+    location = {path} {{
         if ($remote_addr != 127.0.0.1) {{
             return 404;
         }}
@@ -62,6 +62,11 @@ server {{
         return 200 "{digest}";
     }}
 """
+
+_RESOLVER = """    resolver {addresses} valid=30s;
+    resolver_timeout 3s;
+"""
+_DIGEST = "DIGEST"  # stands for the digest of the configuration while that is computed
 
 _FILE = """
     location = {path} {{
@@ -140,57 +145,39 @@ def render(
         resolvers: addresses of name servers.
         ipv6: whether the host has IPv6.
     """
-    found = _render(place, documents, sources, resolvers, ipv6, digest="")
-    return _render(place, documents, sources, resolvers, ipv6, digest(found)).encode()
-
-
-def _render(
-    place: Place,
-    documents: Sequence[tuple[str, str]],
-    sources: Sequence[Source],
-    resolvers: Sequence[str],
-    ipv6: bool,
-    digest: str,
-) -> str:
     addresses = [str(place.port), *([f"[::]:{place.port}"] if ipv6 else [])]
-    parts = [
-        _HEAD.format(
-            listens="\n".join(f"    listen {address};" for address in addresses),
-            host=place.host,
-            prefix=place.prefix,
-            resolver=f"    resolver {' '.join(resolvers)} valid=30s;\n    resolver_timeout 3s;\n" if resolvers and sources else "",
-            loaded=LOADED,
-            digest=digest,
-        )
-    ]
-    for name, kind in documents:
-        served = KINDS[kind]
-        parts.append(
-            _FILE.format(
-                path=place.path(name),
-                directory=DIRECTORY,
-                name=name,
-                media_type=served.media_type,
-                max_age=served.max_age,
-            )
-        )
-    for number, source in enumerate(sources):
-        common = _COMMON.format(name=source.file, max_age=KINDS["ca_crl"].max_age)
-        parts.append(
-            _CRL.format(
-                path=place.path(source.file),
-                authority=source.place.authority,
-                source=source.place.prefix or "/",
-                number=number,
-                common=common,
-            )
-        )
-    return "".join([*parts, "}\n"])
+    head = _HEAD.format(
+        listens="\n".join(f"    listen {address};" for address in addresses),
+        host=place.host,
+        resolver=_RESOLVER.format(addresses=" ".join(resolvers)) if resolvers and sources else "",
+        path=place.path(LOADED),
+        digest=_DIGEST,
+    )
+    parts = [head, *(_document(place, *document) for document in documents)]
+    parts += [_source(place, source, number) for number, source in enumerate(sources)]
+    text = "".join([*parts, "}\n"])
+    return text.replace(_DIGEST, hashlib.sha256(text.encode()).hexdigest()).encode()
 
 
-def digest(text: str) -> str:
-    """Names a configuration."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def _document(place: Place, name: str, kind: str) -> str:
+    served = KINDS[kind]
+    return _FILE.format(
+        path=place.path(name),
+        directory=DIRECTORY,
+        name=name,
+        media_type=served.media_type,
+        max_age=served.max_age,
+    )
+
+
+def _source(place: Place, source: Source, number: int) -> str:
+    return _CRL.format(
+        path=place.path(source.file),
+        authority=source.place.authority,
+        source=source.place.prefix or "/",
+        number=number,
+        common=_COMMON.format(name=source.file, max_age=KINDS["ca_crl"].max_age),
+    )
 
 
 def digest_in(configuration: bytes) -> str:

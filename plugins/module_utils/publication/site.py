@@ -16,6 +16,8 @@ from . import nginx, units, watch
 from .artifacts import KINDS, Artifact, check_name, read_crl
 from .place import Place, fetch, get
 
+_LIBRARY = "/var/lib/trustanchor"  # the web server must be able to pass through it
+
 
 @dataclass(frozen=True)
 class Site:
@@ -71,7 +73,7 @@ class Site:
 
     def documents(self) -> list[File | Directory]:
         """The published files."""
-        found: list[File | Directory] = [Directory("/var/lib/trustanchor"), Directory(nginx.DIRECTORY)]
+        found: list[File | Directory] = [Directory(_LIBRARY), Directory(nginx.DIRECTORY)]
         return found + [File(_path(one.name), one.content) for one in self.artifacts]
 
 
