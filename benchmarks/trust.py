@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast one more root comes into the trust stores of many hosts.
 
-./dev bench trust [--targets N] [--against PLAYBOOK]
+./dev bench trust [--targets N] [--against PLAYBOOK ROOT]
 
 Each target is an sshd of its own with trust stores of its own; all of them, and the controller, share this machine. In
-the same run the same is done by separate tasks (benchmarks/separate_tasks.yml), and by PLAYBOOK, which brings the root
-in `bench_root` to the hosts `targets` by other means; compare the ratios.
+the same run the same is done by separate tasks (benchmarks/separate_tasks.yml), and by PLAYBOOK, which brings the
+certificate in the file ROOT to the hosts `targets` by other means (step is installed there); compare the ratios.
 """
 
 from __future__ import annotations
@@ -78,6 +78,13 @@ class Targets(Lab):
             command = ["ssh", "-F", str(self.state / "ssh_config"), box, f"sh -s {self.each}"]
             subprocess.run(command, input=script, text=True, check=True)
 
+    def install_step(self) -> None:
+        """Put smallstep's CLI on all targets."""
+        for box in self.boxes:
+            archive = f"{self.state}/packages/step-cli_0.30.6-1_amd64.deb"
+            self.dev("lab", "podman", "cp", archive, f"{self.name}-{box}:/root/step.deb")
+            self.ssh(box, "dpkg --install /root/step.deb")
+
     def roll_out(self, playbook: Path, roots: int) -> tuple[Play, float]:
         """Run a playbook with the first so many roots in the record, over new connections.
 
@@ -86,13 +93,8 @@ class Targets(Lab):
         """
         self._plays += 1
         make_record(self.state / "pki", self.state / "roots", roots)
-        root = self.state / "roots" / f"r{roots}.crt"
-        variables = {
-            "bench_root": str(root),
-            "bench_root_sha256": fingerprint(root),
-            # A new directory of control sockets: no connection is left from the run before.
-            "ansible_control_path_dir": str(self.state / f"cp{self._plays}"),
-        }
+        # A new directory of control sockets: no connection is left from the run before.
+        variables = {"ansible_control_path_dir": str(self.state / f"cp{self._plays}")}
         before = self._targets_cpu()
         play = self.play(
             playbook.name,
@@ -143,13 +145,13 @@ def make_record(record: Path, roots: Path, count: int) -> None:
     (record / "trust.yml").write_text(json.dumps({"version": 1, "sequence": count, "roots": entries}))
 
 
-def measure(lab: Targets, name: str, playbook: Path, additional: bool = True) -> list[Measure]:
+def measure(lab: Targets, name: str, playbook: Path, root: Path, additional: bool = True) -> list[Measure]:
     """A root on all targets, additional to one that is there or the first one; and a run with nothing to do."""
     lab.reset()
     if additional:
         lab.roll_out(playbook, 1)
     play, cpu = lab.roll_out(playbook, 2)
-    lab.require(lab.state / "roots/r2.crt")
+    lab.require(root)
     second, _cpu = lab.roll_out(playbook, 2)
     if any(second.changed.values()):
         print(f"{name}: the second run changed something")
@@ -176,16 +178,19 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--targets", type=int, default=100)
-    parser.add_argument("--against", type=Path, help="a playbook that brings a root to the hosts by other means")
+    parser.add_argument("--against", type=Path, nargs=2, metavar=("PLAYBOOK", "ROOT"), help="other means")
     arguments = parser.parse_args()
     lab = Targets(arguments.targets)
     lab.start()
     make_roots(lab.state / "roots", 2)
-    ours = measure(lab, "rollout", CHECKOUT / "benchmarks/trust.yml")
-    separate = measure(lab, "separate_tasks", CHECKOUT / "benchmarks/separate_tasks.yml")
+    new = lab.state / "roots/r2.crt"
+    ours = measure(lab, "rollout", CHECKOUT / "benchmarks/trust.yml", new)
+    separate = measure(lab, "separate_tasks", CHECKOUT / "benchmarks/separate_tasks.yml", new)
     measures = [*ours, *separate, *ratios(ours, separate, "separate_tasks")]
     if arguments.against:
-        other = measure(lab, "other", arguments.against.resolve(), additional=False)
+        lab.install_step()
+        playbook, root = (path.resolve() for path in arguments.against)
+        other = measure(lab, "other", playbook, root, additional=False)
         measures += [*other, *ratios(ours, other, "other")]
     lab.dev("lab", "down")
     measures.append(Measure("targets", lab.count, "targets", higher_is_better=True))
