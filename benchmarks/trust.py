@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast one more root comes into the trust stores of many hosts.
+"""How fast one more root comes into the trust stores of many hosts, and what the trust agent costs a host.
 
 ./dev bench trust [--targets N] [--against PLAYBOOK ROOT]
 
@@ -19,6 +19,8 @@ import ssl
 import subprocess
 from pathlib import Path
 
+import _agent
+from _agent import pki
 from _measure import CHECKOUT, Lab, Measure, Play, write
 
 HERE = CHECKOUT / "benchmarks/trust_targets"
@@ -68,7 +70,9 @@ class Targets(Lab):
             "pki_directory": str(self.state / "pki"),
         }
         self.inventory = self.state / "targets.json"
-        self.inventory.write_text(json.dumps({"all": {"vars": variables, "children": {"targets": {"hosts": hosts}}}}))
+        agent = {self.boxes[0]: {"ansible_host": f"10.77.{self.index}.101"}}
+        groups = {"targets": {"hosts": hosts}, "agents": {"hosts": agent}}
+        self.inventory.write_text(json.dumps({"all": {"vars": variables, "children": groups}}))
         self.reset()
 
     def reset(self) -> None:
@@ -124,14 +128,14 @@ def fingerprint(root: Path) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(root.read_text())).hexdigest()
 
 
-def make_roots(directory: Path, count: int) -> None:
-    """Roots whose keys are forgotten."""
+def make_roots(directory: Path, count: int) -> list[pki.Authority]:
+    """Roots, their certificates in a directory."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    for number in range(1, count + 1):
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes"]
-        command += ["-keyout", "/dev/null", "-subj", f"/O=Corp Example/CN=Corp Example Root {number}", "-days", "30"]
-        subprocess.run([*command, "-out", str(directory / f"r{number}.crt")], check=True, capture_output=True)
+    roots = [pki.root(f"Corp Example Root {number}") for number in range(1, count + 1)]
+    for number, root in enumerate(roots, 1):
+        (directory / f"r{number}.crt").write_text(root.pem)
+    return roots
 
 
 def make_record(record: Path, roots: Path, count: int) -> None:
@@ -182,7 +186,7 @@ def main() -> None:
     arguments = parser.parse_args()
     lab = Targets(arguments.targets)
     lab.start()
-    make_roots(lab.state / "roots", 2)
+    roots = make_roots(lab.state / "roots", 2)
     new = lab.state / "roots/r2.crt"
     ours = measure(lab, "rollout", CHECKOUT / "benchmarks/trust.yml", new)
     separate = measure(lab, "separate_tasks", CHECKOUT / "benchmarks/separate_tasks.yml", new)
@@ -192,6 +196,8 @@ def main() -> None:
         playbook, root = (path.resolve() for path in arguments.against)
         other = measure(lab, "other", playbook, root, additional=False)
         measures += [*other, *ratios(ours, other, "other")]
+    make_record(lab.state / "pki", lab.state / "roots", 1)
+    measures += _agent.measure(lab, lab.boxes[0], roots[0])
     lab.dev("lab", "down")
     measures.append(Measure("targets", lab.count, "targets", higher_is_better=True))
     write("trust", measures)
