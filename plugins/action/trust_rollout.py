@@ -17,7 +17,7 @@ from ansible.utils.display import Display
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import durations
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import (
-    manifest,
+    record,
     rollout,
     rollout_journal,
     rollout_lock,
@@ -38,6 +38,10 @@ _SPEC = {
     "wave": {"type": "list", "elements": "str"},
     "since": {"type": "str"},
     "max_fail_percentage": {"type": "int", "default": 10},
+    "manifest": {
+        "type": "dict",
+        "options": {"id": {"type": "str", "required": True}, "sequence": {"type": "int", "required": True}},
+    },
     "require": {"type": "bool", "default": True},
 }
 _NEEDS = [("phase", "plan", ("hosts",)), ("phase", "report", ("hosts",)), ("phase", "gate", ("wave", "since"))]
@@ -63,10 +67,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
 
     def _declared(self) -> rollout_journal.Release:
-        """What the record declares."""
-        path = os.path.join(self._record, "trust.yml")
-        content = _read(path, "the ceremony makes it")
-        declared = manifest.parse_manifest(content, path)
+        """What is rolled out: the record may be changed while a run is under way."""
+        if given := self._options["manifest"]:
+            return rollout_journal.Release(given["id"], given["sequence"])
+        declared = record.read_manifest(self._record)
         return rollout_journal.Release(declared.id, declared.sequence)
 
     def _journal(self) -> str:
@@ -99,6 +103,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         max_age = dt.timedelta(seconds=0 if age == "0" else durations.seconds(age, "max_age"))
         if not 0 <= self._options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
+        roots = {name: anchor.as_dict() for name, anchor in record.read(self._record).items()}
         planned = rollout.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
         sizes = rollout.check_waves(self._options["waves"], canaries)
@@ -109,6 +114,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {
             "changed": False,
             "manifest": release,
+            "trust": {**release, "roots": roots},
             "record": self._record,
             "hosts": list(scope.hosts),
             "waivers": self._options["waivers"] or "",

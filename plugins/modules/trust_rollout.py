@@ -82,6 +82,20 @@ options:
     description: The share of failed and unreachable hosts of a wave up to which the rollout goes on.
     type: int
     default: 10
+  manifest:
+    description:
+      - What is rolled out, as V(plan) returned it, for the phases behind it; the record may be changed meanwhile.
+      - By default what the record declares.
+    type: dict
+    suboptions:
+      id:
+        description: Names the estate.
+        type: str
+        required: true
+      sequence:
+        description: Sequence of the trust manifest.
+        type: int
+        required: true
   require:
     description: Whether V(report) fails when the rollout is not complete.
     type: bool
@@ -113,6 +127,11 @@ manifest:
   returned: for V(plan)
   type: dict
   sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 7}
+trust:
+  description: The manifest with its roots, as the lookup trust_manifest gives it with C(whole=true).
+  returned: for V(plan)
+  type: dict
+  sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 7, "roots": {}}
 record:
   description: The public record, as an absolute path.
   returned: for V(plan)

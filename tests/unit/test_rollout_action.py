@@ -24,8 +24,14 @@ FOUND = {"changed": True, "stores": [{"name": "java", "state": "wrong"}], "repai
 
 @pytest.fixture
 def record(tmp_path: Path) -> Path:
-    (tmp_path / "trust.yml").write_bytes(Manifest(7, (Root("r1", ROOT.sha256, "trusted"),)).to_yaml())
+    declare(tmp_path, 7)
+    (tmp_path / "roots").mkdir()
+    (tmp_path / "roots/r1.crt").write_text(ROOT.pem)
     return tmp_path
+
+
+def declare(record: Path, sequence: int) -> None:
+    (record / "trust.yml").write_bytes(Manifest(sequence, (Root("r1", ROOT.sha256, "trusted"),)).to_yaml())
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +166,7 @@ def test_check_mode_writes_nothing(record: Path, tmp_path: Path, monkeypatch: py
     assert gate["go"]
     report = rolled(record, "report", check_mode=True, hosts=["web1"])
     assert (report["changed"], report["complete"], report.get("failed")) == (True, False, None)
-    assert sorted(path.name for path in record.iterdir()) == ["scratch", "trust.yml"]
+    assert sorted(path.name for path in record.iterdir()) == ["roots", "scratch", "trust.yml"]
 
 
 def test_check_mode_announces_no_report_that_is_there(record: Path) -> None:
@@ -201,7 +207,25 @@ def test_max_age_0_looks_at_all(record: Path) -> None:
 
 
 def test_a_record_without_a_manifest(tmp_path: Path) -> None:
-    assert "trust.yml cannot be read" in rolled(tmp_path, "plan", hosts=["web1"])["msg"]
+    assert "has no trust manifest" in rolled(tmp_path, "plan", hosts=["web1"])["msg"]
+
+
+def test_a_record_that_lacks_a_root_stops_before_any_host(record: Path) -> None:
+    (record / "roots/r1.crt").unlink()
+    assert "r1.crt is missing" in rolled(record, "plan", hosts=["web1"])["msg"]
+    assert not (record / "rollouts").exists()
+
+
+def test_a_record_that_changes_meanwhile_disturbs_no_run(record: Path) -> None:
+    plan = rolled(record, "plan", hosts=["web1"])
+    assert plan["trust"]["sequence"] == 7
+    assert plan["trust"]["roots"]["r1"]["sha256"] == ROOT.sha256
+    declare(record, 8)
+    Host(FOUND).converge(journal=plan["journal"])
+    given = {"manifest": plan["manifest"]}
+    assert rolled(record, "gate", wave=["web1"], since=plan["started"], **given)["go"]
+    assert rolled(record, "report", hosts=["web1"], **given)["complete"]
+    assert rolled(record, "plan", hosts=["web1"])["todo"] == ["web1"]
 
 
 @pytest.mark.parametrize("options", [{"phase": "gate"}, {"phase": "plan"}, {"phase": "now"}, {"phase": "plan", "x": 1}])

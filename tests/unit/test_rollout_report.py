@@ -103,13 +103,13 @@ def test_drift_is_told_and_a_first_installation_is_none() -> None:
 
 
 def test_processes_with_old_roots_are_told_with_their_units() -> None:
-    alone = {**OLD, "unit": "", "pid": 78}
-    effective = {"state": "stale", "changed_at": 1764000001.0, "processes": [OLD, alone]}
+    alone, worker = {**OLD, "unit": "", "pid": 78}, {**OLD, "pid": 79, "started": 1764000009.0}
+    effective = {"state": "stale", "changed_at": 1764000001.0, "processes": [OLD, alone, worker]}
     report = build(*ALL[1:], entry("web1", effective=effective))
     assert report["complete"]
-    assert "  web1: nginx.service (pid 77) still has the old roots" in rollout_report.summary(report)
-    assert "  web1: no unit (pid 78) still has the old roots" in rollout_report.summary(report)
-    assert "| web1 | nginx.service | /usr/sbin/nginx | 77 | openssl | 2025-11-24T16:00:00Z |" in (
+    assert "  web1: nginx.service (/usr/sbin/nginx 77, 79) still has the old roots" in rollout_report.summary(report)
+    assert "  web1: no unit (/usr/sbin/nginx 78) still has the old roots" in rollout_report.summary(report)
+    assert "| web1 | nginx.service | /usr/sbin/nginx | 77, 79 | openssl | 2025-11-24T16:00:00Z |" in (
         rollout_report.markdown(report)
     )
 

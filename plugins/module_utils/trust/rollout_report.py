@@ -134,7 +134,7 @@ def summary(report: Report) -> list[str]:
     lines += _some([f"{name}: {_why(host)}" for name, host in _problems(report)])
     lines += _some([f"{name}: was wrong and is repaired: {', '.join(host['drift'])}" for name, host in _drift(report)])
     lines += _some([f"{name}: would be changed: {_wrong_stores(host)}" for name, host in _to_change(report)])
-    lines += _some([f"{name}: {unit} (pid {pid}) still has the old roots" for name, unit, _p, pid, *_r in _old(report)])
+    lines += _some([f"{row[0]}: {row[1]} ({row[2]} {row[3]}) still has the old roots" for row in _old(report)])
     return lines
 
 
@@ -168,12 +168,12 @@ def _document(report: Report) -> Iterator[Block]:
     yield from _listed("Waivers", ("host", "owner", "until", "reason", "needed"), _waiver_rows(report))
     yield from _listed(
         "Stores that were wrong since the host had converged, by hand or by a package, and are repaired",
-        ("host", "store", "missing", "unwanted", "measured"),
+        ("host", "store", "missing", "unwanted", "what else", "measured"),
         _drift_rows(report),
     )
     yield from _listed(
-        "Processes that still have the old roots: restart their units",
-        ("host", "unit", "program", "pid", "runtime", "started"),
+        "Services that still have the old roots, until they are restarted",
+        ("host", "unit", "program", "processes", "runtime", "started"),
         _old(report),
     )
     yield Heading(2, "All hosts")
@@ -203,7 +203,7 @@ def _waiver_rows(report: Report) -> list[Sequence[Cell]]:
 
 def _drift_rows(report: Report) -> list[Sequence[Cell]]:
     return [
-        (name, store["name"], _short(store.get("missing")), _short(store.get("unwanted")), host["measured"])
+        (name, store["name"], *_wrong_in(store), host["measured"])
         for name, host in _drift(report)
         for store in host["stores"]
         if store["name"] in host["drift"]
@@ -242,14 +242,21 @@ def _to_change(report: Report) -> list[tuple[str, Report]]:
 
 
 def _old(report: Report) -> list[tuple[str, str, str, str, str, str]]:
-    """Processes with old roots: host, unit, program, pid, runtime, start."""
-    found = []
+    """Services with old roots: host, unit, program, process ids, runtime, when the first one began."""
+    found: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
     for name, host in _sorted(report):
         for one in host.get("effective", {}).get("processes") or []:
-            began = dt.datetime.fromtimestamp(float(one.get("started") or 0), dt.UTC).strftime(TIME)
-            values = [str(one.get(key) or "") for key in ("unit", "program", "pid", "runtime")]
-            found.append((name, values[0] or "no unit", values[1], values[2], values[3], began))
-    return found
+            unit, program, runtime = (str(one.get(key) or "") for key in ("unit", "program", "runtime"))
+            found.setdefault((name, unit or "no unit", program, runtime), []).append(one)
+    return [
+        (name, unit, program, ", ".join(str(one.get("pid")) for one in these), runtime, _began(these))
+        for (name, unit, program, runtime), these in found.items()
+    ]
+
+
+def _began(processes: Sequence[Mapping[str, Any]]) -> str:
+    first = min(float(one.get("started") or 0) for one in processes)
+    return dt.datetime.fromtimestamp(first, dt.UTC).strftime(TIME)
 
 
 def _why(host: Report) -> str:
@@ -266,8 +273,10 @@ def _wrong_stores(host: Report) -> str:
     return ", ".join(one["name"] for one in host["stores"] if one["state"] == rollout.WRONG) or "files or settings"
 
 
-def _short(fingerprints: Any) -> str:
-    return ", ".join(str(one)[:16] for one in fingerprints or [])
+def _wrong_in(store: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Missing and unwanted roots, and whatever else was wrong with a store."""
+    missing, unwanted = (", ".join(str(one)[:16] for one in store.get(key) or []) for key in ("missing", "unwanted"))
+    return missing, unwanted, str(store.get("why") or "")
 
 
 def _kind(state: str) -> str:
