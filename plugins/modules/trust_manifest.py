@@ -54,10 +54,11 @@ options:
         type: bool
         default: false
       initial_state:
-        description: State of a root that is not listed yet.
+        description:
+          - State of a root that is not listed yet. By default V(trusted) for the first roots of an estate, and V(staged)
+            where hosts have roots already, so that a new one is rolled out when somebody says so.
         type: str
         choices: [staged, trusted]
-        default: trusted
   states:
     description:
       - Name of a listed root to the state that it shall have, one of V(trusted), V(retiring), V(distrusted).
@@ -74,6 +75,13 @@ options:
     description: Reference of the incident that is the reason for O(states), such as a ticket's number.
     type: str
     default: ""
+  retired_intermediates:
+    description:
+      - Names of intermediates of the record that issue no more, because their CA is switched off for good. They keep no
+        root from being distrusted.
+    type: list
+    elements: str
+    default: []
   overlap:
     description:
       - How long a root must have been V(retiring) before it is V(distrusted); longer than any certificate below it
@@ -160,7 +168,8 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     """List the roots that are not listed, and change states; the sequence rises by one."""
     options, path = module.params, Path(module.params["path"])
     before = parse_manifest(read_optional(path), str(path))
-    found = [root(entry, path.parent, absent_is_fine=module.check_mode) for entry in options["roots"]]
+    initial = "staged" if any(one.state == "trusted" for one in before.roots) else "trusted"
+    found = [root(entry, path.parent, initial, absent_is_fine=module.check_mode) for entry in options["roots"]]
     after = before.with_roots(one for one in found if one is not None)
     if options["states"] or options["remove"]:
         after = before.changed(_moved(after, options, path.parent).roots)
@@ -176,13 +185,15 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
     """The manifest with roots in other states, and without those that nobody needs any more."""
     overlap = dt.timedelta(seconds=seconds(options["overlap"], "overlap"))
-    known = evidence.gather(str(record), manifest, dt.datetime.now(dt.UTC), overlap)
+    known = evidence.gather(
+        str(record), manifest, dt.datetime.now(dt.UTC), overlap, options["retired_intermediates"]
+    )
     states = {str(name): str(state) for name, state in options["states"].items()}
     names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
     return transitions.remove(transitions.change(manifest, states, known, options["incident"]), names, known)
 
 
-def root(entry: dict[str, Any], record: Any, absent_is_fine: bool) -> Any:
+def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool) -> Any:
     """The manifest's entry for one root; None where its certificate is yet to be made."""
     certificate = Path(entry["certificate"] or record / "roots" / f"{entry['name']}.crt")
     pem = read_optional(certificate)
@@ -191,7 +202,7 @@ def root(entry: dict[str, Any], record: Any, absent_is_fine: bool) -> Any:
     if pem is None:
         raise TrustAnchorError(f"{certificate} does not exist", "its fingerprint goes into the manifest")
     sha256 = fingerprint(load_certificate(pem, str(certificate)))
-    return Root(entry["name"], sha256, entry["initial_state"], entry["standby"])
+    return Root(entry["name"], sha256, entry["initial_state"] or initial, entry["standby"])
 
 
 def main() -> None:
@@ -200,7 +211,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "certificate": {"type": "path"},
         "standby": {"type": "bool", "default": False},
-        "initial_state": {"type": "str", "choices": ["staged", "trusted"], "default": "trusted"},
+        "initial_state": {"type": "str", "choices": ["staged", "trusted"]},
     }
     spec = {
         "path": {"type": "path", "required": True},
@@ -208,6 +219,7 @@ def main() -> None:
         "states": {"type": "dict", "default": {}},
         "remove": {"type": "list", "elements": "str", "default": []},
         "incident": {"type": "str", "default": ""},
+        "retired_intermediates": {"type": "list", "elements": "str", "default": []},
         "overlap": {"type": "str", "default": "25h"},
     }
     edge.run(AnsibleModule(spec, supports_check_mode=True), converge, MISSING)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import TrustAnchorError
@@ -20,7 +20,9 @@ from .transitions import Evidence, Rollout
 ROLLOUTS = "rollouts"
 
 
-def gather(directory: str, manifest: Manifest, now: dt.datetime, overlap: dt.timedelta) -> Evidence:
+def gather(
+    directory: str, manifest: Manifest, now: dt.datetime, overlap: dt.timedelta, retired: Collection[str] = ()
+) -> Evidence:
     """Read the proofs that a change of the manifest needs.
 
     Args:
@@ -28,11 +30,13 @@ def gather(directory: str, manifest: Manifest, now: dt.datetime, overlap: dt.tim
         manifest: of the record.
         now: present time, UTC.
         overlap: longer than any leaf lives.
+        retired: names of intermediates that issue no more.
 
     Raises:
         TrustAnchorError: a file of the record is damaged.
     """
-    return Evidence(now, last_rollout(directory, manifest.sequence), _intermediates(directory, now), overlap)
+    rollout = last_rollout(directory, manifest.sequence)
+    return Evidence(now, rollout, _intermediates(directory, now, retired), overlap)
 
 
 def rollout_path(directory: str, sequence: int) -> str:
@@ -68,14 +72,14 @@ def _leaves(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]
     return {root: tuple(names) for root, names in found.items()}
 
 
-def _intermediates(directory: str, now: dt.datetime) -> dict[str, tuple[str, ...]]:
+def _intermediates(directory: str, now: dt.datetime, retired: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Name of a root to the intermediates that it has signed and that are valid; the archive does not count."""
     anchors = [one for one in record.read(directory).values() if one.pem]
     roots = {one.name: certs.load_certificate(one.pem.encode(), one.name) for one in anchors}
     folder = os.path.join(directory, "intermediates")
     found: dict[str, list[str]] = {}
     for file_name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        if not file_name.endswith(".crt"):
+        if not file_name.endswith(".crt") or file_name.removesuffix(".crt") in retired:
             continue
         path = os.path.join(folder, file_name)
         certificate = certs.load_certificate(read(path) or b"", path)
