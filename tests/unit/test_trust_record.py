@@ -132,3 +132,10 @@ def test_the_lookup(tmp_path: Path) -> None:
     assert LookupModule().run([directory]) == [{"one": {**ENTRY, "pem": ONE.pem}}]
     with pytest.raises(AnsibleLookupError, match="has no trust manifest"):
         LookupModule().run([str(tmp_path / "none")])
+
+
+def test_the_lookup_gives_the_whole_manifest(tmp_path: Path) -> None:
+    directory = write(tmp_path, ENTRY)
+    (whole,) = LookupModule().run([directory], whole=True)
+    assert (whole["id"], whole["sequence"]) == (ONE.sha256[:32], 3)
+    assert whole["roots"] == LookupModule().run([directory])[0]
