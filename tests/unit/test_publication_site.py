@@ -216,6 +216,14 @@ def test_the_second_run_changes_nothing(host: Host) -> None:
     assert site.converge(wanted(), check=True)["corrected"] == {}
 
 
+def test_a_check_announces_the_reload_of_a_new_configuration(host: Host) -> None:
+    site.converge(wanted(), check=False)
+    Path(nginx.CONFIGURATION).write_bytes(host.loaded + b"# edited\n")
+    planned = site.converge(wanted(), check=True)["corrected"]
+    assert planned == {nginx.CONFIGURATION: ["content"], nginx.UNIT: ["not loaded"]}
+    assert site.converge(wanted(), check=False)["corrected"] == planned
+
+
 @pytest.mark.usefixtures("host")
 def test_an_older_crl_is_refused_before_anything_changes() -> None:
     site.converge(wanted(7), check=False)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import http.client
 import json
@@ -143,6 +144,13 @@ class Record:
         )
         (path / "roots/t1.crt").write_bytes(root.public_bytes(serialization.Encoding.PEM))
         self.write_crl(1)
+
+    def copy(self, path: Path) -> Record:
+        """The same record elsewhere, to be spoilt."""
+        shutil.copytree(self.path, path)
+        found = copy.copy(self)
+        found.path = path
+        return found
 
     def write_crl(
         self,

@@ -214,13 +214,19 @@ def require_port(port: int) -> None:
         )
 
 
-def faults(place: Place, configuration: bytes) -> list[str]:
-    """What is wrong with the running nginx: any of not enabled, not running, not loaded."""
+def faults(place: Place, configuration: bytes, replaced: bool) -> list[str]:
+    """What is wrong with the running nginx: any of not enabled, not running, not loaded.
+
+    Args:
+        place: where it serves.
+        configuration: what it must have loaded.
+        replaced: the file was, or in check mode would be, written by this run.
+    """
     unit = systemd.show(UNIT)
     found = [] if unit.enabled else ["not enabled"]
     if not unit.active:
         return [*found, "not running"]
-    return found if is_loaded(place, configuration) else [*found, "not loaded"]
+    return found if not replaced and is_loaded(place, configuration) else [*found, "not loaded"]
 
 
 def is_loaded(place: Place, configuration: bytes) -> bool:

@@ -105,7 +105,7 @@ def converge(site: Site, check: bool) -> dict[str, Any]:
     corrected = files.converge(site.documents(), check)
     configuration = site.configuration()
     corrected |= _configure(configuration, check)
-    corrected |= _serve(site.place, configuration.content, check)
+    corrected |= _serve(site.place, configuration.content, configuration.path in corrected, check)
     corrected |= _clear(site.artifacts, check)
     corrected |= _watch(site, check, bool(corrected))
     if not check:
@@ -147,8 +147,8 @@ def _configure(wanted: File, check: bool) -> dict[str, list[str]]:
     return {wanted.path: found}
 
 
-def _serve(place: Place, configuration: bytes, check: bool) -> dict[str, list[str]]:
-    found = nginx.faults(place, configuration)
+def _serve(place: Place, configuration: bytes, replaced: bool, check: bool) -> dict[str, list[str]]:
+    found = nginx.faults(place, configuration, replaced)
     if not found:
         return {}
     if not check:
