@@ -130,9 +130,10 @@ def _require_no_rollback(wanted: Sequence[Artifact]) -> None:
             line, published = Artifact(one.name, one.kind, content, one.issuer).version()
         except TrustAnchorError:  # damaged, or of another issuer: anything is better
             continue
-        if one.version() < (line, published) and one.version()[0] == line:
+        of, number = one.version()
+        if of == line and number < published:
             raise TrustAnchorError(
-                f"{one.name} is number {one.version()[1]} in the record, this host publishes number {published}",
+                f"{one.name} is number {number} in the record, this host publishes number {published}",
                 "the record on the controller is older than what clients have; a revocation would be taken back",
                 f"Bring the record up to date; if {nginx.DIRECTORY} is what is wrong, remove {one.name} there",
             )
