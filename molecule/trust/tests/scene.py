@@ -72,11 +72,11 @@ def refused(**variables: Any) -> str:
 
 
 def roll_out() -> dict[str, Any]:
-    """Push to all hosts; the report, which must be complete."""
-    run("playbooks/rollout_trust.yml")
+    """Push to all hosts; the report, which must be complete, and on which hosts the run changed something."""
+    done = run("playbooks/rollout_trust.yml")
     report: dict[str, Any] = json.loads((RECORD / f"rollouts/{sequence():06d}.json").read_text())
     assert report["complete"], report
-    return report
+    return {**report, "changed": [host for host in HOSTS if done.hosts[host]["changed"]]}
 
 
 def sequence() -> int:

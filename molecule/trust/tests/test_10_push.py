@@ -35,6 +35,7 @@ def stream(old: str) -> Iterator[streams.Stream]:
 
 def test_a_new_root_waits_until_somebody_says_so(stream: streams.Stream) -> None:
     assert where("r1") == everywhere()
+    run("playbooks/request_intermediate.yml", limit="ca2")
     ceremony(2)
     assert roll_out()["manifest"]["sequence"] == 2
     assert not any(where("r2").values())

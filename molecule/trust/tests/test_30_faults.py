@@ -51,7 +51,7 @@ def no_agents() -> Iterator[None]:
     """They would be faster than the tests."""
     for host in PULLING:
         hosts.run(host, "systemctl stop trustanchor-trust-agent.timer")
-    run(TRUST, limit="web1,web2,client1")
+    roll_out()
     yield
     for host in PULLING:
         hosts.run(host, "systemctl start trustanchor-trust-agent.timer")
@@ -79,11 +79,11 @@ def test_stores_that_were_changed_by_hand_are_repaired_and_named() -> None:
     assert ahead.hosts["client1"]["changed"] == 1
     assert not right("client1")
     report = roll_out()
-    assert sorted(report["hosts"]["client1"]["repaired"]) == sorted(BY_HAND)
-    assert report["hosts"]["web1"]["repaired"] == []
+    assert sorted(report["hosts"]["client1"]["drift"]) == sorted(BY_HAND)
+    assert report["hosts"]["web1"]["drift"] == []
     assert right("client1")
     assert hosts.output("client1", "stat -c %U /home/ada/.pki/nssdb/cert9.db") == "ada"
-    assert roll_out()["hosts"]["client1"]["repaired"] == []
+    assert roll_out()["hosts"]["client1"]["drift"] == []
 
 
 def test_the_upgrade_of_a_package_is_repaired_and_named() -> None:
@@ -91,7 +91,7 @@ def test_the_upgrade_of_a_package_is_repaired_and_named() -> None:
     script = (Path(__file__).parents[1] / "files/vendor_jdk.sh").read_text()
     hosts.run("client1", "sh -s 2", script)
     assert not holds("client1", "vendor's java", ROOT)
-    assert roll_out()["hosts"]["client1"]["repaired"] == [f"java {VENDOR}"]
+    assert roll_out()["hosts"]["client1"]["drift"] == [f"java {VENDOR}"]
     assert holds("client1", "vendor's java", ROOT)
     assert "public," in hosts.output("client1", f"keytool -list -keystore {VENDOR} -storepass changeit")
 
