@@ -277,6 +277,21 @@ def test_a_run_that_died_before_the_reload_is_finished(host: Host, monkeypatch: 
     assert host.loaded == Path(nginx.CONFIGURATION).read_bytes()
 
 
+def test_a_worker_by_the_old_configuration_may_answer_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.converge(wanted(), check=False)
+    old = [place.Answer(404, "text/html", b"")] * 3
+
+    def get(where: place.Place, name: str) -> place.Answer:
+        return old.pop() if old else host.get(where, name)
+
+    monkeypatch.setattr(site, "get", get)
+    with pytest.raises(TrustAnchorError, match="is not served as it should be"):
+        site.converge(wanted(), check=False)  # nothing was reloaded, so nothing is waited for
+    host.active = False
+    site.converge(wanted(), check=False)
+    assert old == []
+
+
 def test_names_are_taken_once(host: Host) -> None:
     with pytest.raises(TrustAnchorError, match=r"two things would be published as root-r1\.crl"):
         site.converge(wanted(sources=(nginx.Source("root-r1", SOURCE.place),)), check=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from . import nginx, units, watch
 from .artifacts import KINDS, Artifact, check_name, read_crl
 from .place import Place, fetch, get
 
+_PATIENCE = 5.0  # seconds; nginx starts new workers and tells the old ones to go 0.1 seconds later
 _LIBRARY = "/var/lib/trustanchor"  # the web server must be able to pass through it
 
 
@@ -109,7 +111,7 @@ def converge(site: Site, check: bool) -> dict[str, Any]:
     corrected |= _clear(site.artifacts, check)
     corrected |= _watch(site, check, bool(corrected))
     if not check:
-        prove(site)
+        _prove_soon(site, _PATIENCE if nginx.UNIT in corrected else 0)
     after = {one.name: one.facts() for one in site.artifacts}
     return {"corrected": corrected, "before": before, "after": after}
 
@@ -204,6 +206,19 @@ def _metrics_directory(site: Site) -> list[Directory]:
     """Made where it is missing; else it is as node_exporter's package made it."""
     wanted = site.metrics_directory
     return [Directory(wanted)] if wanted and not os.path.isdir(wanted) else []
+
+
+def _prove_soon(site: Site, patience: float) -> None:
+    """As `prove`, for a web server that was just reloaded: workers by the old configuration may answer once more."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            prove(site)
+            break
+        except TrustAnchorError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.1)
 
 
 def prove(site: Site) -> None:
