@@ -55,8 +55,8 @@ options:
         default: false
       initial_state:
         description:
-          - State of a root that is not listed yet. By default V(trusted) for the first roots of an estate, and V(staged)
-            where hosts have roots already, so that a new one is rolled out when somebody says so.
+          - State of a root that is not listed yet. By default V(trusted) for the first roots of an estate, and
+            V(staged) where hosts have roots already, so that a new one is rolled out when somebody says so.
         type: str
         choices: [staged, trusted]
   states:

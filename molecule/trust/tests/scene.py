@@ -28,7 +28,7 @@ INSTALLED = f'import json; print(*json.load(open("{POLICY}"))["policies"]["Certi
 # Every store of client1, by the program that its users read it with. Each prints SHA-256 fingerprints or PEM.
 STORES = {
     "system bundle": "cat /etc/ssl/certs/ca-certificates.crt",
-    "system directory": "find /etc/ssl/certs -name '*.[0-9]' -exec cat {} +",
+    "system directory": "find -L /etc/ssl/certs -name '*.[0-9]' -type f -exec cat {} +",
     "java": "keytool -list -keystore /etc/ssl/certs/java/cacerts -storepass changeit",
     "vendor's java": "keytool -list -keystore /opt/vendor-jdk/lib/security/cacerts -storepass changeit",
     "kafka p12": f"keytool -list -keystore /etc/kafka/truststore.p12 -{KAFKA}",
@@ -95,11 +95,11 @@ def serve(*, root: str, ca: str) -> None:
         )
 
 
-def ceremony(roots: int) -> None:
+def ceremony(roots: int, **variables: str) -> None:
     """Hold the ceremony with which the record has so many roots."""
     (RECORD / f"requests/manifest{roots}.csr").write_bytes((RECORD / "requests/manifest1.csr").read_bytes())
     for name in ("plan_ceremony", "ceremony"):
-        run(f"playbooks/{name}.yml", limit="localhost,ceremony1", trust_roots=roots)
+        run(f"playbooks/{name}.yml", limit="localhost,ceremony1", trust_roots=roots, **variables)
 
 
 def holds(host: str, store: str, root: str) -> bool:

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import manifest_signing, signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import load_certificate
 from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts, servers, streams
 from ansible_collections.trustanchor.private_ca.tests.lab.play import CHECKOUT
 from dev.settings import lab_name
@@ -26,6 +30,8 @@ from scene import (
     where,
 )
 
+NOW, HOUR = dt.datetime.now(dt.UTC).replace(microsecond=0), dt.timedelta(hours=1)
+LONG_AGO = NOW - dt.timedelta(days=9)
 PULLING = ("web1", "web2", "client1")
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -114,10 +120,13 @@ def test_services_move_to_the_third_root(stream: streams.Stream) -> None:
     """The measured rollout finds nothing left to do on the hosts that pull."""
     report = roll_out()
     assert all(report["hosts"][host]["outcome"] == "converged" for host in PULLING)
-    assert report["changed"] == ["ca1"]
+    assert not set(report["changed"]) & set(PULLING)
     accepted(states={"r2": "retiring"})
     publish()
     pulled()
+    hosts.run("ca1", "cd /etc/step-ca/secrets && rm intermediate_ca_key password.cred")  # another root, another key
+    run("playbooks/request_intermediate.yml", limit="ca1")
+    ceremony(3, trust_ca1_issuer="r3")
     run("molecule/trust/authority.yml", limit="ca1", step_ca_root_name="r3")
     serve(root="r3", ca="ca")
     stream.await_rounds(2)
@@ -141,6 +150,14 @@ def test_nobody_noticed(stream: streams.Stream) -> None:
     results = stream.report()
     assert streams.failures(results) == []
     assert streams.fewest(results) > 20
+
+
+def signed(**changes: Any) -> bytes:
+    """The record's manifest with changes, signed by who may sign."""
+    present = signed_manifest.read_unverified((RECORD / "trust.p7m").read_bytes())
+    signer = load_certificate((RECORD / "signers/manifest3.crt").read_bytes(), "the signer")
+    signing = manifest_signing.Signing(replace(present, **changes), signer, "a test")
+    return signing.sign(estate.private_key("manifest"))
 
 
 def offer(host: str, content: bytes) -> dict[str, Any]:
@@ -171,7 +188,11 @@ def test_attacks_fail_the_unit_and_change_nothing(attacked: str, old_manifest: b
     before = hosts.output(attacked, f"sha256sum {BUNDLE}")
     assert offer(attacked, good)["result"] == "unchanged"
     for content, message in (
-        (old_manifest, "this host was told"),
+        (signed(sequence=sequence() - 1), "this host was told"),  # replayed
+        (signed(not_after=LONG_AGO + HOUR, not_before=LONG_AGO), "expired at"),
+        (signed(sequence=sequence() + 1, not_before=NOW + HOUR), "is from the future"),
+        (signed(sequence=sequence() + 1, id="0" * 32), "is of the estate"),
+        (old_manifest, "no valid signature"),  # by a signer below the root that is distrusted now
         (good[: len(good) // 2], "no valid signature"),
         (b"<html>", "no valid signature"),
     ):

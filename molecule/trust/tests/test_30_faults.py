@@ -131,13 +131,15 @@ def test_a_read_only_file_system() -> None:
 
 def test_a_full_file_system() -> None:
     """No store is emptied; the run after it finishes."""
-    place = "/usr/local/share/ca-certificates"
-    with mounted("web1", place, "-t tmpfs -o size=16k none"):
-        hosts.run("web1", f"dd if=/dev/zero of={place}/filler bs=1k count=64", check=False)
+    full = "mount -t tmpfs -o size=4m none /mnt && cp -a /etc/ssl/certs/. /mnt/ && ! cat /dev/zero > /mnt/filler"
+    hosts.run("web1", f"{full} 2>/dev/null; chmod 600 {SOURCE}")
+    with mounted("web1", "/etc/ssl/certs", "--bind /mnt"):
         failed = trust("web1")
-        assert "No space left on device" in failed.failure("web1")
+        assert "system: cannot write /etc/ssl/certs/ca-certificates.crt (No space left on device)" in failed.failure(
+            "web1"
+        )
         assert right("web1")
-    hosts.run("web1", f"rm {SOURCE}")
+    hosts.run("web1", f"umount /mnt; chmod 600 {SOURCE}")
     require_repaired("web1")
 
 
@@ -157,6 +159,7 @@ def test_while_a_package_manager_holds_its_lock() -> None:
 def test_a_wrong_password_of_a_store() -> None:
     password = "/etc/kafka/truststore.password"
     hosts.run("client1", f"cp -p {password} /run/ && echo wrong-4711 > {password}; rm {SOURCE}")
+    hosts.run("client1", "touch /etc/kafka/truststore.p12")  # what is known of it is of an older file
     failed = trust("client1")
     hosts.run("client1", f"cp -p /run/truststore.password {password}")
     message = failed.failure("client1")

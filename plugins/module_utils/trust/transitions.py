@@ -155,7 +155,7 @@ def _require_unused(manifest: Manifest, root: Root, evidence: Evidence) -> None:
         raise TrustAnchorError(
             f"root '{root.name}' still has {_listed(below)} below it",
             "what these intermediates issue would be refused everywhere",
-            "Have them signed under another root at a ceremony, or say that they are retired when their CA is off for good",
+            "Have them signed under another root at a ceremony, or say that they are retired, their CA being off",
         )
     waited = evidence.now - root.since if root.since else None
     if waited is None or waited < evidence.overlap:
