@@ -25,6 +25,7 @@ _SERVICE = """# Managed by the Ansible collection trustanchor.private_ca; change
 [Unit]
 Description=Look whether CRLs, certificates and the trust manifest that are published expire soon
 After=nginx.service time-sync.target
+StartLimitIntervalSec=0
 {on_failure}
 [Service]
 Type=oneshot
