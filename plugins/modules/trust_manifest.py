@@ -185,9 +185,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
     """The manifest with roots in other states, and without those that nobody needs any more."""
     overlap = dt.timedelta(seconds=seconds(options["overlap"], "overlap"))
-    known = evidence.gather(
-        str(record), manifest, dt.datetime.now(dt.UTC), overlap, options["retired_intermediates"]
-    )
+    known = evidence.gather(str(record), manifest, dt.datetime.now(dt.UTC), overlap, options["retired_intermediates"])
     states = {str(name): str(state) for name, state in options["states"].items()}
     names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
     return transitions.remove(transitions.change(manifest, states, known, options["incident"]), names, known)

@@ -14,7 +14,6 @@ from typing import Any
 
 import x509_factory as make
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import tbs
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.neighbours import previous
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import InspectAct, Plan, parse_plan
@@ -23,6 +22,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.st
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import Root, parse_manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import spki_sha256
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.signatures import tbs
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat

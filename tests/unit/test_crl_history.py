@@ -13,6 +13,7 @@ import ceremony_factory as factory
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import crl_history
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import crl_number
 from ceremony_host import CeremonyHost
 from cryptography import x509
 
@@ -107,7 +108,7 @@ def test_the_newest_of_a_record(tmp_path: Path) -> None:
     known = crl_history.known_crls(tmp_path, "r1", key)
     assert [(one.number, one.published) for one in known] == [(1, True), (1, True), (2, True), (2, True)]
     newest = crl_history.newest_crl(tmp_path, "r1", key)
-    assert newest is not None and crl_history.crl_number(newest) == 2
+    assert newest is not None and crl_number(newest) == 2
     assert crl_history.newest_crl(tmp_path, "r9", key) is None
     other = tmp_path / "crls/archive/r1-7.crl"
     other.write_bytes((tmp_path / "crls/s1.crl").read_bytes())

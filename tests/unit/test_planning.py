@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import x509_factory as make
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import planning
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.crl_history import load_crl
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.declaration import parse_declaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.desk import Desk
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.issuance import root_output
@@ -25,6 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.pl
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import load_crl
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given

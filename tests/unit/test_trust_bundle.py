@@ -262,7 +262,7 @@ def test_a_damaged_memory_is_no_memory(host: Host, content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("roots", "message"), [([], "no root is to be trusted"), ([ONE, TWO, ONE], f"root {ONE.sha256} is declared twice")]
+    ("roots", "message"), [([], "no root is to be trusted"), ([ONE, TWO, ONE], "is declared twice")]
 )
 def test_bad_input_changes_nothing(host: Host, roots: list[Root], message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):

@@ -223,7 +223,7 @@ def fork(events: list[dict[str, Any]]) -> None:
     [
         (lambda r: (r / "trust.yml").unlink(), "trust.yml does not list roots/r1.crt"),
         (lambda r: flip(r / "trust.yml", b"name: s1", b"name: s2"), "lists the root 's2'"),
-        (lambda r: flip(r / "trust.yml", b"roots:", b"garbage: ["), "no YAML"),
+        (lambda r: flip(r / "trust.yml", b"roots:", b"garbage: ["), "is not the plain YAML"),
     ],
 )
 def test_the_trust_manifest(record: Path, tamper: Callable[[Path], object], message: str) -> None:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ..errors import TrustAnchorError
 from ..x509.builders import PrivateKey, PublicKey, digest_for
 from ..x509.lint import require_clean
+from ..x509.signatures import signature_holds, tbs
 
 Signed = TypeVar("Signed", x509.Certificate, x509.CertificateRevocationList)
 
@@ -108,28 +108,6 @@ class Draft(Generic[Signed]):
     def sign_throwaway(self) -> Signed:
         """The form it will have, with a signature that is worth nothing."""
         return self.sign(throwaway_like(self.issuer_key))
-
-
-def tbs(signed: x509.Certificate | x509.CertificateRevocationList) -> bytes:
-    """The bytes that the signature covers."""
-    if isinstance(signed, x509.Certificate):
-        return signed.tbs_certificate_bytes
-    return signed.tbs_certlist_bytes
-
-
-def signature_holds(signed: x509.Certificate | x509.CertificateRevocationList, key: PublicKey) -> bool:
-    """Whether ``key`` verifies the signature."""
-    digest = signed.signature_hash_algorithm
-    if digest is None:
-        return False
-    try:
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signed.signature, tbs(signed), padding.PKCS1v15(), digest)
-        else:
-            key.verify(signed.signature, tbs(signed), ec.ECDSA(digest))
-    except InvalidSignature:
-        return False
-    return True
 
 
 def utc_now() -> dt.datetime:

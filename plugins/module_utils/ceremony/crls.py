@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
 from ..x509.builders import Revoked, checked_key, crl_builder
+from ..x509.crls import crl_number, load_crl
 from ..x509.lint import lint_crl
 from ..x509.profiles import CrlProfile
-from .act import tbs
-from .crl_history import KnownCrl, crl_number, dropped, known_crls, load_crl, require_in_place, revocations
+from ..x509.signatures import tbs
+from .crl_history import KnownCrl, dropped, known_crls, require_in_place, revocations
 from .files import read_optional
 from .linting import Lint
 from .outputs import Form, Output

@@ -24,10 +24,10 @@ from ..x509.builders import (
     manifest_signer_builder,
     root_builder,
 )
+from ..x509.crls import load_crl
 from ..x509.lint import lint_crl, lint_cross, lint_intermediate, lint_manifest_signer, lint_root
 from ..x509.profiles import CrlProfile
 from .act import Draft
-from .crl_history import load_crl
 from .files import read_optional, sha256
 from .issuance import marked
 from .linting import Lint

@@ -20,7 +20,7 @@ from ..trust.manifest import Root, parse_manifest
 from ..x509 import certificates as certs
 from ..x509.builders import checked_key
 from ..x509.fingerprints import normalise_fingerprint
-from .act import tbs
+from ..x509.signatures import tbs
 from .checks import Check, look
 from .crl_history import dropped, known_crls, require_in_place, revocations
 from .crls import CRL

@@ -20,8 +20,9 @@ from ..errors import TrustAnchorError
 from ..trust.manifest import parse_manifest
 from ..x509 import certificates as certs
 from ..x509.builders import checked_key
+from ..x509.crls import crl_number
 from ..x509.profiles import parse_subject
-from .crl_history import crl_number, newest_crl, revocations
+from .crl_history import newest_crl, revocations
 from .crls import require_ca
 from .declaration import Declaration, Entry
 from .desk import Desk

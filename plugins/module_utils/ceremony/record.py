@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
-from .crl_history import crl_number, load_crl
+from ..x509.crls import crl_number, load_crl
 from .crls import crl_archive_path
 from .files import read_optional, replace, sha256
 from .issuance import archive_path

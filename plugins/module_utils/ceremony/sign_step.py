@@ -13,7 +13,7 @@ from cryptography import x509
 
 from ..errors import TrustAnchorError
 from ..token.signing_keys import signing_key
-from .act import signature_holds, tbs
+from ..x509.signatures import signature_holds, tbs
 from .files import read_optional, sha256
 from .neighbours import wrote
 from .outputs import Output

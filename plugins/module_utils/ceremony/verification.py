@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
 from ..x509 import pkilint
-from .act import signature_holds, tbs
+from ..x509.signatures import signature_holds, tbs
 from .checks import Check, look, tell
 from .evidence import Evidence, Signed
 from .files import read_optional, sha256

@@ -12,14 +12,14 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..ceremony.act import signature_holds
-from ..ceremony.crl_history import load_crl
-from ..ceremony.files import read_optional
 from ..errors import TrustAnchorError
+from ..host.files import read
 from ..trust import manifest as trust_manifest
 from ..trust import record, signed_manifest
 from ..x509 import certificates
 from ..x509.builders import checked_key
+from ..x509.crls import load_crl
+from ..x509.signatures import signature_holds
 from .artifacts import Artifact
 
 BUNDLE = "roots.pem"
@@ -93,7 +93,7 @@ def _roots(home: Path) -> _Roots:
         anchors = record.read(str(home))
         distrusted = [found.pop(one.name) for one in anchors.values() if one.state == "distrusted" and one.pem]
         trusted = tuple(one.name for one in anchors.values() if one.state in signed_manifest.TRUSTED_STATES)
-        sequence = trust_manifest.parse_manifest(read_optional(home / "trust.yml"), "trust.yml").sequence
+        sequence = trust_manifest.parse_manifest(read(str(home / "trust.yml")), "trust.yml").sequence
     if not found:
         raise TrustAnchorError(
             f"the public record {home} has no root to publish",
@@ -105,11 +105,11 @@ def _roots(home: Path) -> _Roots:
 
 def _certificate(path: Path) -> x509.Certificate:
     """The first certificate of a file: an intermediate may have its chain behind it."""
-    return certificates.load_bundle(read_optional(path) or b"", str(path))[0]
+    return certificates.load_bundle(read(str(path)) or b"", str(path))[0]
 
 
 def _crl(path: Path, root: x509.Certificate, now: dt.datetime) -> bytes | None:
-    der = read_optional(path)
+    der = read(str(path))
     if der is None:
         return None
     crl = load_crl(der, str(path))
@@ -168,7 +168,7 @@ def _bundle(roots: _Roots) -> Iterator[Artifact]:
 
 def _manifest(home: Path, roots: _Roots, now: dt.datetime, warnings: list[str]) -> Iterator[Artifact]:
     path = home / signed_manifest.FILE_NAME
-    signed = read_optional(path)
+    signed = read(str(path))
     if signed is None:
         return
     trusted = (root for name, root in roots.certificates.items() if name in roots.trusted)

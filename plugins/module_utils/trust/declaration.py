@@ -66,7 +66,7 @@ class Declaration:
     def stores(self, cache: Cache) -> list[Store]:
         """All stores of the host, the system's first: others are led to its files."""
         found: list[Store] = [managed.private_roots(ROOTS), debian.SystemStore()]
-        declared = [*self._keystores(cache), *self._nss_databases(cache)]
+        declared: list[Store] = [*self._keystores(cache), *self._nss_databases(cache)]
         paths = {store.path for store in declared}
         discovered: list[Store] = []
         if self.discover:
