@@ -198,11 +198,10 @@ def test_a_killed_run_leaves_the_old_store(path: Path, made: dict[str, bytes], m
 
     wanted = Wanted((ROOT3,), gone=frozenset({TWO.sha256}))
     with monkeypatch.context() as moment:
-        moment.setattr(java.os, "rename", killed)
+        moment.setattr(java, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             store(path).converge(wanted)
     assert listed(path) == {ONE.sha256, TWO.sha256}
-    path.with_name("cacerts.trustanchor-new").write_bytes(b"half a st")  # as a power cut leaves it
     store(path).converge(wanted)
     assert listed(path) == {ONE.sha256, THREE.sha256}
 
@@ -256,3 +255,29 @@ def test_garbage_is_refused_by_keytool(path: Path) -> None:
     path.write_bytes(b"garbage")
     with pytest.raises(TrustAnchorError, match="keytool.*failed"):
         store(path).trusted()
+
+
+def test_root_runs_no_keytool_that_others_could_have_put_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lib/security/cacerts"
+    planted = tmp_path / "bin/keytool"
+    for place in (path, planted):
+        place.parent.mkdir(parents=True)
+    planted.write_text("#!/bin/sh\ntouch $0.was-run\n")
+    planted.chmod(0o755)
+    path.write_bytes(b"not JKS")
+    monkeypatch.setattr(java.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(java, "is_roots_alone", lambda _path: False)
+    with pytest.raises(TrustAnchorError, match="there is no keytool that root may run"):
+        store(path).find(Wanted((ROOT1,)))
+    assert not planted.with_name("keytool.was-run").exists()
+
+
+def test_a_link_that_a_user_planted_is_not_followed(path: Path, made: dict[str, bytes]) -> None:
+    """Whatever is beside the store."""
+    path.write_bytes(made["PKCS12"])
+    target = path.with_name("target")
+    target.write_text("of somebody else")
+    for name in ("cacerts.new", "cacerts.trustanchor-new", ".cacerts.new"):
+        path.with_name(name).symlink_to(target)
+    store(path).converge(Wanted((ROOT3,)))
+    assert target.read_text() == "of somebody else"

@@ -133,7 +133,15 @@ def write_atomically(path: str, content: bytes, mode: int, owner: str, group: st
     Raises:
         TrustAnchorError: the file cannot be written (disk full, read-only file system).
     """
-    uid, gid = ids(owner, group)
+    replace(path, content, mode, *ids(owner, group))
+
+
+def replace(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
+    """As `write_atomically`, by user and group id.
+
+    Raises:
+        TrustAnchorError: the file cannot be written (disk full, read-only file system).
+    """
     directory = os.path.dirname(path)
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=directory)

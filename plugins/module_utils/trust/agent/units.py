@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ... import errors, schema
-from ...host import commands, files, systemd
+from ...host import accounts, commands, files, systemd
 from ...host.files import Directory, File
 from ...host.program import pack
 from ...service_certificate import settings as service_settings
@@ -21,7 +21,7 @@ PROGRAM = "/usr/local/lib/trustanchor/trust-agent"
 NAME = "trustanchor-trust-agent"
 # What the agent consists of; imported here, so that Ansible sends it along.
 _PARTS = (
-    *(errors, schema, commands, files, systemd, service_settings, fingerprints),
+    *(errors, schema, accounts, commands, files, systemd, service_settings, fingerprints),
     *(bundle, declaration, discovery, effective, leaves, pem, push, receipt, report, signed_manifest, state),
     *(base, cache, debian, environment, java, jks, managed, nss),
     *(acceptance, cycle, fetch, settings),

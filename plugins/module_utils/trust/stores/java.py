@@ -14,12 +14,14 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
+from ...host.accounts import is_roots_alone
 from ...host.commands import run
-from ...host.files import ids, read, sync_directory, write_atomically
+from ...host.files import read, replace, write_atomically
 from ..pem import Root
 from . import jks
 from .base import PREFIX, Finding, Wanted, compared, entry_name
@@ -90,10 +92,9 @@ class Keystore:
     def _make(self, wanted: Wanted) -> None:
         """A new store; one of PKCS#12 begins with its first entry."""
         if self.create == "jks":
-            entries = [_entry(root) for root in _sorted(wanted)]
-            write_atomically(self.path, jks.write(entries, self._password()), 0o644, self.owner, self.group)
+            self._put(jks.write([_entry(root) for root in _sorted(wanted)], self._password()))
             return
-        with self._replaced(None) as copy:
+        with self._replaced() as copy:
             for root in _sorted(wanted):
                 self._import(copy, root, "-storetype", "PKCS12")
 
@@ -102,13 +103,11 @@ class Keystore:
         kept = [entry for entry in jks.read(content, self.path, password) if entry.sha256 not in unwanted]
         present = {entry.sha256 for entry in kept}
         added = [_entry(root) for root in _sorted(wanted) if root.sha256 not in present]
-        state = os.stat(self.path)
-        with self._replaced(state) as copy, open(copy, "wb") as handle:
-            handle.write(jks.write([*kept, *added], password))
+        self._put(jks.write([*kept, *added], password))
 
     def _write_with_keytool(self, wanted: Wanted, finding: Finding) -> None:
         present = self.trusted()
-        with self._replaced(os.stat(self.path)) as copy:
+        with self._replaced() as copy:
             for root in _sorted(wanted):
                 if root.sha256 in finding.missing:
                     self._import(copy, root)
@@ -116,31 +115,26 @@ class Keystore:
                 self._keytool("-delete", "-alias", present[sha256], "-keystore", copy)
 
     @contextlib.contextmanager
-    def _replaced(self, like: os.stat_result | None) -> Iterator[str]:
-        """A copy beside the store that takes its place when all went well, with mode and owner of the store."""
-        place = os.path.realpath(self.path)  # a link stays one
-        copy = f"{place}.trustanchor-new"
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(copy)  # of a run that was killed
-            if like is not None:
-                shutil.copyfile(place, copy)
+    def _replaced(self) -> Iterator[str]:
+        """A copy for keytool that takes the store's place when all went well, with mode and owner of the store.
+
+        It is in a directory of root's: the store's own may belong to a user, who could put a link there.
+        """
+        with tempfile.TemporaryDirectory(prefix="keystore-") as directory:
+            copy = os.path.join(directory, "store")
+            if (content := read(self.path)) is not None:
+                with open(copy, "wb") as handle:
+                    handle.write(content)
             yield copy
-            uid, gid = (like.st_uid, like.st_gid) if like else ids(self.owner, self.group)
-            os.chown(copy, uid, gid)
-            os.chmod(copy, stat.S_IMODE(like.st_mode) if like else 0o644)
-            _flush(copy)
-            os.rename(copy, place)
-            sync_directory(os.path.dirname(place))
-        except OSError as error:
-            raise TrustAnchorError(
-                f"cannot write {self.path}",
-                error.strerror or str(error),
-                "The old store is untouched; free the cause and run again",
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(copy)
+            self._put(read(copy) or b"")
+
+    def _put(self, content: bytes) -> None:
+        place = os.path.realpath(self.path)  # a link stays one
+        if os.path.exists(place):
+            state = os.stat(place)
+            replace(place, content, stat.S_IMODE(state.st_mode), state.st_uid, state.st_gid)
+        else:
+            write_atomically(place, content, 0o644, self.owner, self.group)
 
     def _import(self, store: str, root: Root, *more: str) -> None:
         alias = ["-alias", entry_name(root.sha256), "-keystore", store]
@@ -152,13 +146,23 @@ class Keystore:
         return {digest.replace(":", "").lower(): alias for alias, digest in entries}
 
     def _keytool(self, *arguments: str, stdin: bytes = b"") -> str:
-        """Run the keytool of the JDK that the store belongs to, else the one on PATH. No secret is an argument."""
-        own = os.path.join(os.path.dirname(self.path), "../../bin/keytool")
-        program = os.path.normpath(own) if os.path.exists(own) else "keytool"
+        """Run the keytool on PATH, else that of the JDK that the store belongs to. No secret is an argument."""
         self._password()  # a file that is missing is told better here
         secret = ["-storepass:file", self.password_file] if self.password_file else ["-storepass", PASSWORD]
-        done = run([program, "-J-XX:TieredStopAtLevel=1", *arguments, *secret], stdin=stdin)
-        return done.stdout.decode(errors="replace")
+        command = [self._program(), "-J-XX:TieredStopAtLevel=1", *arguments, *secret]
+        return run(command, stdin=stdin).stdout.decode(errors="replace")
+
+    def _program(self) -> str:
+        if found := shutil.which("keytool"):
+            return found
+        own = os.path.normpath(os.path.join(os.path.dirname(self.path), "../../bin/keytool"))
+        if os.path.exists(own) and is_roots_alone(own):  # root runs nothing that somebody else could have put there
+            return own
+        raise TrustAnchorError(
+            "there is no keytool that root may run",
+            f"{self.path} is a PKCS#12 store",
+            "Install a Java runtime from the distribution (default-jre-headless)",
+        )
 
     def _password(self) -> str:
         if not self.password_file:
@@ -178,8 +182,3 @@ def _sorted(wanted: Wanted) -> list[Root]:
 def _entry(root: Root) -> jks.Entry:
     """An entry that is the same whenever it is made: its date is the begin of the root's validity."""
     return jks.Entry(entry_name(root.sha256).encode(), root.not_before * 1000, root.der)
-
-
-def _flush(path: str) -> None:
-    with open(path, "rb") as handle:
-        os.fsync(handle.fileno())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...host.accounts import run_as
 from ...host.files import Directory, File, read, wrong
 from ...host.files import converge as converge_files
 from ..pem import fingerprints
@@ -30,6 +31,7 @@ class ManagedFiles:
         stale: paths of ours that must not be there.
         holds_roots: the files hold the roots themselves, so fingerprints can be compared.
         after: what makes a change known, such as a reload of systemd.
+        account: user and group who own the place and do the work; root follows no link of theirs.
         declared: by the operator.
     """
 
@@ -39,6 +41,7 @@ class ManagedFiles:
     stale: Callable[[Wanted], list[str]] = field(default=lambda _wanted: [])
     holds_roots: bool = True
     after: Callable[[], None] | None = None
+    account: tuple[str, str] = ("root", "root")
     declared: bool = True
 
     def find(self, wanted: Wanted) -> list[Finding]:
@@ -55,12 +58,15 @@ class ManagedFiles:
 
     def converge(self, wanted: Wanted) -> list[str]:
         """New files before old ones go."""
-        converge_files(self.render(wanted), check=False)
-        for path in self.stale(wanted):
-            os.unlink(path)
+        run_as(*self.account, lambda: self._write(wanted))
         if self.after:
             self.after()
         return []
+
+    def _write(self, wanted: Wanted) -> None:
+        converge_files(self.render(wanted), check=False)
+        for path in self.stale(wanted):
+            os.unlink(path)
 
 
 def _roots_in(paths: Iterable[str]) -> set[str]:
@@ -156,7 +162,7 @@ def step_path(path: str, owner: str, group: str, ca_url: str) -> ManagedFiles:
         files = [File(roots, wanted.pem.encode(), 0o644, owner, group)]
         return [*folders, *files, File(defaults, _dumped(settings), 0o644, owner, group)]
 
-    return ManagedFiles(f"step {path}", path, render)
+    return ManagedFiles(f"step {path}", path, render, account=(owner, group))
 
 
 def _directories(path: str) -> list[Directory]:
