@@ -33,7 +33,11 @@ def _texts(choices: list[str] | None = None, default: list[str] | None = None) -
 
 STORES: Spec = {
     "discover": {"type": "bool", "default": True},
-    "keystores": _entries(password_file=_PASSWORD_FILE, create={"type": "str", "choices": ["jks", "pkcs12"]}, **_OWNER),
+    # It names files that hold passwords, and no password.
+    "keystores": {
+        **_entries(password_file=_PASSWORD_FILE, create={"type": "str", "choices": ["jks", "pkcs12"]}, **_OWNER),
+        "no_log": False,
+    },
     "nss_databases": _entries(password_file=_PASSWORD_FILE, owner={"type": "str"}),
     "browsers": _texts(list(declaration.BROWSERS)),
     "environment": _texts(list(environment.CHOICES), list(environment.CHOICES)),
