@@ -8,6 +8,7 @@ from .. import errors, schema
 from ..host import commands, files
 from ..host.files import Directory, File
 from ..host.program import pack
+from ..host.units import MARK, SANDBOX, timer
 from ..trust import signed_manifest
 from ..x509 import fingerprints
 from . import artifacts, place, program, watch
@@ -21,8 +22,7 @@ _MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
 _ENTRY = program.__name__.rpartition(".module_utils.")[2]
 
 # It reads from nginx of this host alone, so no other address is reachable for it.
-_SERVICE = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
-[Unit]
+_SERVICE = """{mark}[Unit]
 Description=Look whether CRLs, certificates and the trust manifest that are published expire soon
 After=nginx.service time-sync.target
 StartLimitIntervalSec=0
@@ -33,43 +33,13 @@ ExecStart={program}
 TimeoutStartSec=180
 UMask=0022
 CapabilityBoundingSet=CAP_DAC_OVERRIDE
-NoNewPrivileges=yes
-ProtectSystem=strict
-{writable}ProtectHome=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
+{sandbox}{writable}ProtectHome=yes
 ProtectProc=invisible
-PrivateTmp=yes
-PrivateDevices=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
 IPAddressAllow=localhost
 IPAddressDeny=any
 RestrictAddressFamilies=AF_UNIX AF_INET
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
 SystemCallFilter=~@resources
-"""
-
-_TIMER = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
-[Unit]
-Description=Look every now and then at what is published
-
-[Timer]
-OnCalendar={calendar}
-RandomizedDelaySec=30
-AccuracySec=1s
-Persistent=yes
-
-[Install]
-WantedBy=timers.target
 """
 
 
@@ -84,12 +54,14 @@ def wanted_files(watched: watch.Watch, calendar: str, alert_unit: str) -> list[F
     # At its first run the directory may be missing; then /var is not writable either, and the play makes it.
     writable = f"ReadWritePaths=-{watched.metrics_directory}\n" if watched.metrics_directory else ""
     on_failure = f"OnFailure={alert_unit}\n" if alert_unit else ""
-    service = _SERVICE.format(program=PROGRAM, writable=writable, on_failure=on_failure)
+    service = _SERVICE.format(mark=MARK, sandbox=SANDBOX, program=PROGRAM, writable=writable, on_failure=on_failure)
     return [
         Directory("/usr/local/lib/trustanchor"),
         File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
         Directory("/etc/trustanchor"),
         File(watch.CONFIGURATION, watched.dump()),
         File(f"/etc/systemd/system/{SERVICE}", service.encode()),
-        File(f"/etc/systemd/system/{TIMER}", _TIMER.format(calendar=calendar).encode()),
+        File(
+            f"/etc/systemd/system/{TIMER}", timer("Look every now and then at what is published", calendar, 30).encode()
+        ),
     ]

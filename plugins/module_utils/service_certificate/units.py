@@ -8,6 +8,7 @@ from .. import errors
 from ..host import commands, files, systemd
 from ..host.files import File
 from ..host.program import pack
+from ..host.units import MARK, SANDBOX, timer
 from ..stepca import api
 from . import lifecycle, program, settings, store
 from .settings import Settings
@@ -18,8 +19,7 @@ _PARTS = (errors, commands, files, systemd, api, lifecycle, settings, store)
 _MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
 _ENTRY = program.__name__.rpartition(".module_utils.")[2]
 
-_SERVICE = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
-[Unit]
+_SERVICE = """{mark}[Unit]
 Description=Renew the certificate {name} when it is due
 After=network-online.target time-sync.target
 Wants=network-online.target
@@ -30,40 +30,10 @@ ExecStart={program} {name}
 TimeoutStartSec=180
 UMask=0077
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER
-NoNewPrivileges=yes
-ProtectSystem=strict
-ReadWritePaths={directory}{metrics}
+{sandbox}ReadWritePaths={directory}{metrics}
 ProtectHome=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-PrivateTmp=yes
-PrivateDevices=yes
-LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-"""
-
-_TIMER = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
-[Unit]
-Description=Look every now and then whether the certificate {name} is due
-
-[Timer]
-OnCalendar={calendar}
-RandomizedDelaySec={delay}
-AccuracySec=1s
-Persistent=yes
-
-[Install]
-WantedBy=timers.target
 """
 
 
@@ -81,10 +51,12 @@ def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File]:
         delay: seconds by which hosts are spread.
     """
     metrics = f" -{wanted.metrics_directory}" if wanted.metrics_directory else ""
-    service = _SERVICE.format(name=wanted.name, program=PROGRAM, directory=wanted.directory, metrics=metrics)
-    timer = _TIMER.format(name=wanted.name, calendar=calendar, delay=delay)
+    service = _SERVICE.format(
+        mark=MARK, sandbox=SANDBOX, name=wanted.name, program=PROGRAM, directory=wanted.directory, metrics=metrics
+    )
+    looks = timer(f"Look every now and then whether the certificate {wanted.name} is due", calendar, delay)
     return [
         File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
         File(f"/etc/systemd/system/{name(wanted, 'service')}", service.encode()),
-        File(f"/etc/systemd/system/{name(wanted, 'timer')}", timer.encode()),
+        File(f"/etc/systemd/system/{name(wanted, 'timer')}", looks.encode()),
     ]

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kill what Ansible runs on this host at a moment, and watch the trust stores until standard input ends.
 
-Question: ``{"after": seconds}``. Answer: ``{"killed": bool, "least": {store: fewest certificates that were seen}}``.
+Question: ``{"after": seconds}``; null kills nothing.
+Answer: ``{"killed": bool, "lasted": seconds of what ran, "least": {store: fewest certificates that were seen}}``.
 """
 
 from __future__ import annotations
@@ -86,14 +87,15 @@ def kill(pids):
 question = json.loads(sys.stdin.readline())
 stores = {"bundle": bundle, "links": links, "java": java}
 least = {name: look(store) for name, store in stores.items()}
-due, killed = None, False
+began, lasted, killed = None, 0.0, False
 while not select.select([sys.stdin], [], [], 0)[0]:
-    running = [] if killed else modules()
-    if running and due is None:
-        due = time.monotonic() + question["after"]
-    if running and due is not None and time.monotonic() >= due:
+    running, now = [] if killed else modules(), time.monotonic()
+    if running:
+        began = began or now
+        lasted = now - began
+    if running and question["after"] is not None and lasted >= question["after"]:
         kill([member for pid in running for member in family(pid)])
         killed = True
     for name, store in stores.items():
         least[name] = min(least[name], look(store))
-json.dump({"killed": killed, "least": least}, sys.stdout)
+json.dump({"killed": killed, "lasted": lasted, "least": least}, sys.stdout)

@@ -10,6 +10,7 @@ from ... import errors, schema
 from ...host import accounts, commands, files, systemd
 from ...host.files import Directory, File
 from ...host.program import pack
+from ...host.units import MARK, SANDBOX, timer
 from ...service_certificate import settings as service_settings
 from ...x509 import fingerprints
 from .. import bundle, declaration, discovery, effective, leaves, pem, push, receipt, report, signed_manifest, state
@@ -31,8 +32,7 @@ _ENTRY = program.__name__.rpartition(".module_utils.")[2]
 
 # CAP_SYS_PTRACE: to see which libraries the processes of others have loaded. CAP_SETUID, CAP_SETGID: to work in a
 # user's database as that user. Not MemoryDenyWriteExecute=: keytool is a Java program.
-_SERVICE = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
-[Unit]
+_SERVICE = """{mark}[Unit]
 Description=Keep the trust stores of this host as the signed trust manifest says
 After=network-online.target time-sync.target
 Wants=network-online.target
@@ -43,39 +43,9 @@ ExecStart={program}
 TimeoutStartSec=600
 UMask=0022
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SETUID CAP_SETGID CAP_SYS_PTRACE
-NoNewPrivileges=yes
-ProtectSystem=strict
-ReadWritePaths={writable}
+{sandbox}ReadWritePaths={writable}
 ProtectHome={protect_home}
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-PrivateTmp=yes
-PrivateDevices=yes
-LockPersonality=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-"""
-
-_TIMER = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
-[Unit]
-Description=Look for a new trust manifest, and whether somebody changed a trust store
-
-[Timer]
-OnCalendar={calendar}
-RandomizedDelaySec={delay}
-AccuracySec=1s
-Persistent=yes
-
-[Install]
-WantedBy=timers.target
 """
 
 # The system's store with what its hooks write, and the places of what is always ours.
@@ -99,18 +69,20 @@ def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File | Direc
     writable = _writable(wanted)
     at_home = wanted.stores.discover or any(f"{path}/".startswith(_HOMES) for path in writable)
     service = _SERVICE.format(
+        mark=MARK,
+        sandbox=SANDBOX,
         program=PROGRAM,
         writable=" ".join(f"-{path}" for path in writable),
         protect_home="no" if at_home else "yes",
     )
-    timer = _TIMER.format(calendar=calendar, delay=delay)
+    looks = timer("Look for a new trust manifest, and whether somebody changed a trust store", calendar, delay)
     return [
         Directory(os.path.dirname(settings.PATH)),
         Directory(os.path.dirname(PROGRAM)),
         File(settings.PATH, wanted.dump()),
         File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
         File(f"/etc/systemd/system/{NAME}.service", service.encode()),
-        File(f"/etc/systemd/system/{NAME}.timer", timer.encode()),
+        File(f"/etc/systemd/system/{NAME}.timer", looks.encode()),
     ]
 
 
