@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts, servers, streams
-from scene import HOSTS, TARGETS, accepted, ceremony, everywhere, refused, roll_out, run, serve, where
+from scene import HOSTS, RECORD, TARGETS, accepted, ceremony, everywhere, refused, roll_out, run, sequence, serve, where
 
 OLD = 8443
 LEAF = "/etc/service-certificates/web/current/fullchain.pem"
@@ -40,6 +40,15 @@ def test_a_new_root_waits_until_somebody_says_so(stream: streams.Stream) -> None
     assert roll_out()["manifest"]["sequence"] == 2
     assert not any(where("r2").values())
     stream.await_rounds(1)
+
+
+def test_what_a_change_would_do_is_told_and_not_done() -> None:
+    before = sequence()
+    ahead = run("playbooks/change_trust.yml", check=True, trust_states={"r2": "trusted"})
+    assert ahead.result("Change states", "ca1")["manifest"]["sequence"] == before + 1
+    assert ahead.result("Sign it", "ca1")["reason"] == "there is no signed manifest"
+    assert sequence() == before
+    assert not (RECORD / "trust.p7m").exists()
 
 
 def test_both_roots(stream: streams.Stream) -> None:

@@ -69,7 +69,8 @@ def old() -> Iterator[str]:
 @pytest.fixture(scope="module", autouse=True)
 def stream(old: str) -> Iterator[streams.Stream]:
     """From the first test to the last one of this file."""
-    run("molecule/trust/agents.yml", limit="web1,web2,client1")
+    agents = "molecule/trust/agents.yml"
+    assert run(agents, limit="web1,web2,client1", check=True).changed == run(agents, limit="web1,web2,client1").changed
     for client in streams.CLIENTS:
         assert streams.once("client1", old, client) == "ok"
     with streams.stream("client1", TARGETS) as running:
