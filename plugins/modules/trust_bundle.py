@@ -42,6 +42,12 @@ options:
         checkout of the public record undoes nothing. V(0) compares nothing.
     type: int
     default: 0
+  override:
+    description:
+      - Take the place of whatever the host was told before, whatever its sequence. For the day on which a thief has
+        signed a manifest.
+    type: bool
+    default: false
   journal:
     description: File on the controller to which one line of JSON about this host is appended; without one, none is.
     type: path
@@ -149,18 +155,17 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     told = push.Told(module.params["manifest_id"], module.params["sequence"], roots, absent)
     if module.check_mode:
         host = state.load()
-        told.check(host)
+        told.check(host, module.params["override"])
         todo = bundle.plan(roots, absent, declared, host)
         return {**_result(todo, host), "changed": todo.changed, "repaired": []}
     with state.locked():
         host = state.load()
-        told.check(host)
-        todo = bundle.plan(roots, absent, declared, host)
+        told.check(host, module.params["override"])
         told.note(host)
-        outcome = bundle.apply(todo, host)
+        outcome = bundle.converge(roots, absent, declared, host)
     for warning in outcome.warnings:
         module.warn(warning)
-    result = {**_result(todo, host), "changed": todo.changed, "repaired": outcome.repaired}
+    result = {**_result(outcome.plan, host), "changed": outcome.plan.changed, "repaired": outcome.repaired}
     if failure := outcome.failure():
         result |= {"failed": True, "msg": str(failure), "error": failure.as_dict()}
     return result
@@ -179,6 +184,7 @@ def main() -> None:
         **options.STORES,
         "manifest_id": {"type": "str", "default": ""},
         "sequence": {"type": "int", "default": 0},
+        "override": {"type": "bool", "default": False},
         "journal": {"type": "path"},
         "probe_targets": {"type": "list", "elements": "str", "default": []},
         "probe_clients": {"type": "list", "elements": "str", "default": ["curl", "python"]},

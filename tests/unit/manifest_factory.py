@@ -10,6 +10,7 @@ import pki
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.signed_manifest import SignedManifest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -18,10 +19,12 @@ def signer(
     authority: pki.Authority,
     start: dt.datetime = pki.NOW - 2 * pki.DAY,
     end: dt.datetime = pki.NOW + 365 * pki.DAY,
-    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    purpose: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    ca: bool = False,
+    key: ec.EllipticCurvePrivateKey | None = None,
 ) -> pki.Leaf:
     """A manifest signer directly below an authority, as a ceremony makes it; or one that is for something else."""
-    key = pki.new_key()
+    key = key or pki.new_key()
     usage = dict.fromkeys(
         (
             *("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign"),
@@ -29,7 +32,7 @@ def signer(
         ),
         False,
     )
-    certificate = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(pki.name("Manifest Signer"))
         .issuer_name(authority.certificate.subject)
@@ -37,12 +40,13 @@ def signer(
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
-        .sign(authority.key, hashes.SHA256())
     )
+    if purpose:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    certificate = builder.sign(authority.key, hashes.SHA256())
     return pki.Leaf(certificate, key, pki.pem(certificate, *authority.above))
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pki
@@ -60,13 +61,34 @@ def test_a_fault_comes_back() -> None:
         raise TrustAnchorError("what", "why", "next")
 
     with pytest.raises(TrustAnchorError, match="what. why. next."):
-        accounts.run_as("nobody", "nogroup", act)
+        accounts.run_as(65534, 65534, act)
 
 
 @as_root
 def test_a_child_that_dies_is_a_fault() -> None:
-    with pytest.raises(TrustAnchorError, match="a process of nobody ended with status"):
-        accounts.run_as("nobody", "nogroup", lambda: os._exit(3))
+    with pytest.raises(TrustAnchorError, match="a process of user 65534 ended with status"):
+        accounts.run_as(65534, 65534, lambda: os._exit(3))
+
+
+@as_root
+def test_a_child_that_its_user_stops_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "TIMEOUT", 0.5)
+    with pytest.raises(TrustAnchorError, match="did not end within"):
+        accounts.run_as(65534, 65534, lambda: os.kill(os.getpid(), signal.SIGSTOP))
+
+
+@as_root
+def test_a_place_of_a_user_is_not_roots_alone(home: Path, tmp_path: Path) -> None:
+    """Nor is one to which a user's link leads, though root's is all that is behind it."""
+    (home / "link").symlink_to("/etc")
+    (tmp_path / "ours").symlink_to(home / "link")
+    for path in (home, home / "missing", home / "link/ssl", tmp_path / "ours/ssl/certs"):
+        assert not accounts.is_roots_alone(str(path))
+    (tmp_path / "good").symlink_to("/etc/ssl")
+    for path in (tmp_path / "good/certs", Path("/etc/ssl/certs/missing"), Path("/tmp/x"), tmp_path / "good/../ssl"):
+        assert accounts.is_roots_alone(str(path))
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert not accounts.is_roots_alone(str(tmp_path / "loop"))
 
 
 def test_what_only_root_can_change(tmp_path: Path) -> None:

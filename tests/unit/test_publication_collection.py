@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
+import manifest_factory
 import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
@@ -15,8 +16,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import signed_manifest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from publication_record import URL, Record, crl, der
 
 
@@ -35,25 +36,12 @@ def contents(record: Record) -> dict[str, bytes]:
 
 def signed(record: Record, days: int = 30, root: str = "r1", sequence: int = 1) -> bytes:
     """The manifest with a signer directly below a root."""
-    above, key = record.roots[root], pki.new_key()
-    signer = (
-        x509.CertificateBuilder()
-        .subject_name(pki.name("Signer"))
-        .issuer_name(above.certificate.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(pki.NOW - pki.DAY)
-        .not_valid_after(pki.NOW + 30 * pki.DAY)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
-        .sign(above.key, hashes.SHA256())
-    )
     roots = tuple(
         signed_manifest.SignedRoot(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items()
     )
     end = pki.NOW + days * pki.DAY
-    content = signed_manifest.SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots).to_json()
-    builder = pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(signer, key, hashes.SHA256())
-    return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
+    content = signed_manifest.SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots)
+    return manifest_factory.sign(content, manifest_factory.signer(record.roots[root]))
 
 
 def test_everything_under_its_name(record: Record) -> None:

@@ -57,6 +57,8 @@ def test_what_was_signed_is_read() -> None:
             sign(MANIFEST, signer(R1, purpose=ExtendedKeyUsageOID.SERVER_AUTH)),
             "unsuitable certificate purpose|unsupported certificate purpose",
         ),
+        (sign(MANIFEST, signer(R1, purpose=None)), "only purpose must be signing messages"),
+        (sign(MANIFEST, signer(R1, purpose=None, ca=True)), "only purpose must be signing messages"),
         (sign(MANIFEST, signer(R1, end=pki.NOW - pki.HOUR)), "certificate has expired"),
         (sign(MANIFEST, signer(R1, start=pki.NOW + pki.HOUR)), "certificate is not yet valid"),
         (b"", "no valid signature"),
@@ -64,7 +66,19 @@ def test_what_was_signed_is_read() -> None:
         (SIGNED[: len(SIGNED) // 2], "no valid signature"),
         (SIGNED.replace(b'"sequence": 7', b'"sequence": 8'), "no valid signature"),
     ],
-    ids=["stranger", "intermediate", "service", "expired", "early", "empty", "garbage", "truncated", "altered"],
+    ids=[
+        "stranger",
+        "intermediate",
+        "service",
+        "no purpose",
+        "authority",
+        "expired",
+        "early",
+        "empty",
+        "garbage",
+        "truncated",
+        "altered",
+    ],
 )
 def test_what_a_host_refuses(signed: bytes, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
@@ -220,3 +234,27 @@ def test_openssl_alone_prints_it(tmp_path: Path) -> None:
         [*command.split(), "-purpose", "smimesign", "-verify_depth", "0"], cwd=tmp_path, capture_output=True, check=True
     )
     assert json.loads(said.stdout)["sequence"] == 7
+
+
+def test_a_new_root_is_introduced_by_an_old_one(directory: Path) -> None:
+    """Hosts verify with what the manifest before had; the key has certificates below both."""
+    (directory / "trust.p7m").write_bytes(plan(directory).sign(UNDER_R1.key))
+    key = UNDER_R1.key
+    third = signer(STRANGER, end=pki.NOW + 700 * pki.DAY, key=key)
+    (directory / "signers/manifest3.crt").write_text(pki.pem(third.certificate))
+    changed = (directory / "trust.yml").read_text().replace("state: staged", "state: trusted")
+    (directory / "trust.yml").write_text(changed.replace("sequence: 3", "sequence: 4"))
+    signing = plan(directory)
+    assert signing.signer == UNDER_R1.certificate
+    signed_manifest.verify(signing.sign(key), R1.pem)
+    (directory / "signers/manifest1.crt").unlink()
+    with pytest.raises(TrustAnchorError, match="hosts that pull do not know the root of this manifest signer yet"):
+        plan(directory)
+
+
+def test_an_expired_root_is_not_published(directory: Path) -> None:
+    old = pki.root("Old", start=pki.NOW - 9 * pki.DAY, end=pki.NOW - pki.DAY)
+    (directory / "roots/r2.crt").write_text(old.pem)
+    (directory / "trust.yml").write_text((directory / "trust.yml").read_text().replace(R2.sha256, old.sha256))
+    with pytest.raises(TrustAnchorError, match="root 'r2' has expired.*Make it distrusted"):
+        plan(directory)

@@ -32,7 +32,7 @@ def manifest(*states: str, since: dt.datetime = LONG_AGO) -> Manifest:
 
 def evidence(of: Manifest, **different: object) -> Evidence:
     """An estate in which everything is as it must be."""
-    rollout = Rollout(of.id, of.sequence, complete=True, leaves={})
+    rollout = Rollout(of.id, of.sequence, complete=True, leaves={}, written=NOW)
     return replace(Evidence(NOW, rollout, {}, OVERLAP), **different)  # type: ignore[arg-type]
 
 
@@ -44,7 +44,8 @@ def test_the_whole_way_of_a_replacement() -> None:
     at = manifest("trusted", "staged")
     for step in ({"r2": "trusted"}, {"r1": "retiring"}):
         at = change(at, step, evidence(at))
-    later = replace(evidence(at), now=NOW + dt.timedelta(hours=26))
+    day_after = NOW + dt.timedelta(hours=26)
+    later = replace(evidence(at), now=day_after, rollout=Rollout(at.id, at.sequence, True, {}, day_after))
     at = change(at, {"r1": "distrusted"}, later)
     assert states(at) == {"r1": "distrusted", "r2": "trusted"}
     assert at.sequence == 10
@@ -109,15 +110,27 @@ SHA256 = MANIFEST.roots[0].sha256
     ("known", "message"),
     [
         (replace(GOOD, rollout=None), "no report of a rollout of sequence 7"),
-        (replace(GOOD, rollout=Rollout(MANIFEST.id, 6, True, {})), "no report of a rollout of sequence 7"),
-        (replace(GOOD, rollout=Rollout("other", 7, True, {})), "no report of a rollout of sequence 7"),
-        (replace(GOOD, rollout=Rollout(MANIFEST.id, 7, False, {})), "rollout of sequence 7 is not complete"),
+        (replace(GOOD, rollout=Rollout(MANIFEST.id, 6, True, {}, NOW)), "no report of a rollout of sequence 7"),
+        (replace(GOOD, rollout=Rollout("other", 7, True, {}, NOW)), "no report of a rollout of sequence 7"),
+        (replace(GOOD, rollout=Rollout(MANIFEST.id, 7, False, {}, NOW)), "rollout of sequence 7 is not complete"),
         (
-            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {SHA256: ("web1: web",)})),
-            "still has live certificates below it: web1: web",
+            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {SHA256: ("web1: web",)}, NOW)),
+            "still has live certificates below it, or nobody knows: web1: web",
         ),
         (replace(GOOD, intermediates={"r1": ("ca1",)}), "'r1' still has 'ca1' below it"),
         (replace(GOOD, overlap=dt.timedelta(days=41)), "retiring for 960.0 hours"),
+        (
+            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {"": ("web9: broken",)}, NOW)),
+            "or nobody knows: web9: broken",
+        ),
+        (
+            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {}, NOW - dt.timedelta(days=8))),
+            "report of the rollout of sequence 7 is of",
+        ),
+        (
+            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {}, LONG_AGO), now=LONG_AGO + dt.timedelta(days=1)),
+            "retiring for 0.0 hours",  # when it was measured
+        ),
     ],
 )
 def test_a_root_that_is_in_use_is_not_distrusted(known: Evidence, message: str) -> None:

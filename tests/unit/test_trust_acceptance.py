@@ -98,6 +98,7 @@ def test_what_it_has_is_not_verified_again(host: State, monkeypatch: pytest.Monk
         ),
         (sign(manifest(8, not_before=pki.NOW + pki.HOUR), UNDER_R1), "is from the future"),
         (sign(manifest(8, id="0" * 32), UNDER_R1), "is of the estate 0000"),
+        (sign(manifest(1008), UNDER_R1), "a jump of more than 1000"),
         (sign(manifest(8), signer(STRANGER)), "no valid signature"),
         (sign(manifest(8, SignedRoot("r1", R2.sha256, "trusted", R1.pem)), UNDER_R1), "has fingerprint"),
         (
@@ -115,7 +116,17 @@ def test_what_it_has_is_not_verified_again(host: State, monkeypatch: pytest.Monk
         (b"<html>404</html>", "no valid signature"),
     ],
     ids=[
-        *("rollback", "equivocation", "older signature", "freeze", "future", "estate", "stranger", "fingerprint"),
+        *(
+            "rollback",
+            "equivocation",
+            "older signature",
+            "freeze",
+            "future",
+            "estate",
+            "jump",
+            "stranger",
+            "fingerprint",
+        ),
         *("two in one", "leaf", "truncated", "garbage"),
     ],
 )

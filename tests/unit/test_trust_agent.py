@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import http.server
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,7 +135,12 @@ def test_down_until_the_manifest_has_expired(web: Web, roots: Path) -> None:
     url = web.put("/trust.p7m", signed(2))
     run(url)
     web.answers.clear()
-    assert run(url, now=pki.NOW + 29 * DAYS)["result"] == "unchanged"
+    assert run(url, now=pki.NOW + 1.9 * DAYS)["result"] == "unchanged"
+    silent = run(url, now=pki.NOW + 2.1 * DAYS)
+    assert (silent["result"], silent["error"]["what"]) == (
+        "failed",
+        "no trust manifest could be fetched for 50 hours",
+    )
     late = run(url, now=pki.NOW + 31 * DAYS)
     assert (late["result"], late["error"]["what"]) == (
         "failed",
@@ -261,3 +269,49 @@ def test_the_program_has_all_its_parts(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "usage: trust-agent\n")
     with zipfile.ZipFile(path) as archive:
         assert "trustanchor/trust/stores/nss.py" in archive.namelist()
+
+
+def test_who_answers_slowly_is_cut_off() -> None:
+    """One byte at a time would take for ever; the next URL has to be asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _address = server.accept()
+            with contextlib.suppress(OSError), connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    stopped.wait(0.05)
+
+        stopped = threading.Event()
+        threading.Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(TrustAnchorError, match="cannot be reached|cut off"):
+            fetch.fetch(f"http://127.0.0.1:{server.getsockname()[1]}/x", 10**6, deadline=0.5)
+        assert time.monotonic() - began < 5
+
+
+def test_a_push_waits_for_no_web_server(web: Web, roots: Path) -> None:
+    """The lock is taken when all is fetched."""
+    url = web.put("/trust.p7m", signed(2))
+
+    def get(asked: str, limit: int) -> bytes:
+        with state.locked():
+            return fetch.fetch(asked, limit)
+
+    content = cycle.run(settings.Settings((url,), Declaration()), pki.NOW, get)
+    assert (content["result"], roots.read_text()) == ("unchanged", R1.pem)
+
+
+def test_only_root_can_hold_the_lock(roots: Path) -> None:
+    with state.locked():
+        lock = Path(state.PATH).with_name(".lock")
+        assert lock.stat().st_mode & 0o777 == 0o600
+    assert roots.exists()
+
+
+def test_a_lock_that_is_held_for_ever(roots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "LOCK_SECONDS", 0.2)
+    assert roots.exists()
+    with state.locked(), pytest.raises(TrustAnchorError, match="another program has been changing"), state.locked():
+        pass

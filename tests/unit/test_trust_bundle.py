@@ -16,7 +16,12 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust impor
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.declaration import Declaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, managed
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Finding, Store, Wanted
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import (
+    Finding,
+    Store,
+    Wanted,
+    entry_name,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import PASSWORD, Keystore
 from hypothesis import HealthCheck, given, settings
@@ -104,6 +109,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setattr(debian, "SOURCE", str(found.source))
     monkeypatch.setattr(debian, "DIRECTORY", str(found.home / "certs"))
     monkeypatch.setattr(debian, "BUNDLE", str(found.home / "certs" / "ca-certificates.crt"))
+    monkeypatch.setattr(debian, "CONFIGURATION", str(found.home / "ca-certificates.conf"))
+    monkeypatch.setattr(debian, "DISTRIBUTION", str(found.home / "public"))
     monkeypatch.setattr(debian, "require", lambda: None)
     monkeypatch.setattr(debian, "rebuild", found.rebuild)
     monkeypatch.setattr(state, "PATH", str(found.home / "memory" / "trust.json"))
@@ -312,6 +319,77 @@ def test_a_found_store_that_cannot_be_measured_is_unknown(host: Host) -> None:
     assert (unknown.state, unknown.why) == ("unknown", "it has another password. Give the password.")
 
 
+class Odd(Broken):
+    """A store of a user who has put something odd there."""
+
+    def find(self, _wanted: Wanted) -> list[Finding]:
+        raise NotADirectoryError(20, "Not a directory", "/home/ada/.step/certs")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None:
+    host.others = [Odd("step", declared)]
+    known = state.load()
+    outcome = bundle.converge([ONE], set(), host.declaration, known)
+    assert host.trusted() == {ONE.sha256}
+    assert outcome.after.listed[-1].state == "unknown"
+    assert "/home/ada/.step/certs: Not a directory" in outcome.after.listed[-1].why
+    assert (outcome.failure() is not None) == declared
+
+
+class Sluggish(Broken):
+    """A store that was found, and looks whether the host's own are right already."""
+
+    def find(self, wanted: Wanted) -> list[Finding]:
+        self.seen = debian.trusted_by_bundle()
+        return [Finding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
+
+
+def test_users_stores_come_after_the_hosts_own(host: Host) -> None:
+    """And one that only lacks a root fails no host: a user could keep it from ever being complete."""
+    found = Sluggish("nss", False)
+    host.others = [found]
+    outcome = bundle.converge([ONE], set(), host.declaration, state.load())
+    assert found.seen == {ONE.sha256}
+    assert outcome.failure() is None
+    assert any(warning.startswith("nss: read-only file system") for warning in outcome.warnings)
+
+
+def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "FOUND_SECONDS", 0.0)
+    host.others = [Sluggish("nss", False)]
+    assert "took more than" in host.plan([ONE]).listed[-1].why
+
+
+def test_a_root_of_the_distribution_is_not_taken_away(host: Host) -> None:
+    """It was declared once, and is no more; the distribution brings it all the same."""
+    (host.home / "public").mkdir()
+    (host.home / "public/three.crt").write_text(THREE.pem)
+    (host.home / "ca-certificates.conf").write_text("three.crt\n")
+    host.distribution = [THREE]
+    host.give_java(debian=THREE)
+    run(host, [ONE, THREE])
+    run(host, [ONE])
+    assert host.trusted() == host.java == {ONE.sha256, THREE.sha256}
+    assert run(host, [ONE], {FOUR.sha256}).wanted.gone == {FOUR.sha256}
+
+
+def test_what_the_distribution_lost_is_seen(host: Host) -> None:
+    """A package's upgrade may be killed, or race with us."""
+    run(host, [ONE])
+    (host.home / "public").mkdir()
+    (host.home / "public/three.crt").write_text(THREE.pem)
+    (host.home / "ca-certificates.conf").write_text("three.crt\n")
+    assert "1 of the distribution are lost" in [one.why for one in host.plan([ONE]).listed]
+
+
+def test_a_file_of_others_keeps_its_other_certificates(host: Host) -> None:
+    (host.source / "corp.crt").write_text("# corp\n" + TWO.pem + THREE.pem + FOUR.pem)
+    run(host, [ONE], {THREE.sha256})
+    assert (host.source / "corp.crt").read_text() == TWO.pem + FOUR.pem
+    assert not run(host, [ONE], {THREE.sha256}).changed
+
+
 def test_what_hooks_of_others_could_not_do_is_a_warning(host: Host) -> None:
     known = state.load()
     outcome = bundle.apply(host.plan([ONE]), known)
@@ -325,7 +403,7 @@ def test_when_trust_changed_is_kept(host: Host) -> None:
     first = state.load().changed_at
     assert first > 0
     run(host, [ONE])
-    (host.source / f"{debian.file_name(ONE.sha256)}.crt").chmod(0o600)
+    (host.source / f"{entry_name(ONE.sha256)}.crt").chmod(0o600)
     run(host, [ONE])
     assert state.load().changed_at == first
     run(host, [ONE, TWO])

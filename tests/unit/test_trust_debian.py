@@ -13,6 +13,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import entry_name
 
 ROOTS = [Root(made.sha256, made.pem) for made in (pki.root("One"), pki.root("Two"))]
 ONE, TWO = ROOTS
@@ -27,6 +28,8 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.mkdir()
     monkeypatch.setattr(debian, "SOURCE", str(found))
     monkeypatch.setattr(debian, "DIRECTORY", str(links))
+    monkeypatch.setattr(debian, "CONFIGURATION", str(tmp_path / "ca-certificates.conf"))
+    monkeypatch.setattr(debian, "DISTRIBUTION", str(tmp_path / "public"))
     monkeypatch.setattr(debian, "BUNDLE", str(links / "ca-certificates.crt"))
     return found
 
@@ -45,7 +48,7 @@ def test_one_file_for_each_root(source: Path) -> None:
 
 def test_a_root_that_left_the_set_goes(source: Path) -> None:
     files.converge(debian.files(ROOTS), check=False)
-    assert debian.foreign_files([ONE], set()) == [str(source / f"{debian.file_name(TWO.sha256)}.crt")]
+    assert debian.foreign_files([ONE], set()) == [str(source / f"{entry_name(TWO.sha256)}.crt")]
 
 
 def test_files_of_others_stay_unless_they_hold_what_must_be_absent(source: Path) -> None:

@@ -12,7 +12,7 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted, entry_name
 
 PUBLIC = {name: pki.root(name) for name in ("First", "Second", "Off")}
 R1, R2 = pki.root("R1"), pki.root("R2")
@@ -94,7 +94,7 @@ def test_when_others_want_something_the_program_is_run(host: Path, monkeypatch: 
 
 
 def test_a_killed_run_is_finished(host: Path) -> None:
-    link = host / f"certs/{debian.file_name(R1.sha256)}.pem.new"
+    link = host / f"certs/{entry_name(R1.sha256)}.pem.new"
     link.symlink_to("/nowhere")
     debian.SystemStore().converge(wanted(R1))
     assert not os.path.lexists(link)

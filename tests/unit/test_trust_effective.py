@@ -109,6 +109,7 @@ def test_a_section_table_that_leads_nowhere(tmp_path: Path) -> None:
         (b"7f00-7f01 r-xp 0 0:0 1 /usr/lib/x86_64-linux-gnu/libc.so.6\n", ""),
         (b"7f00-7f01 r-xp 0 0:0 1 /usr/lib/x86_64-linux-gnu/libssl.so.3\n", "openssl"),
         (b"7f00-7f01 r-xp 0 0:0 1 /usr/lib/libssl.so.3 (deleted)\n", "openssl"),
+        (b"7f00-7f01 r-xp 0 0:0 1 /venv/lib/x.libs/libssl-81ffa89e.so.3\n", "openssl"),
         (b"7f00-7f01 r-xp 0 0:0 1 /usr/lib/libgnutls.so.30.34.3\n", "gnutls"),
         (b"7f00-7f01 r-xp 0 0:0 1 /usr/lib/libssl.so.3\n7f r 0 0 1 /usr/lib/libnss3.so\n", "nss"),
         (b"7f00-7f01 r-xp 0 0:0 1 /usr/lib/jvm/java-21/lib/server/libjvm.so\n", "java"),

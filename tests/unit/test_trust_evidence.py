@@ -41,7 +41,8 @@ def gather(directory: Path, **more: Any) -> Any:
 def report(directory: Path, **changes: Any) -> None:
     leaf = {"name": "web", "root": R1.sha256}
     hosts = {"web1": {"outcome": "converged", "leaves": [leaf]}, "web2": {"outcome": "failed"}}
-    content = {"manifest": {"id": R1.sha256[:32], "sequence": 4}, "complete": True, "hosts": hosts, **changes}
+    content = {"manifest": {"id": R1.sha256[:32], "sequence": 4}, "complete": True, "hosts": hosts}
+    content |= {"written": "2026-11-26T02:00:00Z", **changes}
     (directory / "rollouts/000004.json").write_text(json.dumps(content))
 
 

@@ -81,20 +81,20 @@ def without_keytool(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_jks_is_read_without_a_jvm(path: Path, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     without_keytool(monkeypatch)
     path.write_bytes(made["JKS"])
-    assert store(path).trusted() == {ONE.sha256: "debian:one.pem", TWO.sha256: "zwölf"}
+    assert store(path).entries() == {"debian:one.pem": ONE.sha256, "zwölf": TWO.sha256}
 
 
 def test_pkcs12_is_read_once(path: Path, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(made["PKCS12"])
     first = store(path)
-    found = first.trusted()
-    assert found == {ONE.sha256: "debian:one.pem", TWO.sha256: "zwölf"}
+    found = first.entries()
+    assert found == {"debian:one.pem": ONE.sha256, "zwölf": TWO.sha256}
     without_keytool(monkeypatch)
     later = Keystore(str(path), "java", Cache(first.cache.as_dict()))
-    assert later.trusted() == found
+    assert later.entries() == found
     path.write_bytes(made["PKCS12"])  # the same content, but written by somebody
     with pytest.raises(AssertionError, match="keytool was started"):
-        later.trusted()
+        later.entries()
 
 
 @pytest.mark.parametrize("kind", ["JKS", "PKCS12"])
@@ -106,7 +106,7 @@ def test_converge_adds_and_removes(path: Path, made: dict[str, bytes], kind: str
     assert (before.state, before.missing, before.unwanted) == ("wrong", (THREE.sha256,), (TWO.sha256,))
     store(path).converge(wanted)
     assert listed(path) == {ONE.sha256, THREE.sha256}
-    assert store(path).trusted() == {ONE.sha256: "debian:one.pem", THREE.sha256: f"trustanchor-{THREE.sha256[:32]}"}
+    assert store(path).entries() == {"debian:one.pem": ONE.sha256, f"trustanchor-{THREE.sha256[:32]}": THREE.sha256}
     assert store(path).find(wanted)[0].state == "ok"
     assert path.stat().st_mode & 0o777 == 0o640
     assert [one.name for one in path.parent.iterdir()] == ["cacerts"]
@@ -135,7 +135,7 @@ def test_a_store_of_jdk_18_without_password_stays_one(path: Path) -> None:
     make_store(path, "PKCS12", {"one": ONE, "two": TWO}, options=plain)
     assert ONE.certificate.subject.public_bytes() in path.read_bytes()  # in clear
     store(path).converge(Wanted((ROOT3,), gone=frozenset({TWO.sha256})))
-    assert set(store(path).trusted()) == {ONE.sha256, THREE.sha256}
+    assert set(store(path).entries().values()) == {ONE.sha256, THREE.sha256}
     assert ONE.certificate.subject.public_bytes() in path.read_bytes()
 
 
@@ -170,7 +170,7 @@ def test_a_wrong_password_is_told_and_changes_nothing(path: Path, kind: str) -> 
             broken.converge(Wanted((ROOT3,)))
         assert "falsch" not in str(caught.value)
     with pytest.raises(TrustAnchorError, match="file with the password of .* does not exist"):
-        store(path, password_file=str(path.with_name("nowhere"))).trusted()
+        store(path, password_file=str(path.with_name("nowhere"))).entries()
     assert path.read_bytes() == content
 
 
@@ -222,7 +222,7 @@ def test_a_private_key_in_the_store_is_refused(path: Path, monkeypatch: pytest.M
     )
     without_keytool(monkeypatch)
     with pytest.raises(TrustAnchorError, match=r"holds a private key \(mine\)"):
-        store(path).trusted()
+        store(path).entries()
 
 
 def test_a_store_that_was_cut_is_damaged(path: Path, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def test_a_store_that_was_cut_is_damaged(path: Path, made: dict[str, bytes], mon
     for size in range(4, len(content), 7):
         path.write_bytes(content[:size])
         with pytest.raises(TrustAnchorError, match="ends in the middle of an entry|is damaged"):
-            store(path).trusted()
+            store(path).entries()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -239,7 +239,7 @@ def test_a_store_that_was_cut_is_damaged(path: Path, made: dict[str, bytes], mon
 def test_any_bytes_after_the_magic_are_refused(tail: bytes, path: Path) -> None:
     path.write_bytes(jks.MAGIC + tail)
     with pytest.raises(TrustAnchorError, match="ends in the middle|private key|damaged"):
-        store(path).trusted()
+        store(path).entries()
 
 
 aliases = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
@@ -254,7 +254,7 @@ def test_what_is_written_is_read(entries: dict[str, bytes], created: int, passwo
 def test_garbage_is_refused_by_keytool(path: Path) -> None:
     path.write_bytes(b"garbage")
     with pytest.raises(TrustAnchorError, match="keytool.*failed"):
-        store(path).trusted()
+        store(path).entries()
 
 
 def test_root_runs_no_keytool_that_others_could_have_put_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,3 +281,20 @@ def test_a_link_that_a_user_planted_is_not_followed(path: Path, made: dict[str, 
         path.with_name(name).symlink_to(target)
     store(path).converge(Wanted((ROOT3,)))
     assert target.read_text() == "of somebody else"
+
+
+@pytest.mark.parametrize("kind", ["JKS", "PKCS12"])
+def test_a_root_goes_whatever_its_aliases_are(path: Path, kind: str) -> None:
+    aliases = ("one", "debian:two.pem", "foo, inc", "alias name: x")
+    make_store(path, kind, dict.fromkeys(aliases, ONE) | {"other": TWO})
+    store(path).converge(Wanted((ROOT3,), gone=frozenset({ONE.sha256})))
+    assert listed(path) == {TWO.sha256, THREE.sha256}
+
+
+def test_a_found_store_that_others_can_change_is_left_alone(
+    path: Path, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(made["JKS"])
+    monkeypatch.setattr(java, "is_roots_alone", lambda _path: False)
+    with pytest.raises(TrustAnchorError, match="can be changed by others than root.*Declare it"):
+        Keystore(str(path), "java", Cache(), declared=False).find(Wanted((ROOT3,)))

@@ -105,12 +105,28 @@ def test_without_certutil(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         database(path).find(Wanted((ROOT1,)))
 
 
-def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "cert9.db").symlink_to(path / "cert9.db")
-    with pytest.raises(TrustAnchorError, match="is no regular file"):
-        database(other).trusted()
+def test_who_works_does_not_depend_on_what_lies_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """certutil loads the modules that a database names: root must not open one that a user can exchange."""
+    seen: list[object] = []
+
+    def run(_command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        seen.append(options["account"])
+        return subprocess.CompletedProcess([], 0, b"", b"")
+
+    monkeypatch.setattr(nss, "run", run)
+    NssDatabase(str(path), "nss", Cache(), declared=False, account=(65534, 65533)).trusted()
+    assert seen == [(65534, 65533)]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can work as another user")
+def test_root_does_not_work_where_others_can_change_anything(path: Path) -> None:
+    place = path / "of-a-user"
+    place.mkdir()
+    certutil(place, "-N", "--empty-password")
+    os.chown(path, 65534, 65534)
+    found = NssDatabase(str(place), "nss", Cache(), declared=False, account=(0, 0))
+    with pytest.raises(TrustAnchorError, match="can be changed by others than root.*root does not work there"):
+        found.find(Wanted((ROOT1,)))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can work as another user")

@@ -40,7 +40,33 @@ def test_what_is_taken(host: State, told: Told) -> None:
     told.check(host)
     told.note(host)
     assert [root["pem"] for root in host.roots] == [root.pem for root in told.roots]
-    assert host.manifest.get("sequence", 0) == told.sequence
+    assert host.manifest["sequence"] == told.sequence or not told.sequence
+
+
+def test_a_push_without_sequence_rolls_nothing_back(host: State) -> None:
+    Told("", 0, [TWO], []).note(host)
+    with pytest.raises(TrustAnchorError, match="this host was told 5 before"):
+        Told("a", 4, [ONE], []).check(host)
+
+
+def test_an_override_takes_the_place_of_what_a_thief_said(host: State) -> None:
+    Told("a", 2**31, [TWO], []).note(host)
+    mine = Told("a", 6, [ONE], [])
+    with pytest.raises(TrustAnchorError, match="told by a thief, override"):
+        mine.check(host)
+    mine.check(host, override=True)
+    mine.note(host)
+    assert host.manifest["sequence"] == 6
+
+
+def test_the_end_of_what_was_signed_outlives_a_push(host: State) -> None:
+    """Else a host that is pushed to once would not notice that nobody lets it have a manifest any more."""
+    host.manifest |= {"not_after": 1000.0, "contact": 5.0, "signed": "ab"}
+    Told("a", 6, [ONE], []).note(host)
+    assert (host.manifest["not_after"], host.manifest["contact"]) == (1000.0, 5.0)
+    assert "signed" not in host.manifest
+    Told("b", 1, [ONE], []).note(host)
+    assert "not_after" not in host.manifest
 
 
 @pytest.mark.parametrize(
@@ -71,6 +97,7 @@ def test_services_and_their_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "certificates/web/current").mkdir()
     (tmp_path / "certificates/broken/current").mkdir()
     (tmp_path / "certificates/broken/settings.json").write_text("{")
-    (found,) = leaves.measure()
-    assert found.name == "web"
-    assert len(found.root) == 64
+    broken, web = leaves.measure()
+    assert (broken.name, broken.root) == ("broken", "")
+    assert web.name == "web"
+    assert len(web.root) == 64

@@ -236,11 +236,12 @@ def test_databases_in_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     class Account:
         def __init__(self, home: str) -> None:
-            self.pw_dir = home
+            self.pw_dir, self.pw_uid, self.pw_gid = home, 1000, 1001
 
     accounts = [
         Account(home) for home in (f"{tmp_path}/ada", f"{tmp_path}/[bob]", "/", "/nonexistent", f"{tmp_path}/ada")
     ]
     monkeypatch.setattr(discovery.pwd, "getpwall", lambda: accounts)
-    found = sorted(store.path.removeprefix(f"{tmp_path}/") for store in discovery.nss_databases(Cache()))
-    assert found == sorted(places)
+    stores = list(discovery.nss_databases(Cache()))
+    assert sorted(store.path.removeprefix(f"{tmp_path}/") for store in stores) == sorted(places)
+    assert {(store.account, store.declared) for store in stores} == {((1000, 1001), False)}

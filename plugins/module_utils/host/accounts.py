@@ -2,34 +2,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Do something as another user. Standard library only.
 
-Root that writes below a directory of a user follows the links that the user puts there; the user's own process can
-reach nothing that the user could not reach anyway.
+Root that works below a directory of a user follows the links that the user puts there, at any moment; the user's own
+process can reach nothing that the user could not reach anyway.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import stat
 import sys
 from collections.abc import Callable
 
 from ..errors import TrustAnchorError
-from .files import ids
+
+TIMEOUT = 60.0  # seconds for a child; its user can stop it
+_LINKS = 40  # as many as Linux follows on one path (path_resolution(7))
 
 
-def run_as(owner: str, group: str, act: Callable[[], None]) -> None:
+def run_as(uid: int, gid: int, act: Callable[[], None]) -> None:
     """Call a function in a child process that belongs to a user and group, and has no further groups.
 
     Args:
-        owner: user name; for the user that runs this it is called here.
-        group: group name.
+        uid: user id; for the user that runs this it is called here.
+        gid: group id.
         act: what to do; nothing of its result but its fault comes back.
 
     Raises:
-        TrustAnchorError: what ``act`` raised, or the child ended otherwise.
+        TrustAnchorError: what ``act`` raised, or the child ended otherwise, or did not end.
     """
-    uid, gid = ids(owner, group)
     if uid == os.geteuid():
         act()
         return
@@ -39,12 +42,17 @@ def run_as(owner: str, group: str, act: Callable[[], None]) -> None:
         _in_child(uid, gid, act, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as said:
-        fault = said.read()
+        ended = select.select([said], [], [], TIMEOUT)[0]
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+        fault = said.read() if ended else b""
     _pid, status = os.waitpid(child, 0)
+    if not ended:
+        raise TrustAnchorError(f"a process of user {uid} did not end within {TIMEOUT:.0f} seconds")
     if fault:
         raise TrustAnchorError(**json.loads(fault))
     if status:
-        raise TrustAnchorError(f"a process of {owner} ended with status {status}")
+        raise TrustAnchorError(f"a process of user {uid} ended with status {status}")
 
 
 def _in_child(uid: int, gid: int, act: Callable[[], None], writer: int) -> None:
@@ -58,23 +66,60 @@ def _in_child(uid: int, gid: int, act: Callable[[], None], writer: int) -> None:
         status = 0
     except TrustAnchorError as error:
         os.write(writer, json.dumps(error.as_dict()).encode())
-        status = 0
     except OSError as error:
         fault = TrustAnchorError(str(error.filename or "a system call failed"), error.strerror or str(error))
         os.write(writer, json.dumps(fault.as_dict()).encode())
-        status = 0
     finally:
         sys.stdout.flush()
         os._exit(status)
 
 
 def is_roots_alone(path: str) -> bool:
-    """Whether only root can change a file, and each directory on the way to it."""
-    place = os.path.realpath(path)
+    """Whether only root can change what a path leads to: each directory and link on the way is root's.
+
+    What is missing at the end of the path does not matter.
+    """
+    rest, place, links = [part for part in path.split("/") if part], "/", 0
     while True:
-        state = os.lstat(place)
-        if state.st_uid != 0 or (state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not state.st_mode & stat.S_ISVTX):
-            return False
-        if place == "/":
+        state = _lstat(place)
+        if state is None:
             return True
-        place = os.path.dirname(place)
+        if state.st_uid != 0:
+            return False
+        if stat.S_ISLNK(state.st_mode):
+            links += 1
+            if links > _LINKS:
+                return False
+            target = os.readlink(place)
+            rest = [*(part for part in target.split("/") if part), *rest]
+            place = "/" if target.startswith("/") else os.path.dirname(place)
+        elif state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not state.st_mode & stat.S_ISVTX:
+            return False
+        if not rest:
+            return not stat.S_ISLNK(state.st_mode) or is_roots_alone(place)
+        step = rest.pop(0)
+        place = os.path.dirname(place) if step == ".." else os.path.join(place, step)
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def writer_of(path: str) -> tuple[int, int]:
+    """User and group id of who shall write a file: root where only root can change the way to it, else its directory's
+    owner.
+
+    Raises:
+        TrustAnchorError: the directory cannot be looked at.
+    """
+    directory = os.path.dirname(path)
+    if is_roots_alone(directory):
+        return os.geteuid(), os.getegid()
+    try:
+        state = os.stat(directory)
+    except OSError as error:
+        raise TrustAnchorError(f"cannot look into {directory}", error.strerror or str(error)) from error
+    return state.st_uid, state.st_gid

@@ -5,10 +5,15 @@
 from __future__ import annotations
 
 import os
+import pwd
+import resource
 import subprocess
+import tempfile
 from collections.abc import Sequence
 
 from ..errors import TrustAnchorError
+
+_OUTPUT_BYTES = 64 << 20  # of a user's program, and of any file that it writes
 
 
 def run(
@@ -33,24 +38,60 @@ def run(
         TrustAnchorError: program missing, exit code not accepted, or time is up.
     """
     name = " ".join(arguments[:3])
-    uid, gid = account or (None, None)
     try:
-        done = subprocess.run(
-            list(arguments),
-            input=stdin,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""},
-            user=uid,
-            group=gid,
-            extra_groups=[] if account else None,
-        )
+        done = _run_as(account, arguments, stdin, timeout) if account else _run(arguments, stdin, timeout)
     except FileNotFoundError as error:
         raise TrustAnchorError(f"program {arguments[0]} is missing", str(error), "Install it") from error
     except subprocess.TimeoutExpired as error:
         raise TrustAnchorError(f"'{name}' did not end within {timeout:.0f} seconds") from error
+    except PermissionError as error:
+        raise TrustAnchorError(f"'{name}' cannot be run", error.strerror or str(error)) from error
     if done.returncode not in accept:
         output = (done.stderr or done.stdout).decode(errors="replace").strip()
         raise TrustAnchorError(f"'{name}' failed with exit code {done.returncode}", output[-600:])
     return done
+
+
+_LANGUAGE = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+
+
+def _run(arguments: Sequence[str], stdin: bytes, timeout: float) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        list(arguments),
+        input=stdin,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, **_LANGUAGE},
+    )
+
+
+def _run_as(
+    account: tuple[int, int], arguments: Sequence[str], stdin: bytes, timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program that belongs to a user, who may be hostile: nothing of our environment, and no endless output."""
+    uid, gid = account
+    home = next((one.pw_dir for one in pwd.getpwall() if one.pw_uid == uid), "/nonexistent")
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        done = subprocess.run(
+            list(arguments),
+            input=stdin,
+            stdout=output,
+            stderr=errors,
+            timeout=timeout,
+            check=False,
+            env={"PATH": os.defpath, "HOME": home, **_LANGUAGE},
+            user=uid,
+            group=gid,
+            extra_groups=[],
+            preexec_fn=_limit_files,
+        )
+        said = []
+        for handle in (output, errors):
+            handle.seek(0)
+            said.append(handle.read(_OUTPUT_BYTES))
+    return subprocess.CompletedProcess(done.args, done.returncode, *said)
+
+
+def _limit_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT_BYTES, _OUTPUT_BYTES))

@@ -8,11 +8,14 @@ import contextlib
 import grp
 import os
 import pwd
+import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
+
+MAX_BYTES = 64 << 20  # of any file that is read whole
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,28 @@ class Directory:
 
 
 def read(path: str) -> bytes | None:
-    """Content of a file, None where it is absent."""
+    """Content of a file, None where it is absent.
+
+    Raises:
+        TrustAnchorError: it is no regular file, cannot be read, or is larger than anything here.
+    """
     try:
-        with open(path, "rb") as handle:
-            return handle.read()
+        # Not to wait for a pipe that somebody has put there.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except IsADirectoryError as error:
-        raise TrustAnchorError(f"{path} is a directory", "a file is expected there", "Move it away") from error
+    except OSError as error:
+        raise TrustAnchorError(f"{path} cannot be read", error.strerror or str(error)) from error
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        what = "a directory" if stat.S_ISDIR(kind) else "no regular file"
+        raise TrustAnchorError(f"{path} is {what}", "a file is expected there", "Move it away")
+    with os.fdopen(descriptor, "rb") as handle:
+        content = handle.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise TrustAnchorError(f"{path} has more than {MAX_BYTES} bytes", "it is not what it must be", "Move it away")
+    return content
 
 
 def ids(owner: str, group: str) -> tuple[int, int]:

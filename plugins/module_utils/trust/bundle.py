@@ -16,6 +16,8 @@ from .stores import debian
 from .stores.base import OK, UNKNOWN, WRONG, Finding, Store, Wanted
 from .stores.cache import Cache
 
+FOUND_SECONDS = 120.0  # for all stores together that were found
+
 
 @dataclass
 class Plan:
@@ -95,6 +97,11 @@ def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaratio
         TrustAnchorError: a root is wanted and must be absent, is listed twice; no root is wanted; the host has no
             system store.
     """
+    cache = Cache(state.cache)
+    return _measured(_wanted(roots, absent, state), declaration.stores(cache), cache)
+
+
+def _wanted(roots: Sequence[Root], absent: Collection[str], state: State) -> Wanted:
     debian.require()
     sha256s = [root.sha256 for root in roots]
     if not roots:
@@ -108,13 +115,26 @@ def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaratio
         raise TrustAnchorError(
             f"root {min(both)} is declared both as trusted and as absent", "it can be only one of them"
         )
-    gone = frozenset((set(state.known) | set(absent)) - set(sha256s))
-    cache = Cache(state.cache)
-    return _measured(Wanted(tuple(roots), gone, frozenset(absent)), declaration.stores(cache), cache)
+    former = set(state.known) - set(sha256s)
+    if former:
+        former -= debian.distributed()  # once declared by us, it is the distribution's all the same
+    return Wanted(tuple(roots), frozenset(former | set(absent)), frozenset(absent))
 
 
 def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> Plan:
-    return Plan(wanted, stores, {store.name: _found(store, wanted) for store in stores}, cache)
+    """Measure stores. Those that were found, users' mostly, have a limited time together: no user can stop the rest."""
+    findings: dict[str, list[Finding]] = {}
+    left = FOUND_SECONDS
+    for store in stores:
+        began = time.monotonic()
+        if store.declared or left > 0:
+            findings[store.name] = _found(store, wanted)
+        else:
+            why = f"the stores that were found took more than {FOUND_SECONDS:.0f} seconds together"
+            findings[store.name] = [Finding(store.name, store.path, UNKNOWN, why=why)]
+        if not store.declared:
+            left -= time.monotonic() - began
+    return Plan(wanted, stores, findings, cache)
 
 
 def _found(store: Store, wanted: Wanted) -> list[Finding]:
@@ -122,54 +142,91 @@ def _found(store: Store, wanted: Wanted) -> list[Finding]:
         return store.find(wanted)
     except TrustAnchorError as error:
         return [Finding(store.name, store.path, UNKNOWN, why=str(error))]
+    except OSError as error:
+        return [Finding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
+
+
+def _failure(store: Store, error: OSError) -> TrustAnchorError:
+    return TrustAnchorError(f"{error.filename or store.path}: {error.strerror or error}")
+
+
+def converge(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Outcome:
+    """Plan and apply: first the stores of the host itself, then those that were found, so that these never keep the
+    former waiting.
+
+    Args: as `plan`. The state is changed and saved.
+
+    Raises:
+        TrustAnchorError: as `plan`, before anything is changed.
+    """
+    cache = Cache(state.cache)
+    wanted, stores = _wanted(roots, absent, state), declaration.stores(cache)
+    first = apply(_measured(wanted, [store for store in stores if store.declared], cache), state)
+    rest = apply(_measured(wanted, [store for store in stores if not store.declared], cache), state)
+    return Outcome(
+        plan=_joined(first.plan, rest.plan, stores),
+        after=_joined(first.after, rest.after, stores),
+        failures=first.failures | rest.failures,
+        warnings=[*first.warnings, *rest.warnings],
+    )
+
+
+def _joined(one: Plan, other: Plan, stores: Sequence[Store]) -> Plan:
+    return Plan(one.wanted, stores, {**one.findings, **other.findings}, one.cache)
 
 
 def apply(todo: Plan, state: State) -> Outcome:
     """Carry out a plan and read every store back.
 
-    A store that fails does not keep the others from being right. What is put into a store is remembered before, and
-    forgotten only when no store has it any more; so a run that is killed at any moment is finished by the next one.
+    A store that fails does not keep the others from being right. What is put into a store is remembered before, so a
+    run that is killed at any moment is finished by the next one.
 
     Args:
         todo: the plan.
         state: is changed and saved.
     """
     wanted = todo.wanted
-    remembered = set(state.known) | wanted.sha256s
-    state.known = sorted(remembered)
+    state.known = sorted(set(state.known) | wanted.sha256s)
     moves = any(finding.missing or finding.unwanted for finding in todo.listed)
     if moves:
         state.changed_at = time.time()  # also when this run is killed
     state.save()
     failures: dict[str, TrustAnchorError] = {}
     warnings: list[str] = []
-    for store in todo.stores:
-        if todo.needs(store):
-            try:
-                warnings += store.converge(wanted)
-            except TrustAnchorError as error:
-                failures[store.name] = error
+    for store in [store for store in todo.stores if todo.needs(store)]:
+        try:
+            warnings += store.converge(wanted)
+        except TrustAnchorError as error:
+            failures[store.name] = error
+        except OSError as error:
+            failures[store.name] = _failure(store, error)
     after = _measured(wanted, todo.stores, todo.cache) if todo.changed else todo
-    for store in todo.stores:
-        if after.needs(store) and store.name not in failures:
-            failures[store.name] = _still_wrong(after.findings[store.name])
+    for store in [store for store in todo.stores if after.needs(store)]:
+        failures.setdefault(store.name, _still_wrong(after.findings[store.name]))
+    _forgive(todo.stores, after, failures, warnings)
     if moves:
         state.changed_at = time.time()  # a process that began before this moment may have read what was before
-    settled = all(finding.state == OK for finding in after.listed)
-    state.known = sorted(wanted.sha256s if settled else remembered)
     state.cache = todo.cache.as_dict()
     state.save()
     return Outcome(todo, after, failures, warnings)
 
 
+def _forgive(stores: Sequence[Store], after: Plan, failures: dict[str, TrustAnchorError], warnings: list[str]) -> None:
+    """A store that was found and lacks a root is told and no failure: else a user could keep a host from being right.
+
+    One that still trusts what it must not is a failure, whosoever it is.
+    """
+    for store in stores:
+        unwanted = any(finding.unwanted for finding in after.findings[store.name])
+        if not store.declared and not unwanted and store.name in failures:
+            warnings.append(f"{store.name}: {failures.pop(store.name)}")
+
+
 def _still_wrong(findings: Sequence[Finding]) -> TrustAnchorError:
     bad = next(finding for finding in findings if finding.state != OK)
-    detail = (
-        bad.why
-        or f"missing: {', '.join(bad.missing) or 'nothing'}, still trusted: {', '.join(bad.unwanted) or 'nothing'}"
-    )
+    missing, unwanted = (", ".join(one) or "nothing" for one in (bad.missing, bad.unwanted))
     return TrustAnchorError(
         f"the {bad.name} store is still wrong after it was converged",
-        detail,
+        bad.why or f"missing: {missing}, still trusted: {unwanted}",
         "Run update-ca-certificates by hand and look at what its hooks say" if bad.name.startswith("system") else "",
     )

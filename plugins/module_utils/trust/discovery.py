@@ -24,6 +24,7 @@ _NSS = (
     ".mozilla/firefox/*",
     "snap/firefox/common/.mozilla/firefox/*",
 )
+_PER_PATTERN = 20  # databases of one user; nobody has so many profiles
 
 
 def keystores(cache: Cache) -> Iterator[Keystore]:
@@ -45,7 +46,8 @@ def nss_databases(cache: Cache) -> Iterator[NssDatabase]:
         if account.pw_dir in ("", "/") or not os.path.isdir(account.pw_dir):
             continue
         for pattern in _NSS:
-            for path in sorted(glob.glob(f"{glob.escape(account.pw_dir)}/{pattern}")):
+            for path in sorted(glob.glob(f"{glob.escape(account.pw_dir)}/{pattern}"))[:_PER_PATTERN]:
                 if os.path.exists(f"{path}/cert9.db") and os.path.realpath(path) not in seen:
                     seen.add(os.path.realpath(path))
-                    yield NssDatabase(path, f"nss {path}", cache, declared=False)
+                    owner = (account.pw_uid, account.pw_gid)
+                    yield NssDatabase(path, f"nss {path}", cache, declared=False, account=owner)

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 
 EFFECTIVE, STALE, UNKNOWN = "effective", "stale", "unknown"
 _LIBRARIES = {
-    "libjvm.so": "java",
-    "libssl.so": "openssl",
-    "libssl3.so": "nss",
-    "libnss3.so": "nss",
-    "libgnutls.so": "gnutls",
+    "libjvm": "java",
+    "libssl": "openssl",
+    "libssl3": "nss",
+    "libnss3": "nss",
+    "libgnutls": "gnutls",
 }
 _LIBRARY = re.compile(
-    rb"/(libjvm\.so|libssl\.so|libssl3\.so|libnss3\.so|libgnutls\.so)[.0-9]*(?: \(deleted\))?$", re.MULTILINE
+    rb"/(libjvm|libssl|libssl3|libnss3|libgnutls)(?:-[0-9a-f]+)?\.so[.0-9]*(?: \(deleted\))?$", re.MULTILINE
 )
 _UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
 _GO_SECTION = b".go.buildinfo"

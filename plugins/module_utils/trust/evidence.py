@@ -58,7 +58,8 @@ def last_rollout(directory: str, sequence: int) -> Rollout | None:
         found = json.loads(content)
         manifest = found["manifest"]
         complete = found["complete"] is True
-        return Rollout(str(manifest["id"]), int(manifest["sequence"]), complete, _leaves(found["hosts"]))
+        written = dt.datetime.strptime(found["written"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
+        return Rollout(str(manifest["id"]), int(manifest["sequence"]), complete, _leaves(found["hosts"]), written)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrustAnchorError(f"{path} is no report of a rollout", str(error), "Roll out again") from error
 

@@ -95,9 +95,23 @@ def plan(directory: str, key: PrivateKey, now: dt.datetime, valid: dt.timedelta,
     ]
     signer = _signer(directory, key, anchors, now)
     end = min(now + valid, certs.not_after(signer))
+    _require_valid(roots, now)
     content = SignedManifest(manifest.id, manifest.sequence, now.replace(microsecond=0), end, tuple(roots))
     signed_manifest.parse(content.to_json())  # what a host would refuse is not signed
     return Signing(content, signer, _reason(directory, content, signer, now + renew))
+
+
+def _require_valid(roots: list[SignedRoot], now: dt.datetime) -> None:
+    """A host refuses a manifest with an expired root."""
+    for root in roots:
+        if root.certificate:
+            end = certs.not_after(certs.load_certificate(root.certificate.encode(), root.name))
+            if end <= now:
+                raise TrustAnchorError(
+                    f"root '{root.name}' has expired ({end.isoformat()})",
+                    "hosts would refuse the manifest",
+                    "Make it distrusted",
+                )
 
 
 def _signer(directory: str, key: PrivateKey, anchors: dict[str, record.Anchor], now: dt.datetime) -> x509.Certificate:
@@ -121,7 +135,7 @@ def _signer(directory: str, key: PrivateKey, anchors: dict[str, record.Anchor], 
             f"trusted are: {', '.join(roots) or 'none'}; its issuer is '{certificates[0].issuer.rfc4514_string()}'",
             "Give the key of a signer below one of these",
         )
-    newest = max(under, key=certs.not_after)
+    newest = max(_known_to_hosts(directory, under, roots), key=certs.not_after)
     if certs.not_after(newest) <= now:
         raise TrustAnchorError(
             "the manifest signer has expired",
@@ -129,6 +143,32 @@ def _signer(directory: str, key: PrivateKey, anchors: dict[str, record.Anchor], 
             "Plan a ceremony that renews it",
         )
     return newest
+
+
+def _known_to_hosts(
+    directory: str, signers: list[x509.Certificate], roots: dict[str, x509.Certificate]
+) -> list[x509.Certificate]:
+    """Those below a root that the manifest published last has too: hosts verify the next one with what they have.
+
+    Raises:
+        TrustAnchorError: there is none.
+    """
+    present = read(os.path.join(directory, signed_manifest.FILE_NAME))
+    if present is None:
+        return signers
+    try:
+        published = {root.sha256 for root in signed_manifest.read_unverified(present).trusted}
+    except TrustAnchorError:
+        return signers  # what is damaged is replaced
+    known = [root for root in roots.values() if certs.fingerprint(root) in published]
+    found = [one for one in signers if any(certs.signature_is_by(one, root) for root in known)]
+    if not found:
+        raise TrustAnchorError(
+            "hosts that pull do not know the root of this manifest signer yet",
+            "they verify a manifest with the roots of the one before",
+            "Sign with a signer below a root that they have; with the new one when all have taken that up",
+        )
+    return found
 
 
 def _signers(directory: str) -> list[x509.Certificate]:

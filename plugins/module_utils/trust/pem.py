@@ -53,6 +53,11 @@ def fingerprints(text: str) -> set[str]:
     return found
 
 
+def pem_blocks(text: str) -> list[str]:
+    """All PEM blocks of a text, each with a newline at its end."""
+    return [f"{match.group(0)}\n" for match in _BLOCK.finditer(text)]
+
+
 def _body(block: str) -> bytes:
     """What a PEM block holds, whatever its label: OpenSSL loads X509 and TRUSTED CERTIFICATE as trust anchors, too."""
     return base64.b64decode("".join(block.strip().splitlines()[1:-1]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import TrustAnchorError
 from .pem import Root
@@ -29,20 +30,25 @@ class Told:
     roots: Sequence[Root]
     absent: Sequence[str]
 
-    def check(self, host: State) -> None:
+    def check(self, host: State, override: bool = False) -> None:
         """Refuse what is older than what the host was told before.
+
+        Args:
+            host: what it knows.
+            override: take it all the same. For the day on which a thief has signed a manifest of a high sequence.
 
         Raises:
             TrustAnchorError: a lower sequence of the same estate, or the same one with other roots.
         """
         known = host.manifest
-        if not self.sequence or not self.id or known.get("id") != self.id:
+        if override or not self.sequence or not self.id or known.get("id") != self.id:
             return
         if self.sequence < known["sequence"]:
             raise TrustAnchorError(
                 f"the trust manifest has sequence {self.sequence}, this host was told {known['sequence']} before",
                 "an older manifest would undo what a newer one did",
-                "Bring the public record on this controller up to date (git pull)",
+                "Bring the public record on this controller up to date (git pull); if the host was told by a thief, "
+                "override",
             )
         if self.sequence == known["sequence"] and self._digest() != known.get("digest"):
             raise TrustAnchorError(
@@ -53,12 +59,13 @@ class Told:
 
     def note(self, host: State) -> None:
         """Keep it as what the host was told last."""
-        if self.sequence and self.id:
-            same = (host.manifest.get("id"), host.manifest.get("sequence")) == (self.id, self.sequence)
-            if not same:  # what a signed manifest says beside stays, as long as it is the same
-                host.manifest = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}
-        else:
-            host.manifest = {}
+        if self.sequence and self.id:  # else what it knows of the manifest stays: nobody rolls it back that way
+            told: dict[str, Any] = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}
+            same_estate = host.manifest.get("id") == self.id
+            if {**host.manifest, **told} != host.manifest:
+                # Of the same estate, the end of what was signed last stays: a freeze is seen after a push, too.
+                kept = [key for key in ("not_after", "contact") if same_estate and key in host.manifest]
+                host.manifest = {**{key: host.manifest[key] for key in kept}, **told}
         host.roots = [{"pem": root.pem, "not_before": root.not_before} for root in self.roots]
         host.absent = sorted(self.absent)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,12 +104,14 @@ def verify(signed: bytes, anchors: str) -> SignedManifest:
     Raises:
         TrustAnchorError: no valid signature by one of them, or no manifest.
     """
-    with tempfile.NamedTemporaryFile(prefix="anchors-", suffix=".pem") as trusted:
-        trusted.write(anchors.encode())
-        trusted.flush()
-        options = ["-CAfile", trusted.name, "-no-CApath", "-no-CAstore", "-purpose", "smimesign", "-verify_depth", "0"]
+    with tempfile.TemporaryDirectory(prefix="manifest-") as directory:
+        trusted, signer = f"{directory}/anchors.pem", f"{directory}/signer.pem"
+        with open(trusted, "w", encoding="utf-8") as handle:
+            handle.write(anchors)
+        options = ["-CAfile", trusted, "-no-CApath", "-no-CAstore", "-purpose", "smimesign", "-verify_depth", "0"]
         try:
-            content = _opened(signed, options)
+            content = _opened(signed, [*options, "-signer", signer])
+            _check_signer(signer)
         except TrustAnchorError as error:
             raise TrustAnchorError(
                 f"the trust manifest has no valid signature: {_reason(error)}",
@@ -116,6 +119,20 @@ def verify(signed: bytes, anchors: str) -> SignedManifest:
                 "Fetch it again; when that does not help, push the roots with playbooks/rollout_trust.yml",
             ) from error
     return parse(content)
+
+
+def _check_signer(path: str) -> None:
+    """OpenSSL's purpose smimesign is content with a certificate that says nothing of its purpose, even with a CA's.
+
+    Args:
+        path: PEM of all signers.
+    """
+    with open(path, encoding="ascii") as handle:
+        signers = handle.read().count("-----BEGIN CERTIFICATE-----")
+    shown = run(["openssl", "x509", "-in", path, "-noout", "-ext", "extendedKeyUsage,basicConstraints"]).stdout.decode()
+    purposes = re.search(r"Extended Key Usage: critical\s*\n\s*(.*)", shown)
+    if signers != 1 or "CA:TRUE" in shown or purposes is None or purposes.group(1).strip() != "E-mail Protection":
+        raise TrustAnchorError("its signer is no manifest signer", "its only purpose must be signing messages")
 
 
 def read_unverified(signed: bytes) -> SignedManifest:

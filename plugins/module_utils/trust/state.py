@@ -11,15 +11,18 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..errors import TrustAnchorError
 from ..host.files import read, write_atomically
 from .pem import Root, fingerprint
 
 DIRECTORY = "/var/lib/trustanchor"
 PATH = f"{DIRECTORY}/trust.json"
+LOCK_SECONDS = 900.0
 
 
 @dataclass
@@ -27,7 +30,8 @@ class State:
     """The state of a host.
 
     Args:
-        known: fingerprints that were put into a store and have not been seen to leave every one.
+        known: fingerprints that were ever put into a store. They are never forgotten: a store may be out of sight, such
+            as a home that is not mounted, and come back.
         manifest: of what was told last: id, sequence, digest; of a signed one also not_before, not_after (seconds since
             the epoch) and signed (SHA-256 of the file). Empty where nobody said.
         roots: pem and not_before of each root that must be trusted, in the manifest's order.
@@ -79,12 +83,35 @@ def _checked(found: dict[str, Any]) -> State:
 
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
-    """One at a time: a push and the agent change the same stores. Waits for the other one."""
+    """One at a time: a push and the agent change the same stores. Waits for the other one.
+
+    The file is for root alone: whoever can open it can hold the lock.
+
+    Raises:
+        TrustAnchorError: the other one does not end.
+    """
     directory = os.path.dirname(PATH)
     os.makedirs(directory, mode=0o755, exist_ok=True)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(os.path.join(directory, ".lock"), flags, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _await_lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _await_lock(descriptor: int) -> None:
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise TrustAnchorError(
+                    "another program has been changing the trust stores of this host for a long time",
+                    f"{LOCK_SECONDS:.0f} seconds were waited for it",
+                    "Look for trust-agent or a play that hangs on this host, and end it",
+                ) from error
+            time.sleep(0.1)

@@ -23,6 +23,7 @@ _NEXT = {
     "retiring": ("trusted", "distrusted"),
     "distrusted": (),
 }
+MAX_AGE = dt.timedelta(days=7)  # of a report that counts
 _IN_USE = ("trusted", "retiring")
 
 
@@ -34,13 +35,16 @@ class Rollout:
         id: of the manifest.
         sequence: of the manifest.
         complete: every host has it, but for those with a waiver.
-        leaves: fingerprint of a root to the services (``host: name``) whose certificate leads to it.
+        leaves: fingerprint of a root to the services (``host: name``) whose certificate leads to it; those of which
+            nobody knows are under the empty text.
+        written: when, UTC.
     """
 
     id: str
     sequence: int
     complete: bool
     leaves: Mapping[str, tuple[str, ...]]
+    written: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Evidence:
         now: present time, UTC.
         rollout: the latest rollout of the present sequence, None where there is none.
         intermediates: name of a root to the record's intermediates that are valid and lead to it.
-        overlap: how long a root must have been retiring before it is distrusted: longer than any leaf lives.
+        overlap: how long a root must have been retiring when the rollout was measured, before it is distrusted: longer
+            than any leaf lives.
     """
 
     now: dt.datetime
@@ -157,17 +162,18 @@ def _require_unused(manifest: Manifest, root: Root, evidence: Evidence) -> None:
             "what these intermediates issue would be refused everywhere",
             "Have them signed under another root at a ceremony, or say that they are retired, their CA being off",
         )
-    waited = evidence.now - root.since if root.since else None
+    rollout = _require_rollout(manifest, evidence, f"services may still have certificates under '{root.name}'")
+    waited = rollout.written - root.since if root.since else None
     if waited is None or waited < evidence.overlap:
         raise TrustAnchorError(
-            f"root '{root.name}' has been retiring for {_hours(waited)} hours",
+            f"root '{root.name}' had been retiring for {_hours(waited)} hours when the hosts were measured last",
             f"certificates under it may live for {_hours(evidence.overlap)} hours after the last one was issued",
-            "Wait, or set overlap to what the longest-lived certificate needs",
+            "Wait until then after the last one, roll out again; or set overlap to what the longest-lived one needs",
         )
-    rollout = _require_rollout(manifest, evidence, f"services may still have certificates under '{root.name}'")
-    if leaves := rollout.leaves.get(root.sha256):
+    leaves = (*rollout.leaves.get(root.sha256, ()), *rollout.leaves.get("", ()))
+    if leaves:
         raise TrustAnchorError(
-            f"root '{root.name}' still has live certificates below it: {', '.join(leaves[:10])}",
+            f"root '{root.name}' still has live certificates below it, or nobody knows: {', '.join(leaves[:10])}",
             "they would be refused everywhere",
             "Have these services enrolled under another root, and roll out again",
         )
@@ -180,6 +186,12 @@ def _require_rollout(manifest: Manifest, evidence: Evidence, consequence: str) -
             f"there is no report of a rollout of sequence {manifest.sequence}",
             consequence,
             "Run playbooks/rollout_trust.yml, and try again",
+        )
+    if evidence.now - rollout.written > MAX_AGE:
+        raise TrustAnchorError(
+            f"the report of the rollout of sequence {manifest.sequence} is of {rollout.written.isoformat()}",
+            "hosts may have come since, or changed",
+            "Run playbooks/rollout_trust.yml again",
         )
     if not rollout.complete:
         raise TrustAnchorError(

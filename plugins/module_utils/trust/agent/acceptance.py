@@ -20,6 +20,7 @@ from ..signed_manifest import SignedManifest
 from ..state import State
 
 TOLERANCE = dt.timedelta(minutes=5)  # by which clocks of the signer and of the host may differ
+MAX_JUMP = 1000  # of the sequence; a thief who signs a huge one could keep the owner's next one from all hosts
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _checked_roots(manifest: SignedManifest) -> Iterable[Root]:
 
 
 def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State) -> None:
-    known = host.manifest
+    known = host.manifest if "id" in host.manifest else {}
     if known and known["id"] != manifest.id:
         raise TrustAnchorError(
             f"the trust manifest is of the estate {manifest.id}",
@@ -162,6 +163,12 @@ def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State
             "To move the host, run the role trust_store with the other public record",
         )
     push.Told(manifest.id, manifest.sequence, roots, manifest.distrusted).check(host)
+    if known and manifest.sequence > known["sequence"] + MAX_JUMP:
+        raise TrustAnchorError(
+            f"the trust manifest has sequence {manifest.sequence}, this host was told {known['sequence']} before",
+            f"a jump of more than {MAX_JUMP} is no work of its owner",
+            "Find out who signed it; a push may jump further",
+        )
     if known.get("sequence") == manifest.sequence and manifest.not_before.timestamp() < known.get("not_before", 0.0):
         raise TrustAnchorError(
             "the trust manifest was signed before the one that this host has",

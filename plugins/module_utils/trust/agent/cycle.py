@@ -16,6 +16,7 @@ from .acceptance import Decision, Offer
 from .fetch import fetch
 from .settings import Settings
 
+SILENCE_SECONDS = 2 * 86400.0
 Fetch = Callable[[str, int], bytes]
 
 
@@ -32,12 +33,13 @@ def run(settings: Settings, now: dt.datetime, get: Fetch = fetch) -> dict[str, A
     Returns:
         The receipt, as it was left on the host.
     """
+    offers, unreached = _fetched(settings, get)  # before the lock: a slow web server must not keep a push waiting
     with state.locked():
         host = state.load()
-        offers, unreached = _fetched(settings, get)
         decision = acceptance.decide(offers, host, now)
         if decision.accepted:
             decision.accepted.note(host)
+        _note_contact(decision, host, now)
         content = {
             "time": int(now.timestamp()),
             "source": decision.accepted.offer.url if decision.accepted else decision.current,
@@ -45,11 +47,18 @@ def run(settings: Settings, now: dt.datetime, get: Fetch = fetch) -> dict[str, A
             **_converged(settings, host),
         }
         problem = content["error"] or _problem(decision, unreached, host, now)
+        changed = content.pop("changed")
         content["error"] = problem.as_dict() if problem else None
-        content["result"] = "failed" if problem else "converged" if content.pop("changed") else "unchanged"
-        content.pop("changed", None)
+        content["result"] = "failed" if problem else "converged" if changed else "unchanged"
         receipt.save(content, settings.metrics_directory)
     return content
+
+
+def _note_contact(decision: Decision, host: State, now: dt.datetime) -> None:
+    """When the host last heard what it is to trust; silence begins with the first run."""
+    heard = decision.accepted or decision.current
+    if heard or "contact" not in host.manifest:
+        host.manifest["contact"] = now.timestamp()
 
 
 def _fetched(settings: Settings, get: Fetch) -> tuple[list[Offer], dict[str, TrustAnchorError]]:
@@ -68,14 +77,16 @@ def _converged(settings: Settings, host: State) -> dict[str, Any]:
     if not host.roots:
         return {**report.measured([], host), **nothing, "error": None}
     try:
-        todo = bundle.plan(host.as_roots(), host.absent, settings.stores, host)
-        outcome = bundle.apply(todo, host)
+        outcome = bundle.converge(host.as_roots(), host.absent, settings.stores, host)
     except TrustAnchorError as error:
         return {**report.measured([], host), **nothing, "error": error}
+    except OSError as error:
+        fault = TrustAnchorError(f"{error.filename or 'the host'}: {error.strerror or error}")
+        return {**report.measured([], host), **nothing, "error": fault}
     return {
         **report.measured(outcome.after.listed, host),
         "manifest": dict(host.manifest),
-        "changed": todo.changed,
+        "changed": outcome.plan.changed,
         "repaired": outcome.repaired,
         "warnings": outcome.warnings,
         "error": outcome.failure(),
@@ -90,11 +101,13 @@ def _problem(
         return None
     if decision.refused:
         return next(iter(decision.refused.values()))
+    first = next(iter(unreached.values()))
+    todo = "Look at the hosts that serve it; push the roots with playbooks/rollout_trust.yml meanwhile"
     if now.timestamp() >= host.manifest.get("not_after", float("inf")):
-        first = next(iter(unreached.values()))
-        return TrustAnchorError(
-            "the trust manifest of this host has expired, and no newer one can be fetched",
-            f"{first.what}: {first.why}",
-            "Look at the hosts that serve it; push the roots with playbooks/rollout_trust.yml meanwhile",
-        )
+        what = "the trust manifest of this host has expired, and no newer one can be fetched"
+        return TrustAnchorError(what, f"{first.what}: {first.why}", todo)
+    silence = now.timestamp() - host.manifest["contact"]
+    if silence > SILENCE_SECONDS:
+        what = f"no trust manifest could be fetched for {silence / 3600:.0f} hours"
+        return TrustAnchorError(what, f"somebody may keep a newer one from this host; {first.what}: {first.why}", todo)
     return None

@@ -4,20 +4,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
+import threading
 from urllib.parse import urlsplit
 
 from ...errors import TrustAnchorError
 
 TIMEOUT = 10.0  # seconds for each step of the connection
+DEADLINE = 20.0  # seconds for all of it: whoever answers slowly must not keep a host from the next URL
 
 
-def fetch(url: str, limit: int) -> bytes:
+def fetch(url: str, limit: int, deadline: float = DEADLINE) -> bytes:
     """The body that a URL answers with. Redirections are not followed.
 
     Args:
         url: http or https.
         limit: bytes; a longer body is refused.
+        deadline: seconds for everything.
 
     Raises:
         TrustAnchorError: not reached, another status than 200, or too long.
@@ -25,6 +30,9 @@ def fetch(url: str, limit: int) -> bytes:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    watchdog = threading.Timer(deadline, _cut, [connection])
+    watchdog.daemon = True
+    watchdog.start()
     try:
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         connection.request("GET", target, headers={"User-Agent": "trust-agent", "Accept": "*/*"})
@@ -40,7 +48,15 @@ def fetch(url: str, limit: int) -> bytes:
     except (OSError, http.client.HTTPException) as error:
         raise TrustAnchorError(f"{url} cannot be reached", str(error) or type(error).__name__) from error
     finally:
+        watchdog.cancel()
         connection.close()
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    """End a connection that takes too long; what waits for it gets an error."""
+    if connection.sock is not None:
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def check_url(url: str) -> str:

@@ -31,7 +31,8 @@ _MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
 _ENTRY = program.__name__.rpartition(".module_utils.")[2]
 
 # CAP_SYS_PTRACE: to see which libraries the processes of others have loaded. CAP_SETUID, CAP_SETGID: to work in a
-# user's database as that user. Not MemoryDenyWriteExecute=: keytool is a Java program.
+# user's database as that user. CAP_KILL: to end what a user has stopped there. Not MemoryDenyWriteExecute=: keytool is
+# a Java program.
 _SERVICE = """{mark}[Unit]
 Description=Keep the trust stores of this host as the signed trust manifest says
 After=network-online.target time-sync.target
@@ -42,7 +43,7 @@ Type=oneshot
 ExecStart={program}
 TimeoutStartSec=600
 UMask=0022
-CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SETUID CAP_SETGID CAP_SYS_PTRACE
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SETUID CAP_SETGID CAP_SYS_PTRACE CAP_KILL
 {sandbox}ReadWritePaths={writable}
 ProtectHome={protect_home}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
@@ -90,7 +91,7 @@ def _writable(wanted: Settings) -> list[str]:
     """The directories in which the agent replaces files."""
     stores, places = wanted.stores, list(_ALWAYS)
     if stores.discover:
-        places += _DISCOVERED
+        places += [*_DISCOVERED, *(store.path for store in discovery.nss_databases(cache.Cache()))]
     places += [os.path.dirname(entry["path"]) for entry in (*stores.keystores, *stores.files)]
     places += [entry["path"] for entry in (*stores.nss_databases, *stores.step_paths)]
     places += ["/etc/docker"] if stores.docker_registries else []

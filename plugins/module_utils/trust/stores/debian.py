@@ -13,13 +13,14 @@ import os
 import re
 import ssl
 import tempfile
+import time
 from collections.abc import Collection, Iterator, Sequence
 
 from ...errors import TrustAnchorError
 from ...host.commands import run
 from ...host.files import File, read, write_atomically
 from ...host.files import converge as converge_files
-from ..pem import Root, fingerprints
+from ..pem import Root, fingerprints, pem_blocks
 from .base import PREFIX, Finding, Wanted, compared, entry_name, found
 
 SOURCE = "/usr/local/share/ca-certificates"
@@ -29,6 +30,7 @@ HOOKS = "/etc/ca-certificates/update.d"
 CONFIGURATION = "/etc/ca-certificates.conf"
 DISTRIBUTION = "/usr/share/ca-certificates"
 _JAVA_HOOK = "jks-keystore"
+_AT_WORK_SECONDS = 600
 _FAILED_HOOK = re.compile(r"^E: (\S+) exited with code (\d+)", re.MULTILINE)
 _HASH_LINK = re.compile(r"^[0-9a-f]{8}\.\d+$")
 
@@ -46,9 +48,14 @@ class SystemStore:
         foreign = [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]
         why = [*(f"{path}: {', '.join(what)}" for path, what in files_wrong.items())]
         why += [f"{path}: must not be there" for path in foreign]
+        bundled = trusted_by_bundle()
+        lost = len(distributed() - bundled - wanted.absent)
+        bundle = compared("system bundle", BUNDLE, bundled, wanted)
+        if lost:
+            bundle = found(bundle.name, BUNDLE, bundle.missing, bundle.unwanted, f"{lost} of the distribution are lost")
         return [
             found("system sources", SOURCE, (), (), "; ".join(why)),
-            compared("system bundle", BUNDLE, trusted_by_bundle(), wanted),
+            bundle,
             compared("system directory", DIRECTORY, trusted_by_directory(), wanted),
         ]
 
@@ -57,13 +64,23 @@ class SystemStore:
         os.makedirs(SOURCE, mode=0o755, exist_ok=True)
         converge_files(files(wanted.roots), check=False)
         for path in [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]:
-            os.unlink(path)
+            _take_out(path, wanted.absent)
         return rebuild()
 
 
-def file_name(sha256: str) -> str:
-    """Base name of a root's source file, without suffix."""
-    return entry_name(sha256)
+def _take_out(path: str, absent: Collection[str]) -> None:
+    """Remove a file, or from a file of somebody else that holds several certificates what must be absent."""
+    blocks = [block for block in pem_blocks(_text(path)) if not fingerprints(block) & set(absent)]
+    if os.path.basename(path).startswith(PREFIX) or not blocks:
+        os.unlink(path)
+    else:
+        write_atomically(path, "".join(blocks).encode(), 0o644, "root", "root")
+
+
+def distributed() -> set[str]:
+    """Fingerprints of the certificates that the distribution brings and its administrator has not deselected."""
+    listed, _deselected = _configured()
+    return {sha256 for path in listed for sha256 in fingerprints(_text(path))}
 
 
 def require() -> None:
@@ -78,20 +95,20 @@ def require() -> None:
 
 def files(roots: Sequence[Root]) -> list[File]:
     """The source files that must be there."""
-    return [File(f"{SOURCE}/{file_name(root.sha256)}.crt", root.pem.encode()) for root in roots]
+    return [File(f"{SOURCE}/{entry_name(root.sha256)}.crt", root.pem.encode()) for root in roots]
 
 
 def foreign_files(roots: Sequence[Root], absent: Collection[str]) -> list[str]:
     """Source files that must go: ours that left the set, and anybody's that hold a fingerprint which must be absent."""
-    keep = {f"{file_name(root.sha256)}.crt" for root in roots}
-    found = []
+    keep = {f"{entry_name(root.sha256)}.crt" for root in roots}
+    listed = []
     for top, _directories, names in os.walk(SOURCE):
         for name in sorted(names):
             path = os.path.join(top, name)
             ours = name.startswith(PREFIX) and name not in keep
             if ours or (absent and fingerprints(_text(path)) & set(absent)):
-                found.append(path)
-    return found
+                listed.append(path)
+    return listed
 
 
 def trusted_by_bundle() -> set[str]:
@@ -136,9 +153,7 @@ def rebuild() -> list[str]:
         path = os.path.join(DIRECTORY, name)
         if os.path.islink(path) and not os.path.exists(path):
             os.unlink(path)
-    # It appends to what a killed run has left there, in the middle of a certificate perhaps.
-    if os.path.exists(f"{BUNDLE}.new"):
-        os.unlink(f"{BUNDLE}.new")
+    _clear_unfinished()
     if _only_ours_changed():
         return _rebuild_here()
     with _hooks() as hooks:
@@ -150,6 +165,37 @@ def rebuild() -> list[str]:
         "have other roots"
         for hook, code in _FAILED_HOOK.findall(said)
     ]
+
+
+def _clear_unfinished() -> None:
+    """Remove what a killed update-ca-certificates has left: the next one appends to it, be it half a certificate.
+
+    Raises:
+        TrustAnchorError: it is so young that its maker, such as a package's upgrade, may still be at work.
+    """
+    unfinished = f"{BUNDLE}.new"
+    try:
+        age = time.time() - os.stat(unfinished).st_mtime
+    except FileNotFoundError:
+        return
+    if age < _AT_WORK_SECONDS and _is_running("update-ca-certificates"):
+        raise TrustAnchorError(
+            "update-ca-certificates is at work on this host", f"{unfinished} is {age:.0f} seconds old", "Run again"
+        )
+    os.unlink(unfinished)
+
+
+def _is_running(program: str) -> bool:
+    """Whether a process, a shell script's too, has the program among its first arguments."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as handle:
+                arguments = handle.read(4096).split(b"\0")[:3]
+        except OSError:
+            continue  # it ended meanwhile
+        if any(os.path.basename(argument) == program.encode() for argument in arguments):
+            return True
+    return False
 
 
 def _rebuild_here() -> list[str]:
@@ -227,14 +273,8 @@ def _hooks() -> Iterator[str]:
 
 
 def _others_wait() -> bool:
-    """Whether a source file that is not ours has no link yet; named as update-ca-certificates(8) does."""
-    for _top, _directories, names in os.walk(SOURCE):
-        for name in names:
-            if name.endswith(".crt") and not name.startswith(PREFIX):
-                link = name.removesuffix(".crt").translate(str.maketrans(" (),", "_==_"))
-                if not os.path.exists(os.path.join(DIRECTORY, f"{link}.pem")):
-                    return True
-    return False
+    """Whether a source file that is not ours has no link yet."""
+    return any(not os.path.exists(_link(source)) for source in _local() if not _is_ours(source))
 
 
 def _text(path: str) -> str:

@@ -19,16 +19,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
-from ...host.accounts import is_roots_alone
+from ...host.accounts import is_roots_alone, run_as, writer_of
 from ...host.commands import run
 from ...host.files import read, replace, write_atomically
-from ..pem import Root
+from ..pem import Root, fingerprint
 from . import jks
 from .base import PREFIX, Finding, Wanted, compared, entry_name
 from .cache import Cache
 
 DEBIAN = "/etc/ssl/certs/java/cacerts"
 PASSWORD = "changeit"  # noqa: S105 the JDK's public default, which Debian keeps; it protects nothing
+
+
+# Entries in what ``keytool -list -rfc`` prints, also that of JDK 8.
+_RFC = re.compile(
+    r"^Alias name: (.*)$(?:\n(?!Alias name: ).*)*?\n(-----BEGIN CERTIFICATE-----\n[^-]*-----END CERTIFICATE-----)",
+    re.MULTILINE,
+)
 
 
 @dataclass
@@ -58,12 +65,18 @@ class Keystore:
         """Compare what it trusts. What bears our name in it is ours, also what Debian's hook has put there for us."""
         if not os.path.exists(self.path) and self.create:
             return [compared(self.name, self.path, (), wanted)]
-        present = self.trusted()
-        ours = {sha256 for sha256, alias in present.items() if PREFIX in alias}
-        return [compared(self.name, self.path, present, wanted, ours)]
+        if not self.declared and not is_roots_alone(self.path):
+            raise TrustAnchorError(
+                f"{self.path} can be changed by others than root",
+                "what was found there is not touched",
+                "Declare it as a keystore",
+            )
+        entries = self.entries()
+        ours = {sha256 for alias, sha256 in entries.items() if PREFIX in alias}
+        return [compared(self.name, self.path, entries.values(), wanted, ours)]
 
-    def trusted(self) -> dict[str, str]:
-        """Fingerprint to alias of each certificate in the store.
+    def entries(self) -> dict[str, str]:
+        """Alias to fingerprint of each certificate in the store; some are there under several aliases.
 
         Raises:
             TrustAnchorError: it cannot be read, or has another password.
@@ -72,7 +85,7 @@ class Keystore:
         if content is None:
             raise TrustAnchorError(f"{self.path} does not exist", "it is declared as a trust store of Java")
         if content.startswith(jks.MAGIC):
-            return {entry.sha256: entry.name for entry in jks.read(content, self.path, self._password())}
+            return {entry.name: entry.sha256 for entry in jks.read(content, self.path, self._password())}
         known = self.cache.get(self.path)
         return known if known is not None else self.cache.put(self.path, self._listed())
 
@@ -106,13 +119,13 @@ class Keystore:
         self._put(jks.write([*kept, *added], password))
 
     def _write_with_keytool(self, wanted: Wanted, finding: Finding) -> None:
-        present = self.trusted()
+        entries = self.entries()
         with self._replaced() as copy:
             for root in _sorted(wanted):
                 if root.sha256 in finding.missing:
                     self._import(copy, root)
-            for sha256 in finding.unwanted:
-                self._keytool("-delete", "-alias", present[sha256], "-keystore", copy)
+            for alias in [alias for alias, sha256 in entries.items() if sha256 in finding.unwanted]:
+                self._keytool("-delete", "-alias", alias, "-keystore", copy)
 
     @contextlib.contextmanager
     def _replaced(self) -> Iterator[str]:
@@ -130,6 +143,9 @@ class Keystore:
 
     def _put(self, content: bytes) -> None:
         place = os.path.realpath(self.path)  # a link stays one
+        run_as(*writer_of(place), lambda: self._write(place, content))
+
+    def _write(self, place: str, content: bytes) -> None:
         if os.path.exists(place):
             state = os.stat(place)
             replace(place, content, stat.S_IMODE(state.st_mode), state.st_uid, state.st_gid)
@@ -141,9 +157,8 @@ class Keystore:
         self._keytool("-importcert", "-noprompt", "-trustcacerts", *alias, *more, stdin=root.pem.encode())
 
     def _listed(self) -> dict[str, str]:
-        listed = self._keytool("-list", "-keystore", self.path)
-        entries = re.findall(r"^(.+?), [^\n]*\n[^\n]*\(SHA-256\): ([0-9A-F:]+)", listed, re.MULTILINE)
-        return {digest.replace(":", "").lower(): alias for alias, digest in entries}
+        listed = self._keytool("-list", "-rfc", "-keystore", self.path)
+        return {alias: fingerprint(block) for alias, block in _RFC.findall(listed)}
 
     def _keytool(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run the keytool on PATH, else that of the JDK that the store belongs to. No secret is an argument."""

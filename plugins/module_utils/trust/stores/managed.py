@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import TrustAnchorError
-from ...host.accounts import run_as
+from ...host.accounts import run_as, writer_of
 from ...host.files import Directory, File, read, wrong
 from ...host.files import converge as converge_files
 from ..pem import fingerprints
@@ -31,7 +31,6 @@ class ManagedFiles:
         stale: paths of ours that must not be there.
         holds_roots: the files hold the roots themselves, so fingerprints can be compared.
         after: what makes a change known, such as a reload of systemd.
-        account: user and group who own the place and do the work; root follows no link of theirs.
         declared: by the operator.
     """
 
@@ -41,7 +40,6 @@ class ManagedFiles:
     stale: Callable[[Wanted], list[str]] = field(default=lambda _wanted: [])
     holds_roots: bool = True
     after: Callable[[], None] | None = None
-    account: tuple[str, str] = ("root", "root")
     declared: bool = True
 
     def find(self, wanted: Wanted) -> list[Finding]:
@@ -57,8 +55,8 @@ class ManagedFiles:
         return [found(self.name, self.path, missing, unwanted, "; ".join(differences))]
 
     def converge(self, wanted: Wanted) -> list[str]:
-        """New files before old ones go."""
-        run_as(*self.account, lambda: self._write(wanted))
+        """New files before old ones go. In a directory of a user, the user's own process does it."""
+        run_as(*writer_of(self.path), lambda: self._write(wanted))
         if self.after:
             self.after()
         return []
@@ -131,7 +129,10 @@ def firefox_policy(sources: str, path: str = "/etc/firefox/policies/policies.jso
         settings = _json_object(path)
         policies = _member(settings, "policies", path)
         certificates = _member(policies, "Certificates", path)
-        listed = [one for one in certificates.get("Install", []) if not os.path.basename(str(one)).startswith(PREFIX)]
+        given = certificates.get("Install") or []
+        if not isinstance(given, list):
+            raise TrustAnchorError(f"{path}: 'Install' is no list", "paths of certificates are expected", "Mend it")
+        listed = [one for one in given if not os.path.basename(str(one)).startswith(PREFIX)]
         ours = [f"{sources}/{entry_name(sha256)}.crt" for sha256 in sorted(wanted.sha256s)]
         certificates["Install"] = [*listed, *ours]
         return [*_directories(path), File(path, _dumped(settings))]
@@ -162,7 +163,7 @@ def step_path(path: str, owner: str, group: str, ca_url: str) -> ManagedFiles:
         files = [File(roots, wanted.pem.encode(), 0o644, owner, group)]
         return [*folders, *files, File(defaults, _dumped(settings), 0o644, owner, group)]
 
-    return ManagedFiles(f"step {path}", path, render, account=(owner, group))
+    return ManagedFiles(f"step {path}", path, render)
 
 
 def _directories(path: str) -> list[Directory]:

@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
+from ...host.accounts import is_roots_alone
 from ...host.commands import run
 from ...host.files import ids
 from ..pem import Root, fingerprints
 from .base import PREFIX, Finding, Wanted, compared, entry_name
 from .cache import Cache
 
+TIMEOUT = 20.0  # seconds for one certutil
 _TRUST = "C,,"  # a CA for servers' certificates (certutil(1), trust arguments)
 _LISTED = re.compile(r"^(.*?)\s+([a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*)\s*$", re.MULTILINE)
 
@@ -35,6 +36,7 @@ class NssDatabase:
         password_file: file that its owner can read with the database's password; empty: it has none.
         owner: whom a database that has to be made will belong to; empty: it must be there.
         declared: by the operator.
+        account: user and group id whose it is; None: declared, so its `owner`, or who owns the directory.
     """
 
     path: str
@@ -43,6 +45,7 @@ class NssDatabase:
     password_file: str = ""
     owner: str = ""
     declared: bool = True
+    account: tuple[int, int] | None = None
 
     @property
     def _file(self) -> str:
@@ -91,8 +94,7 @@ class NssDatabase:
                 self._add(root)
 
     def _make(self) -> None:
-        uid, gid = ids(self.owner, self.owner)
-        run(["mkdir", "-p", "-m", "0700", self.path], account=(uid, gid))
+        run(["mkdir", "-p", "-m", "0700", self.path], account=ids(self.owner, self.owner))
         self._certutil("-N", *(["-f", self.password_file] if self.password_file else ["--empty-password"]))
 
     def _listed(self) -> dict[str, str]:
@@ -117,14 +119,22 @@ class NssDatabase:
                 "the program certutil is missing", f"{self.path} is a database of NSS", "Install libnss3-tools"
             )
         command = ["certutil", *arguments, "-d", f"sql:{self.path}"]
-        return run(command, stdin=stdin, timeout=60, account=self._account()).stdout.decode(errors="replace")
+        return run(command, stdin=stdin, timeout=TIMEOUT, account=self._account()).stdout.decode(errors="replace")
 
     def _account(self) -> tuple[int, int] | None:
-        """Who owns the database, None for root."""
-        try:
-            state = os.lstat(self._file)
-        except FileNotFoundError:
-            state = os.lstat(self.path)
-        if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
-            raise TrustAnchorError(f"{self._file} is no regular file", "a link may lead anywhere")
-        return (state.st_uid, state.st_gid) if state.st_uid != os.geteuid() else None
+        """Who runs certutil; None for root, and only where nobody else can exchange what root would then open.
+
+        certutil loads modules that the database names, so whose it is does not depend on what lies there.
+        """
+        account = self.account or self._declared_account()
+        if account[0] != os.geteuid():
+            return account
+        if os.geteuid() == 0 and not is_roots_alone(self.path):
+            raise TrustAnchorError(f"{self.path} can be changed by others than root", "root does not work there")
+        return None
+
+    def _declared_account(self) -> tuple[int, int]:
+        if self.owner:
+            return ids(self.owner, self.owner)
+        state = os.lstat(self.path)
+        return state.st_uid, state.st_gid
