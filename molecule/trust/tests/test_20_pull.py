@@ -164,7 +164,10 @@ def signed(**changes: Any) -> bytes:
 def offer(host: str, content: bytes) -> dict[str, Any]:
     """What an agent says of a manifest that somebody else serves."""
     subprocess.run([*hosts.SSH, host, "cat > /run/offered/trust.p7m"], input=content, check=True)
-    hosts.run(host, "systemctl start trustanchor-trust-agent.service", check=False)
+    unit = "trustanchor-trust-agent.service"
+    hosts.run(
+        host, f"systemctl reset-failed {unit}; systemctl start {unit}", check=False
+    )  # more often than systemd likes
     return receipt(host)
 
 
