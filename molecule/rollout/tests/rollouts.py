@@ -83,13 +83,13 @@ def is_right(host: str) -> bool:
 
 @contextlib.contextmanager
 def unable(host: str) -> Iterator[None]:
-    """A host on which no trust store can be rebuilt, and one is wrong."""
+    """A host on which the system's store cannot be written, and is wrong."""
     spoil(host)
-    hosts.run(host, "mount --bind /bin/false /usr/sbin/update-ca-certificates")
+    hosts.run(host, "mount --bind /etc/ssl/certs /etc/ssl/certs && mount -o remount,bind,ro /etc/ssl/certs")
     try:
         yield
     finally:
-        hosts.run(host, "umount /usr/sbin/update-ca-certificates")
+        hosts.run(host, "umount /etc/ssl/certs")
 
 
 def raise_sequence() -> None:
