@@ -80,7 +80,7 @@ def _take_out(path: str, absent: Collection[str]) -> None:
 def distributed() -> set[str]:
     """Fingerprints of the certificates that the distribution brings and its administrator has not deselected."""
     listed, _deselected = _configured()
-    return {sha256 for path in listed for sha256 in fingerprints(_text(path))}
+    return {sha256 for path in listed for sha256 in _fingerprints(path)}
 
 
 def require() -> None:
@@ -106,7 +106,7 @@ def foreign_files(roots: Sequence[Root], absent: Collection[str]) -> list[str]:
         for name in sorted(names):
             path = os.path.join(top, name)
             ours = name.startswith(PREFIX) and name not in keep
-            if ours or (absent and fingerprints(_text(path)) & set(absent)):
+            if ours or (absent and _fingerprints(path) & set(absent)):
                 listed.append(path)
     return listed
 
@@ -126,7 +126,7 @@ def trusted_by_directory() -> set[str]:
     if os.path.isdir(DIRECTORY):
         for name in os.listdir(DIRECTORY):
             if _HASH_LINK.match(name):
-                found |= fingerprints(_text(os.path.join(DIRECTORY, name)))
+                found |= _fingerprints(os.path.join(DIRECTORY, name))
     return found
 
 
@@ -275,6 +275,22 @@ def _hooks() -> Iterator[str]:
 def _others_wait() -> bool:
     """Whether a source file that is not ours has no link yet."""
     return any(not os.path.exists(_link(source)) for source in _local() if not _is_ours(source))
+
+
+# Links lead to the distribution's files and to ours: each file is read once, by whatever name.
+_read_already: dict[tuple[int, ...], frozenset[str]] = {}
+
+
+def _fingerprints(path: str) -> frozenset[str]:
+    """Fingerprints in a file; none where there is none."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return frozenset()
+    identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    if identity not in _read_already:
+        _read_already[identity] = frozenset(fingerprints(_text(path)))
+    return _read_already[identity]
 
 
 def _text(path: str) -> str:
