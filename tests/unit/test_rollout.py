@@ -12,7 +12,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import rollout
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout_journal import TIME, Entry, Release
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.waivers import Waiver
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 RELEASE = Release("ab" * 16, 7)
@@ -105,6 +105,7 @@ def test_a_host_is_done_or_to_do_whatever_the_journal_says(lines: list[tuple[str
     assert set(plan.done) == {host for host, outcome in dict(lines).items() if outcome == "converged"}
 
 
+@example(lines=[*[("web1", "converged", False)] * 9, ("web1", "failed", False), ("web1", "converged", True)])
 @given(st.lists(st.tuples(st.sampled_from(HOSTS), st.sampled_from(["converged", "failed"]), st.booleans())))
 def test_a_compacted_journal_says_the_same(lines: list[tuple[str, str, bool]]) -> None:
     entries = [entry(host, outcome, check=check) for host, outcome, check in lines]

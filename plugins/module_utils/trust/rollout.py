@@ -80,15 +80,16 @@ def states(entries: Iterable[Entry], release: Release, check: bool = False) -> d
 def superseded(entries: Sequence[Entry], release: Release) -> list[Entry] | None:
     """What to keep of a journal that has grown long; None where it has not.
 
-    The last two lines of each host that say converged and its very last line are all that `states` needs.
+    The last two lines of each host that say converged and its very last line are all that `states` needs. Lines of
+    check mode are of no use later.
     """
     hosts = {entry.host for entry in entries}
     if len(entries) <= 10 * len(hosts):
         return None
     keep: set[int] = set()
     for host in hosts:
-        mine = [at for at, entry in enumerate(entries) if entry.host == host and entry.is_of(release)]
-        good = [at for at in mine if entries[at].outcome == CONVERGED and not entries[at].check]
+        mine = [at for at, one in enumerate(entries) if one.host == host and one.is_of(release) and not one.check]
+        good = [at for at in mine if entries[at].outcome == CONVERGED]
         keep |= {*good[-2:], *mine[-1:]}
     return [entry for at, entry in enumerate(entries) if at in keep]
 
