@@ -80,7 +80,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Files first, then the timer; a killed run is finished by the next."""
     given = module.params
-    wanted = settings.parse({"urls": given["urls"], "stores": options.stores(given), **_metrics(given)})
+    own = {name: given[name] for name in ("urls", "metrics_directory")}
+    wanted = settings.parse({**own, "stores": options.stores(given)})
     preflight.check_systemd()
     if not module.check_mode and not state.load().roots:
         raise TrustAnchorError(
@@ -97,10 +98,6 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         _start(reload, running)
     diff = edge.diff(corrected, {path: [] for path in corrected}, "trust agent")
     return {"changed": bool(corrected or reload or not running), "corrected": corrected, "diff": diff}
-
-
-def _metrics(given: dict[str, Any]) -> dict[str, str]:
-    return {"metrics_directory": given["metrics_directory"]}
 
 
 def _start(reload: bool, running: bool) -> None:

@@ -13,11 +13,17 @@ import marshal
 import pkgutil
 import zipfile
 from collections.abc import Sequence
+from types import ModuleType
 
 from ..errors import TrustAnchorError
 
 _PACKAGE = __name__.removesuffix(".host.program")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's own zero: no time of build in the file
+
+
+def name_of(module: ModuleType) -> str:
+    """Name of a module below module_utils, as `pack` takes it."""
+    return module.__name__.removeprefix(f"{_PACKAGE}.")
 
 
 def pack(modules: Sequence[str], entry: str) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from .. import errors, schema
 from ..host import commands, files
 from ..host.files import Directory, File
-from ..host.program import pack
+from ..host.program import name_of, pack
 from ..host.units import MARK, SANDBOX, timer
 from ..trust import signed_manifest
 from ..x509 import fingerprints
@@ -18,8 +18,8 @@ SERVICE = "trustanchor-publication-watch.service"
 TIMER = "trustanchor-publication-watch.timer"
 # What the program consists of; imported here, so that Ansible sends it along.
 _PARTS = (errors, schema, commands, files, signed_manifest, fingerprints, artifacts, place, watch)
-_MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
-_ENTRY = program.__name__.rpartition(".module_utils.")[2]
+_MODULES = [name_of(part) for part in _PARTS]
+_ENTRY = name_of(program)
 
 # It reads from nginx of this host alone, so no other address is reachable for it.
 _SERVICE = """{mark}[Unit]

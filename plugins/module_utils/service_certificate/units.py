@@ -7,7 +7,7 @@ from __future__ import annotations
 from .. import errors
 from ..host import commands, files, systemd
 from ..host.files import File
-from ..host.program import pack
+from ..host.program import name_of, pack
 from ..host.units import MARK, SANDBOX, timer
 from ..stepca import api
 from . import lifecycle, program, settings, store
@@ -16,8 +16,8 @@ from .settings import Settings
 PROGRAM = "/usr/local/lib/trustanchor/renew-certificate"
 # What the renewer consists of; imported here, so that Ansible sends it along.
 _PARTS = (errors, commands, files, systemd, api, lifecycle, settings, store)
-_MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
-_ENTRY = program.__name__.rpartition(".module_utils.")[2]
+_MODULES = [name_of(part) for part in _PARTS]
+_ENTRY = name_of(program)
 
 _SERVICE = """{mark}[Unit]
 Description=Renew the certificate {name} when it is due

@@ -13,11 +13,10 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host.files import read
 from ..x509 import certificates as certs
-from . import record
+from . import record, rollout_report
 from .manifest import Manifest
+from .rollout_journal import TIME, Release
 from .transitions import Evidence, Rollout
-
-ROLLOUTS = "rollouts"
 
 
 def gather(
@@ -35,31 +34,26 @@ def gather(
     Raises:
         TrustAnchorError: a file of the record is damaged.
     """
-    rollout = last_rollout(directory, manifest.sequence)
+    rollout = last_rollout(directory, manifest)
     return Evidence(now, rollout, _intermediates(directory, now, retired), overlap)
 
 
-def rollout_path(directory: str, sequence: int) -> str:
-    """Where the report of a rollout of that sequence is, JSON."""
-    return os.path.join(directory, ROLLOUTS, f"{sequence:06d}.json")
-
-
-def last_rollout(directory: str, sequence: int) -> Rollout | None:
-    """What the report of a sequence says; None where there is none.
+def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:
+    """What the report of the manifest's sequence says; None where there is none.
 
     Raises:
         TrustAnchorError: it is damaged.
     """
-    path = rollout_path(directory, sequence)
+    path = rollout_report.path(directory, Release(manifest.id, manifest.sequence), "json")
     content = read(path)
     if content is None:
         return None
     try:
         found = json.loads(content)
-        manifest = found["manifest"]
+        told = found["manifest"]
         complete = found["complete"] is True
-        written = dt.datetime.strptime(found["written"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
-        return Rollout(str(manifest["id"]), int(manifest["sequence"]), complete, _leaves(found["hosts"]), written)
+        written = dt.datetime.strptime(found["written"], TIME).replace(tzinfo=dt.UTC)
+        return Rollout(str(told["id"]), int(told["sequence"]), complete, _leaves(found["hosts"]), written)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrustAnchorError(f"{path} is no report of a rollout", str(error), "Roll out again") from error
 

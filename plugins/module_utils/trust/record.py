@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..errors import TrustAnchorError
 from ..x509 import certificates
 from . import manifest
+from .signed_manifest import TRUSTED_STATES
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def usable(record: str, name: str) -> Anchor:
         raise TrustAnchorError(
             f"the trust manifest has no root '{name}'", f"it has: {', '.join(anchors) or 'none'}", "Name one of these"
         )
-    if anchors[name].state not in ("trusted", "retiring"):
+    if anchors[name].state not in TRUSTED_STATES:
         raise TrustAnchorError(
             f"root '{name}' is {anchors[name].state} in the trust manifest",
             "hosts do not trust it, so nothing may be issued under it",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import TrustAnchorError
 from .manifest import Manifest, Root
+from .signed_manifest import TRUSTED_STATES
 
 # From state to the states that may follow it without an incident.
 _NEXT = {
@@ -24,7 +25,6 @@ _NEXT = {
     "distrusted": (),
 }
 MAX_AGE = dt.timedelta(days=7)  # of a report that counts
-_IN_USE = ("trusted", "retiring")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def change(manifest: Manifest, states: Mapping[str, str], evidence: Evidence, in
         TrustAnchorError: no such root, a state that may not follow, a proof that is missing, no trusted root left.
     """
     for name, state in states.items():
-        if state not in _IN_USE and state != "distrusted":
+        if state not in TRUSTED_STATES and state != "distrusted":
             raise TrustAnchorError(
                 f"root '{name}' cannot become '{state}'", "known: trusted, retiring, distrusted", "Name one of these"
             )
@@ -108,7 +108,7 @@ def remove(manifest: Manifest, names: Iterable[str], evidence: Evidence) -> Mani
     gone = {root.name for root in manifest.roots if root.name in set(names)}
     for name in sorted(gone):
         root = manifest.named(name)
-        if root.state in _IN_USE:
+        if root.state in TRUSTED_STATES:
             raise TrustAnchorError(
                 f"root '{name}' is {root.state}",
                 "only a root that no host trusts can leave the manifest",

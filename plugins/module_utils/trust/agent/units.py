@@ -9,7 +9,7 @@ import os
 from ... import errors, schema
 from ...host import accounts, commands, files, systemd
 from ...host.files import Directory, File
-from ...host.program import pack
+from ...host.program import name_of, pack
 from ...host.units import MARK, SANDBOX, timer
 from ...service_certificate import settings as service_settings
 from ...x509 import fingerprints
@@ -27,8 +27,8 @@ _PARTS = (
     *(base, cache, debian, environment, java, jks, managed, nss),
     *(acceptance, cycle, fetch, settings),
 )
-_MODULES = [part.__name__.rpartition(".module_utils.")[2] for part in _PARTS]
-_ENTRY = program.__name__.rpartition(".module_utils.")[2]
+_MODULES = [name_of(part) for part in _PARTS]
+_ENTRY = name_of(program)
 
 # CAP_SYS_PTRACE: to see which libraries the processes of others have loaded. CAP_SETUID, CAP_SETGID: to work in a
 # user's database as that user. CAP_KILL: to end what a user has stopped there. Not MemoryDenyWriteExecute=: keytool is

@@ -122,12 +122,9 @@ def trusted_by_bundle() -> set[str]:
 
 def trusted_by_directory() -> set[str]:
     """Fingerprints behind the hash links: what OpenSSL's CApath reads."""
-    found: set[str] = set()
-    if os.path.isdir(DIRECTORY):
-        for name in os.listdir(DIRECTORY):
-            if _HASH_LINK.match(name):
-                found |= _fingerprints(os.path.join(DIRECTORY, name))
-    return found
+    names = os.listdir(DIRECTORY) if os.path.isdir(DIRECTORY) else []
+    links = [os.path.join(DIRECTORY, name) for name in names if _HASH_LINK.match(name)]
+    return {sha256 for link in links for sha256 in _fingerprints(link)}
 
 
 def dangling_links() -> list[str]:
