@@ -188,7 +188,19 @@ def test_a_declaration_is_kept_as_it_was_read() -> None:
     assert again == declaration.Declaration()
 
 
-def test_the_stores_of_a_declaration() -> None:
+@pytest.mark.parametrize("discover", [True, False])
+def test_the_systems_java_store_is_no_matter_of_discovery(
+    discover: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(java, "DEBIAN", str(tmp_path / "cacerts"))
+    stores = declaration.Declaration(discover=discover).stores
+    assert "java" not in [store.name for store in stores(Cache())]
+    (tmp_path / "cacerts").touch()
+    assert "java" in [store.name for store in stores(Cache())]
+
+
+def test_the_stores_of_a_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(java, "DEBIAN", str(tmp_path / "none"))
     assert [store.name for store in declaration.parse(DECLARED).stores(Cache())] == [
         *("roots", "system", "java /etc/kafka/trust.p12", "nss /srv/nss", "firefox policy", "environment"),
         *("docker registry.corp.example:5000", "containerd registry.corp.example"),
@@ -219,7 +231,7 @@ def test_discovery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "jvm/b/lib/security/cacerts").symlink_to(debian)
     monkeypatch.setattr(java, "DEBIAN", str(debian))
     monkeypatch.setattr(discovery, "_JDKS", (f"{tmp_path}/jvm/*",))
-    found = list(discovery.keystores(Cache()))
+    found = [*discovery.debian_keystores(Cache()), *discovery.keystores(Cache())]
     assert [(store.path.removeprefix(str(tmp_path)), store.declared) for store in found] == [
         ("/ssl/cacerts", True),
         ("/jvm/a/lib/security/cacerts", False),

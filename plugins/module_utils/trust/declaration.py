@@ -68,9 +68,9 @@ class Declaration:
         found: list[Store] = [managed.private_roots(ROOTS), debian.SystemStore()]
         declared: list[Store] = [*self._keystores(cache), *self._nss_databases(cache)]
         paths = {store.path for store in declared}
-        discovered: list[Store] = []
+        discovered: list[Store] = [*discovery.debian_keystores(cache)]
         if self.discover:
-            discovered = [*discovery.keystores(cache), *discovery.nss_databases(cache)]
+            discovered += [*discovery.keystores(cache), *discovery.nss_databases(cache)]
         found += [*(store for store in discovered if store.path not in paths), *declared]
         found += [BROWSERS[name]() for name in self.browsers]
         found.append(environment.drop_ins(self.environment, ROOTS))

@@ -27,12 +27,14 @@ _NSS = (
 _PER_PATTERN = 20  # databases of one user; nobody has so many profiles
 
 
+def debian_keystores(cache: Cache) -> list[Keystore]:
+    """Debian's Java store, where there is one: it belongs to the system."""
+    return [Keystore(java.DEBIAN, "java", cache)] if os.path.exists(java.DEBIAN) else []
+
+
 def keystores(cache: Cache) -> Iterator[Keystore]:
-    """Debian's Java store, and that of each JDK that has one of its own."""
-    seen = set()
-    if os.path.exists(java.DEBIAN):
-        seen.add(os.path.realpath(java.DEBIAN))
-        yield Keystore(java.DEBIAN, "java", cache)
+    """That of each JDK that has one of its own, and does not share Debian's."""
+    seen = {os.path.realpath(java.DEBIAN)}
     for path in sorted(path for top in _JDKS for name in _CACERTS for path in glob.glob(f"{top}/{name}")):
         if os.path.realpath(path) not in seen:
             seen.add(os.path.realpath(path))
