@@ -17,7 +17,7 @@ from _measure import CHECKOUT, Lab, Measure
 sys.path.insert(0, str(CHECKOUT / "tests/unit"))
 
 import pki
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.signed_manifest import (
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
     SignedRoot,
 )

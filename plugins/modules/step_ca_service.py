@@ -75,7 +75,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import api, daemon, unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import client as api
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 
 MISSING = None

@@ -133,10 +133,12 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     purpose, before, after = _purpose(plan), _facts(plan.facts), _planned(plan)
     if plan.changed and not module.check_mode:
         with yubikit_needed():
-            from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import yubikey_credentials
+            from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.yubikey import (
+                credentials,
+            )
         new = _new(options, plan, purpose)
         check_new(new, algorithm)
-        after = _facts(yubikey_credentials.apply(plan, new))
+        after = _facts(credentials.apply(plan, new))
     return {
         "changed": plan.changed,
         "steps": list(plan.steps),

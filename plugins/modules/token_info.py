@@ -176,7 +176,8 @@ try:
     from pathlib import Path
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import attestation, keys
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import attestation
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import (
         PinnedFile,
         parse_device,

@@ -73,8 +73,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import options, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:

@@ -151,8 +151,8 @@ try:
         replace,
     )
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import evidence, transitions
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, transitions
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import (
         Root,
         parse_manifest,
     )

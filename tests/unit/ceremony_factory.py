@@ -15,12 +15,16 @@ from typing import Any
 import x509_factory as make
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.neighbours import previous
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import InspectAct, Plan, parse_plan
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.sealing import seal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import Stage, signer_of
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import (
+    InspectAct,
+    Plan,
+    parse_plan,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.seal import seal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage, signer_of
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.previous import previous
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import Root, parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Root, parse_manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import spki_sha256
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.signatures import tbs
 from cryptography import x509

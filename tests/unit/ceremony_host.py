@@ -14,11 +14,11 @@ from typing import Any
 import plan_factory
 import x509_factory
 import yaml
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, performance
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import utc_now
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import dump
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import Stage
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.steps import Status
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.steps import Status
 from conftest import PIN
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -109,40 +109,38 @@ class CeremonyHost:
         """Where what is signed goes."""
         return self.stage().directory
 
-    def material(self) -> performance.Material:
+    def material(self) -> setup.Material:
         """What the action would hand over."""
         tokens = yaml.safe_dump({"version": 1, "tokens": self.tokens}).encode()
-        return performance.Material(dump(self.plan), tokens, {}, self.home, self.rehearsal, self.abandon)
+        return setup.Material(dump(self.plan), tokens, {}, self.home, self.rehearsal, self.abandon)
 
     def stage(self) -> Stage:
         """A stage as a new process would set it."""
-        stage = performance.set_stage(self.material(), self.pins, {})
+        stage = setup.set_stage(self.material(), self.pins, {})
         if self.clock is not None:
             stage.now = self.clock
         return stage
 
     def state(self) -> dict[str, Any]:
         """What check mode tells."""
-        return performance.state(performance.set_stage(self.material(), {}, {}))
+        return setup.state(setup.set_stage(self.material(), {}, {}))
 
     def hold(self, confirmed: str | None = None) -> list[Status]:
         """Hold the ceremony in one run without people."""
         stage = self.stage()
         given = {"run": secrets.token_hex(4), "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
-        run = performance.parse_run(given, stage.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
-        orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in conduct.steps_of(stage)]
-        conduct.perform(stage, run, performance.parse_orders(orders))
-        return conduct.survey(stage)
+        run = setup.parse_run(given, stage.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
+        orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in runner.steps_of(stage)]
+        runner.perform(stage, run, setup.parse_orders(orders))
+        return runner.survey(stage)
 
     def take(self, run: str, orders: Iterable[Mapping[str, Any]], attended: bool = True) -> dict[str, Any]:
         """One call of a run, by default with people; how the ceremony stands then."""
         stage = self.stage()
         confirmed = "" if attended else stage.plan.sha256
         given = {"run": run, "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
-        conduct.perform(
-            stage, performance.parse_run(given, confirmed, self.rehearsal), performance.parse_orders(list(orders))
-        )
-        return performance.state(stage)
+        runner.perform(stage, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
+        return setup.state(stage)
 
 
 def _id(act: Mapping[str, Any]) -> str:

@@ -38,8 +38,8 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A SoftHSM token that was initialised by the project's own code: its TokenSpec."""
     if not Path(SOFTHSM).exists():
         pytest.skip(f"{SOFTHSM} is not installed (Debian: softhsm2)")
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.sessions import TokenSpec
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm import plan_softhsm
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11.sessions import TokenSpec
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.softhsm import plan_softhsm
 
     home = tmp_path_factory.mktemp("softhsm")
     spec = TokenSpec(SOFTHSM, label="unit", softhsm_config=str(home / "softhsm2.conf"))

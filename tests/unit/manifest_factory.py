@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pki
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.signed_manifest import SignedManifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 import x509_factory as make
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import (
-    Draft,
-    signature_holds,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import Draft, signature_holds
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography import x509

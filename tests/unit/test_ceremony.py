@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import key_steps
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import key_steps
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import Device
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.facts import TokenFacts, inspect

@@ -14,7 +14,7 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import ceremony
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, performance
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import prompts
 from ceremony_host import PINS, CeremonyHost
@@ -55,21 +55,21 @@ class Room:
     def execute(self, _name: str, args: dict[str, Any], task_vars: Any = None) -> dict[str, Any]:
         """What plugins/modules/ceremony.py does."""
         given = args["act"]
-        material = performance.Material(
+        material = setup.Material(
             given["plan"].encode(), given["tokens"].encode(), {}, self.host.home, bool(args.get("rehearsal"))
         )
         try:
-            stage = performance.set_stage(material, args["pins"], args["management_keys"])
-            before = performance.state(stage)
+            stage = setup.set_stage(material, args["pins"], args["management_keys"])
+            before = setup.state(stage)
             if self.action._task.check_mode:
                 assert not args["pins"]
-                return {"changed": not before["over"], **before, "diff": performance.diff(before, before)}
-            run = performance.parse_run(given, args.get("confirmed_plan", ""), False)
-            conduct.perform(stage, run, performance.parse_orders(given.get("orders", [])))
-            after = performance.state(stage)
+                return {"changed": not before["over"], **before, "diff": setup.diff(before, before)}
+            run = setup.parse_run(given, args.get("confirmed_plan", ""), False)
+            runner.perform(stage, run, setup.parse_orders(given.get("orders", [])))
+            after = setup.state(stage)
         except TrustAnchorError as error:
             return {"failed": True, "msg": str(error)}
-        return {"changed": True, **after, "diff": performance.diff(before, after)}
+        return {"changed": True, **after, "diff": setup.diff(before, after)}
 
     def answer(self, text: str, private: bool = False) -> bytes:
         self.asked.append(text)

@@ -15,11 +15,13 @@ from typing import Any
 import plan_factory
 import pytest
 import x509_factory as make
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import conduct, outputs, sign_step
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import utc_now
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verification import verify
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import outputs
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, sign_step
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import keys, signing_keys
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import signing_keys
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys
 from ceremony_host import PINS, SUBJECTS, CeremonyHost
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -97,10 +99,10 @@ def test_a_full_disk_is_seen_before_anything_is_signed(tmp_path: Path, monkeypat
     class Full:
         f_bavail, f_frsize = 10, 4096
 
-    monkeypatch.setattr(conduct.os, "statvfs", lambda _path: Full)
+    monkeypatch.setattr(runner.os, "statvfs", lambda _path: Full)
     with pytest.raises(TrustAnchorError, match="has 40 KiB left"):
         host.hold()
-    monkeypatch.setattr(conduct.os, "statvfs", real)
+    monkeypatch.setattr(runner.os, "statvfs", real)
     host.hold()
 
 
@@ -282,7 +284,7 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
     key = next(step for step in host.state()["steps"] if step["id"] == "key:r1")
     host.take("first", [{"step": "key:r1", "digest": key["digest"], "confirmed_by": by}], attended=False)
     stage = host.stage()
-    step = next(step for step in conduct.steps_of(stage) if step.id == "root:r1")
+    step = next(step for step in runner.steps_of(stage) if step.id == "root:r1")
     draft = stage.transcript.find("draft", "root:r1")
     assert draft is not None
     changed = {**draft.data, "serial": f"{int(draft.data['serial'], 16) ^ 1:x}"}
@@ -443,13 +445,13 @@ PLAN_TEXT = plan_factory.dump(plan_factory.full())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, len(PLAN_TEXT) - 1), junk=st.binary(max_size=6), drop=st.integers(0, 30))
 def test_malformed_plans_never_cause_a_traceback(tmp_path: Path, position: int, junk: bytes, drop: int) -> None:
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import performance
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import setup
 
     text = PLAN_TEXT[:position] + junk + PLAN_TEXT[position + drop :]
     host = CeremonyHost(tmp_path)
     good = host.material()
-    material = performance.Material(text, good.tokens, {}, tmp_path, False)
+    material = setup.Material(text, good.tokens, {}, tmp_path, False)
     with contextlib.suppress(TrustAnchorError):
-        performance.state(performance.set_stage(material, {}, {}))
+        setup.state(setup.set_stage(material, {}, {}))
     assert not (tmp_path / "softhsm").exists()
     assert not (tmp_path / "roots").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import devices
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.keys import KeySpec
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11.keys import KeySpec
 
 HOME = Path("/var/lib/root-ceremony")
 DIGEST = "ab" * 32

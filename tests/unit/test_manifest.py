@@ -7,10 +7,7 @@ import datetime as dt
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import strict_yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
-    Root,
-    parse_manifest,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Root, parse_manifest
 from hypothesis import given
 from hypothesis import strategies as st
 

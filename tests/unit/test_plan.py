@@ -9,7 +9,7 @@ from typing import Any
 
 import plan_factory as make
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import plan as plans
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import document as plans
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from cryptography import x509
 from hypothesis import given

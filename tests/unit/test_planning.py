@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 import x509_factory as make
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import planning
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.declaration import parse_declaration
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.desk import Desk
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.issuance import root_output
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import (
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import planning
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.declaration import parse_declaration
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import (
     CrlAct,
     InspectAct,
     Plan,
     RootAct,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.preview import Desk
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import load_crl

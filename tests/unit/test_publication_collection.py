@@ -13,7 +13,7 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signed_manifest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding

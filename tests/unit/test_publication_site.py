@@ -13,13 +13,8 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
-    nginx,
-    place,
-    site,
-    units,
-    watch,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import nginx, site, units, watch
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as place
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.artifacts import KINDS, Artifact
 from publication_record import crl, der
 

@@ -14,13 +14,13 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import artifacts, place, units, watch
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import artifacts, units, url, watch
 from hypothesis import given
 from hypothesis import strategies as st
 from publication_record import crl, der
 
 NOW = pki.NOW.timestamp()
-PLACE = place.Place("pki.corp.example")
+PLACE = url.Place("pki.corp.example")
 ROOT, OTHER = pki.root(), pki.root("Other")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import devices, readiness
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11.sessions import TokenSpec
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.facts import SlotFacts, TokenFacts
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.sessions import TokenSpec
 
 
 @dataclass(frozen=True)

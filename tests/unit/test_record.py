@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import x509_factory as make
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.record import IN, OUT, plan_merge, read
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.sealing import seal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.exchange import IN, OUT, plan_merge, read
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.seal import seal
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import Plan, parse_plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import Plan, parse_plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.words import words
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import words
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

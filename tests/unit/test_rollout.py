@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import rollout
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout_journal import TIME, Entry, Release
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.waivers import Waiver
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan as rollout
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.journal import TIME, Entry, Release
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.waivers import Waiver
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -14,8 +14,8 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import trust_bundle, trust_rollout
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import rollout_journal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
 
 ROOT = pki.root()
 ID = ROOT.sha256[:32]

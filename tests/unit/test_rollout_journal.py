@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import rollout_journal as journal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import rollout_lock
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as journal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import lock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -116,14 +116,14 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_one_rollout_at_a_time(path: str) -> None:
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        rollout_lock.claim(path, other.pid)
+        lock.claim(path, other.pid)
         with pytest.raises(TrustAnchorError, match=f"process {other.pid}"):
-            rollout_lock.claim(path, os.getpid())
-        rollout_lock.claim(path, other.pid)
+            lock.claim(path, os.getpid())
+        lock.claim(path, other.pid)
     finally:
         other.kill()
         other.wait()
-    rollout_lock.claim(path, os.getpid())
+    lock.claim(path, os.getpid())
     assert json.loads(Path(path).read_bytes())["pid"] == os.getpid()
 
 
@@ -131,4 +131,4 @@ def test_one_rollout_at_a_time(path: str) -> None:
 def test_a_lock_of_nobody_is_none(path: str, content: bytes) -> None:
     Path(path).parent.mkdir()
     Path(path).write_bytes(content)
-    rollout_lock.claim(path, os.getpid())
+    lock.claim(path, os.getpid())

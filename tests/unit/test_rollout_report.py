@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import rollout, rollout_report
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout_journal import Entry, Release
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.waivers import Waiver
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import report as rollout_report
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.journal import Entry, Release
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.waivers import Waiver
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,8 +34,8 @@ def entry(host: str, outcome: str = "converged", **more: Any) -> Entry:
 
 def build(*entries: Entry, waived: tuple[str, ...] = (), check: bool = False, hosts: tuple[str, ...] = HOSTS) -> Any:
     let_off = tuple(Waiver(host, "Ada", "in repair", dt.date(2026, 12, 31)) for host in waived)
-    known = rollout.states(entries, RELEASE, check)
-    return rollout_report.build(RELEASE, rollout.Scope(hosts, hosts, (), let_off), known, NOW, check)
+    known = plan.states(entries, RELEASE, check)
+    return rollout_report.build(RELEASE, plan.Scope(hosts, hosts, (), let_off), known, NOW, check)
 
 
 ALL = tuple(entry(host) for host in HOSTS)

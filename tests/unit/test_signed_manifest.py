@@ -14,8 +14,9 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import strict_yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import manifest_signing, signed_manifest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.signed_manifest import (
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
     SignedRoot,
 )

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.sole import sole_run
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.lock import sole_run
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 
 

@@ -15,7 +15,7 @@ import pki
 import pytest
 import tls_server
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
 from cryptography.hazmat.primitives.serialization import Encoding
 
 ROOT = pki.root()

@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import config, schema
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import config
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import settings as schema
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 from hypothesis import given
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import schema
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,12 +60,14 @@ def nested(path: tuple[str | int, ...], value: Any) -> Any:
     return value
 
 
-CONFIG_OBJECTS = list(objects(schema.CONFIG))
-PROVISIONER_OBJECTS = [(kind, path, known) for kind, top in schema.PROVISIONERS.items() for path, known in objects(top)]
+CONFIG_OBJECTS = list(objects(settings.CONFIG))
+PROVISIONER_OBJECTS = [
+    (kind, path, known) for kind, top in settings.PROVISIONERS.items() for path, known in objects(top)
+]
 
 
 def test_a_good_configuration_passes() -> None:
-    schema.check(CONFIG)
+    settings.check(CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_an_unknown_key_is_refused_everywhere(path: tuple[str | int, ...], known
     near = max(known, key=len)
     broken = nested(path, {f"{near}x": None})
     with pytest.raises(TrustAnchorError, match=f"unknown key '{near}x'.*Did you mean '"):
-        schema.check({**CONFIG, **broken})
+        settings.check({**CONFIG, **broken})
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_an_unknown_key_of_a_provisioner_is_refused(
     near = max(known, key=len)
     broken = {"type": kind, "name": "one", **nested(path, {f"{near}x": None})}
     with pytest.raises(TrustAnchorError, match=f"provisioners\\[0\\] \\(one\\).*unknown key '{near}x'.*Did you mean '"):
-        schema.check(config(broken))
+        settings.check(config(broken))
 
 
 @pytest.mark.parametrize(
@@ -118,32 +120,32 @@ def test_an_unknown_key_of_a_provisioner_is_refused(
 )
 def test_bad_provisioners(provisioner: Any, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        schema.check(config(provisioner))
+        settings.check(config(provisioner))
 
 
 def test_a_private_key_is_refused_and_not_repeated() -> None:
     private = {**JWK, "key": {"kty": "EC", "d": "c2VjcmV0"}}
     with pytest.raises(TrustAnchorError, match=r"'key' is a private key.*public_jwk") as caught:
-        schema.check(config(private))
+        settings.check(config(private))
     assert "c2VjcmV0" not in str(caught.value)
 
 
 def test_a_password_in_clear_is_refused_and_not_repeated() -> None:
     with pytest.raises(TrustAnchorError, match="'password' holds a secret in clear") as caught:
-        schema.check(config(password="hunter2"))
+        settings.check(config(password="hunter2"))
     assert "hunter2" not in str(caught.value)
 
 
 def test_two_provisioners_of_one_name() -> None:
     with pytest.raises(TrustAnchorError, match="two provisioners are called 'acme'"):
-        schema.check(config(ACME, {**JWK, "name": "acme"}))
+        settings.check(config(ACME, {**JWK, "name": "acme"}))
 
 
 @pytest.mark.parametrize(
     "duration", ["24h", "5m", "1h30m", "1.5h", ".5s", "300ms", "10us", "10µs", "1ns", "-1m", "+2h", "0", "0s"]
 )
 def test_go_durations(duration: str) -> None:
-    schema.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
+    settings.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
 
 
 @pytest.mark.parametrize(
@@ -151,17 +153,17 @@ def test_go_durations(duration: str) -> None:
 )
 def test_what_is_no_go_duration(duration: Any) -> None:
     with pytest.raises(TrustAnchorError, match=r"maxTLSCertDuration: .* is no duration.*no unit for days"):
-        schema.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
+        settings.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
 
 
-@pytest.mark.parametrize("key", schema.REQUIRED)
+@pytest.mark.parametrize("key", settings.REQUIRED)
 @pytest.mark.parametrize("empty", ["absent", "empty"])
 def test_what_step_ca_needs(key: str, empty: str) -> None:
     broken = {name: value for name, value in CONFIG.items() if name != key}
     if empty == "empty":
         broken[key] = type(CONFIG[key])()
     with pytest.raises(TrustAnchorError, match=f"'{key}' is missing or empty"):
-        schema.check(broken)
+        settings.check(broken)
 
 
 @pytest.mark.parametrize(
@@ -180,15 +182,15 @@ def test_what_step_ca_needs(key: str, empty: str) -> None:
 )
 def test_wrong_types(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        schema.check(config(**changes))
+        settings.check(config(**changes))
 
 
 def test_a_secret_of_a_wrong_type_is_not_repeated() -> None:
     with pytest.raises(TrustAnchorError, match=r"clientSecret must be a string, found list\.$") as caught:
-        schema.check(config({**OIDC, "clientSecret": ["hunter2"]}))
+        settings.check(config({**OIDC, "clientSecret": ["hunter2"]}))
     assert "hunter2" not in str(caught.value.as_dict())
     with pytest.raises(TrustAnchorError, match="dataSource must be a string, found dict") as caught:
-        schema.check(config(db={"dataSource": {"password": "hunter2"}}))
+        settings.check(config(db={"dataSource": {"password": "hunter2"}}))
     assert "hunter2" not in str(caught.value.as_dict())
 
 
@@ -202,21 +204,21 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_accepted_or_refused_in_order(value: Any) -> None:
     with pytest.raises(TrustAnchorError):
-        schema.check(value)
+        settings.check(value)
 
 
-@given(st.sampled_from(sorted(schema.CONFIG)), JSON)
+@given(st.sampled_from(sorted(settings.CONFIG)), JSON)
 def test_any_value_of_a_known_key(key: str, value: Any) -> None:
     refuse_or_accept({**CONFIG, key: value})
 
 
-@given(st.sampled_from(sorted(schema.AUTHORITY)), JSON)
+@given(st.sampled_from(sorted(settings.AUTHORITY)), JSON)
 def test_any_value_in_authority(key: str, value: Any) -> None:
     refuse_or_accept({**CONFIG, "authority": {key: value}})
 
 
 @given(
-    st.sampled_from(sorted(schema.PROVISIONERS)),
+    st.sampled_from(sorted(settings.PROVISIONERS)),
     st.dictionaries(st.sampled_from(["name", "key", "claims", "options", "roots"]), JSON),
 )
 def test_any_provisioner(kind: str, value: dict[str, Any]) -> None:
@@ -231,6 +233,6 @@ def test_any_list_of_provisioners(value: Any) -> None:
 def refuse_or_accept(value: dict[str, Any]) -> None:
     """No other exception than the domain's."""
     try:
-        schema.check(value)
+        settings.check(value)
     except TrustAnchorError as error:
         assert error.what

@@ -17,7 +17,7 @@ import pytest
 import tls_server
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import canary, tokens, verification
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding

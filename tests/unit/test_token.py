@@ -12,9 +12,12 @@ from typing import Any
 import pkcs11
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import keys, sessions
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys, sessions
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.softhsm import (
+    SoftHsmPlan,
+    plan_softhsm,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.signing_keys import signing_key
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm import SoftHsmPlan, plan_softhsm
 from conftest import PIN, SO_PIN
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding

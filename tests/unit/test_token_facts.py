@@ -12,18 +12,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import (
-    facts,
-    key_plan,
-    keys,
-    provision,
-    sessions,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import facts, key_plan, provision
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys, sessions
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.softhsm import plan_softhsm
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import Device
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.key_plan import KeyRequirement, plan_key
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.provision import Credentials
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.signing_keys import signing_key
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm import plan_softhsm
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import spki_sha256
 from conftest import PIN, SO_PIN
 from cryptography.hazmat.primitives import hashes

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import Manifest, Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.transitions import (
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.transitions import (
     Evidence,
     Rollout,
     change,

@@ -12,11 +12,11 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import acceptance
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent.acceptance import Decision, Offer
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.signed_manifest import (
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import State
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
     SignedRoot,
 )
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.state import State
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifest_factory import sign, signer

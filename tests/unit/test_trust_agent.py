@@ -21,14 +21,15 @@ from typing import Any
 import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem, push, receipt, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import cycle, fetch, settings, units
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.declaration import Declaration
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.signed_manifest import (
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push, receipt, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
     SignedRoot,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, managed
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import Declaration
 from manifest_factory import sign, signer
 
 R1, R2 = pki.root("R1"), pki.root("R2")

@@ -12,8 +12,7 @@ from pathlib import Path
 import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import bundle, state
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.declaration import Declaration
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, managed
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import (
@@ -23,6 +22,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
     entry_name,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import Declaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import PASSWORD, Keystore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -98,8 +98,8 @@ class Host:
         object.__setattr__(declared, "host", self)
         return declared
 
-    def plan(self, roots: Sequence[Root], absent: set[str] = frozenset()) -> bundle.Plan:  # type: ignore[assignment]
-        return bundle.plan(roots, absent, self.declaration, state.load())
+    def plan(self, roots: Sequence[Root], absent: set[str] = frozenset()) -> convergence.Plan:  # type: ignore[assignment]
+        return convergence.plan(roots, absent, self.declaration, state.load())
 
 
 @pytest.fixture
@@ -117,17 +117,17 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     yield found
 
 
-def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> bundle.Plan:  # type: ignore[assignment]
+def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> convergence.Plan:  # type: ignore[assignment]
     """Plan and apply, as the module does."""
     known = state.load()
-    todo = bundle.plan(roots, absent, host.declaration, known)
-    outcome = bundle.apply(todo, known)
+    todo = convergence.plan(roots, absent, host.declaration, known)
+    outcome = convergence.apply(todo, known)
     if failure := outcome.failure():
         raise failure
     return todo
 
 
-def wrong(todo: bundle.Plan) -> dict[str, tuple[list[str], list[str]]]:
+def wrong(todo: convergence.Plan) -> dict[str, tuple[list[str], list[str]]]:
     """Name of each wrong store to what is missing and unwanted in it."""
     return {one.name: (list(one.missing), list(one.unwanted)) for one in todo.listed if one.state != "ok"}
 
@@ -330,7 +330,7 @@ class Odd(Broken):
 def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None:
     host.others = [Odd("step", declared)]
     known = state.load()
-    outcome = bundle.converge([ONE], set(), host.declaration, known)
+    outcome = convergence.converge([ONE], set(), host.declaration, known)
     assert host.trusted() == {ONE.sha256}
     assert outcome.after.listed[-1].state == "unknown"
     assert "/home/ada/.step/certs: Not a directory" in outcome.after.listed[-1].why
@@ -349,14 +349,14 @@ def test_users_stores_come_after_the_hosts_own(host: Host) -> None:
     """And one that only lacks a root fails no host: a user could keep it from ever being complete."""
     found = Sluggish("nss", False)
     host.others = [found]
-    outcome = bundle.converge([ONE], set(), host.declaration, state.load())
+    outcome = convergence.converge([ONE], set(), host.declaration, state.load())
     assert found.seen == {ONE.sha256}
     assert outcome.failure() is None
     assert any(warning.startswith("nss: read-only file system") for warning in outcome.warnings)
 
 
 def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "FOUND_SECONDS", 0.0)
+    monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
     host.others = [Sluggish("nss", False)]
     assert "took more than" in host.plan([ONE]).listed[-1].why
 
@@ -392,7 +392,7 @@ def test_a_file_of_others_keeps_its_other_certificates(host: Host) -> None:
 
 def test_what_hooks_of_others_could_not_do_is_a_warning(host: Host) -> None:
     known = state.load()
-    outcome = bundle.apply(host.plan([ONE]), known)
+    outcome = convergence.apply(host.plan([ONE]), known)
     assert outcome.warnings == ["the hook other of update-ca-certificates failed"]
     assert outcome.repaired == ["roots", "system sources", "system bundle", "system directory"]
 

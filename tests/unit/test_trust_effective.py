@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import effective
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import effective
 
 WAITS = "import sys; print(flush=True); sys.stdin.read()"
 

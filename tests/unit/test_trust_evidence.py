@@ -12,8 +12,8 @@ from typing import Any
 import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import evidence, record
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
 
 R1, R2 = pki.root("R1"), pki.root("R2")
 HOUR = dt.timedelta(hours=1)
@@ -35,7 +35,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def gather(directory: Path, **more: Any) -> Any:
-    return evidence.gather(str(directory), record.read_manifest(str(directory)), pki.NOW, HOUR, **more)
+    return evidence.gather(str(directory), store.read_manifest(str(directory)), pki.NOW, HOUR, **more)
 
 
 def report(directory: Path, **changes: Any) -> None:

@@ -12,7 +12,7 @@ import pki
 import pytest
 import tls_server
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import handshake
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
 
 ROOT = pki.root()
 LEAF = ROOT.intermediate().leaf("localhost")
@@ -32,7 +32,7 @@ CLIENTS = ["curl", "python", "node"]
 
 
 def test_table() -> None:
-    assert handshake.table([GOOD, BAD]).splitlines() == [
+    assert handshakes.table([GOOD, BAD]).splitlines() == [
         "service               issuer   expires                    curl  python",
         "--------------------  -------  -------------------------  ----  ------",
         "web.corp.example:443  Test CA  2026-11-24T15:00:00+00:00  ok    ok",
@@ -41,12 +41,12 @@ def test_table() -> None:
 
 
 def test_an_empty_table() -> None:
-    assert handshake.table([]).splitlines()[0] == "service  issuer  expires"
+    assert handshakes.table([]).splitlines()[0] == "service  issuer  expires"
 
 
 def test_failures() -> None:
-    assert handshake.failures([GOOD, BAD]) == ["db:5432: python: expired"]
-    assert handshake.failures([GOOD]) == handshake.failures([]) == []
+    assert handshakes.failures([GOOD, BAD]) == ["db:5432: python: expired"]
+    assert handshakes.failures([GOOD]) == handshakes.failures([]) == []
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_server_that_the_store_trusts(
     server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trust(monkeypatch, tmp_path, ROOT)
-    (result,) = handshake.shake([f"localhost:{server.port}"], CLIENTS)
+    (result,) = handshakes.shake([f"localhost:{server.port}"], CLIENTS)
     assert result.clients == dict.fromkeys(CLIENTS, "ok")
     assert result.issuer == "Test Intermediate"
     assert result.not_after == LEAF.certificate.not_valid_after_utc.isoformat()
@@ -82,11 +82,11 @@ def test_a_server_that_the_store_does_not_trust(
 ) -> None:
     if other:
         trust(monkeypatch, tmp_path, pki.root("Other"))
-    (result,) = handshake.shake([f"localhost:{server.port}"], CLIENTS)
+    (result,) = handshakes.shake([f"localhost:{server.port}"], CLIENTS)
     assert list(result.clients) == CLIENTS
     assert all("certificate" in said for said in result.clients.values())
     assert (result.issuer, result.not_after) == ("", "")
-    assert len(handshake.failures([asdict(result)])) == len(CLIENTS)
+    assert len(handshakes.failures([asdict(result)])) == len(CLIENTS)
 
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])
@@ -95,24 +95,24 @@ def test_node_has_the_roots_that_the_host_declares(
 ) -> None:
     trust(monkeypatch, tmp_path, pki.root("Other"))
     target, declared, roots = f"localhost:{server.port}", tmp_path / "environment.conf", tmp_path / "roots.pem"
-    monkeypatch.setattr(handshake, "ENVIRONMENT", str(declared))
-    (before,) = handshake.shake([target], ["node"])
+    monkeypatch.setattr(handshakes, "ENVIRONMENT", str(declared))
+    (before,) = handshakes.shake([target], ["node"])
     assert "issuer certificate" in before.clients["node"]
     roots.write_text(ROOT.pem)
     declared.write_text(f"# ours\nOTHER=1\nNODE_EXTRA_CA_CERTS={quote}{roots}{quote}\n")
-    (after,) = handshake.shake([target], ["node"])
+    (after,) = handshakes.shake([target], ["node"])
     assert after.clients["node"] == "ok"
 
 
 def test_a_client_that_the_host_has_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    (result,) = handshake.shake(["localhost:1"], ["curl", "java", "node", "step"])
+    (result,) = handshakes.shake(["localhost:1"], ["curl", "java", "node", "step"])
     assert all("No such file" in said for said in result.clients.values())
 
 
 def test_the_name_is_checked(server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trust(monkeypatch, tmp_path, ROOT)
-    (result,) = handshake.shake([f"127.0.0.1:{server.port}"], CLIENTS)
+    (result,) = handshakes.shake([f"127.0.0.1:{server.port}"], CLIENTS)
     assert "ok" not in result.clients.values()
 
 
@@ -123,7 +123,7 @@ def test_each_target_has_its_own_result(
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         closed = f"localhost:{unused.getsockname()[1]}"
-        results = handshake.shake([closed, f"localhost:{server.port}"], CLIENTS)
+        results = handshakes.shake([closed, f"localhost:{server.port}"], CLIENTS)
     assert [result.target for result in results] == [closed, f"localhost:{server.port}"]
     assert ["ok" in result.clients.values() for result in results] == [False, True]
 
@@ -133,4 +133,4 @@ def test_each_target_has_its_own_result(
 )
 def test_what_is_no_target(target: str) -> None:
     with pytest.raises(TrustAnchorError, match="is no target.*HOST:PORT"):
-        handshake.shake([target], CLIENTS)
+        handshakes.shake([target], CLIENTS)

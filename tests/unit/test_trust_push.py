@@ -10,10 +10,10 @@ import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import settings
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import leaves
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import leaves
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.push import Told
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import State
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.push import Told
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.state import State
 from service_host import SETTINGS
 
 ONE, TWO = (Root(made.sha256, made.pem) for made in (pki.root("One"), pki.root("Two")))

@@ -11,7 +11,7 @@ import yaml
 from ansible.errors import AnsibleLookupError
 from ansible_collections.trustanchor.private_ca.plugins.lookup.trust_manifest import LookupModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import manifest, record
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import model, store
 
 ONE, TWO = pki.root("One"), pki.root("Two")
 ENTRY = {"name": "one", "sha256": ONE.sha256, "state": "trusted"}
@@ -28,27 +28,27 @@ def write(directory: Path, *entries: Any, **changes: Any) -> str:
 
 
 def test_the_roots_by_name(tmp_path: Path) -> None:
-    found = record.read(write(tmp_path, ENTRY, {"name": "two", "sha256": TWO.sha256, "state": "retiring"}))
+    found = store.read(write(tmp_path, ENTRY, {"name": "two", "sha256": TWO.sha256, "state": "retiring"}))
     assert list(found) == ["one", "two"]
-    assert found["one"] == record.Anchor("one", ONE.sha256, "trusted", ONE.pem)
+    assert found["one"] == store.Anchor("one", ONE.sha256, "trusted", ONE.pem)
     assert found["two"].as_dict() == {"name": "two", "sha256": TWO.sha256, "state": "retiring", "pem": TWO.pem}
 
 
-@pytest.mark.parametrize("state", manifest.STATES)
+@pytest.mark.parametrize("state", model.STATES)
 def test_states(tmp_path: Path, state: str) -> None:
-    assert record.read(write(tmp_path, {**ENTRY, "state": state}))["one"].state == state
+    assert store.read(write(tmp_path, {**ENTRY, "state": state}))["one"].state == state
 
 
 def test_text_around_the_certificate_is_left_out(tmp_path: Path) -> None:
     directory = write(tmp_path, ENTRY)
     (tmp_path / "roots" / "one.crt").write_text(f"Certificate:\n  Data:\n{ONE.pem}")
-    assert record.read(directory)["one"].pem == ONE.pem
+    assert store.read(directory)["one"].pem == ONE.pem
 
 
 def test_a_fingerprint_as_people_write_it(tmp_path: Path) -> None:
     digits = ONE.sha256.upper()
     written = ":".join(digits[at : at + 2] for at in range(0, 64, 2))
-    assert record.read(write(tmp_path, {**ENTRY, "sha256": written}))["one"].sha256 == ONE.sha256
+    assert store.read(write(tmp_path, {**ENTRY, "sha256": written}))["one"].sha256 == ONE.sha256
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_fingerprint_as_people_write_it(tmp_path: Path) -> None:
 )
 def test_bad_entries(tmp_path: Path, entry: Any, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        record.read(write(tmp_path, entry))
+        store.read(write(tmp_path, entry))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_bad_entries(tmp_path: Path, entry: Any, message: str) -> None:
 )
 def test_bad_manifests(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        record.read(write(tmp_path, ENTRY, **changes))
+        store.read(write(tmp_path, ENTRY, **changes))
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"- list", b"a: [", b"a: b: c", b"\xff\xfe\xff", b"\x00"])
@@ -92,22 +92,22 @@ def test_what_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     directory = write(tmp_path, ENTRY)
     (tmp_path / "trust.yml").write_bytes(content)
     with pytest.raises(TrustAnchorError, match=r"trust\.yml"):
-        record.read(directory)
+        store.read(directory)
 
 
 def test_one_name_twice(tmp_path: Path) -> None:
     with pytest.raises(TrustAnchorError, match="lists a name twice"):
-        record.read(write(tmp_path, ENTRY, {**ENTRY, "sha256": TWO.sha256}))
+        store.read(write(tmp_path, ENTRY, {**ENTRY, "sha256": TWO.sha256}))
 
 
 def test_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(TrustAnchorError, match=r"has no trust manifest.*playbooks/ceremony\.yml"):
-        record.read(str(tmp_path))
+        store.read(str(tmp_path))
 
 
 def test_a_distrusted_root_may_have_lost_its_file(tmp_path: Path) -> None:
-    found = record.read(write(tmp_path, {"name": "gone", "sha256": TWO.sha256, "state": "distrusted"}))
-    assert found["gone"] == record.Anchor("gone", TWO.sha256, "distrusted", "")
+    found = store.read(write(tmp_path, {"name": "gone", "sha256": TWO.sha256, "state": "distrusted"}))
+    assert found["gone"] == store.Anchor("gone", TWO.sha256, "distrusted", "")
 
 
 @pytest.mark.parametrize("state", ["trusted", "distrusted"])
@@ -116,7 +116,7 @@ def test_not_a_ca(tmp_path: Path, state: str) -> None:
     directory = write(tmp_path, {"name": "plain", "sha256": plain.sha256, "state": state})
     (tmp_path / "roots" / "plain.crt").write_text(plain.pem)
     with pytest.raises(TrustAnchorError, match="plain.crt is not a CA certificate"):
-        record.read(directory)
+        store.read(directory)
 
 
 @pytest.mark.parametrize("extra", [pki.key_pem(pki.new_key()), TWO.pem])
@@ -124,7 +124,7 @@ def test_a_root_file_holds_one_certificate_and_no_key(tmp_path: Path, extra: str
     directory = write(tmp_path, ENTRY)
     (tmp_path / "roots" / "one.crt").write_text(ONE.pem + extra)
     with pytest.raises(TrustAnchorError, match="one.crt holds"):
-        record.read(directory)
+        store.read(directory)
 
 
 def test_the_lookup(tmp_path: Path) -> None:

@@ -13,9 +13,14 @@ from typing import Any
 import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import declaration, discovery
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import environment, java, managed
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import (
+    declaration,
+    discovery,
+    environment,
+    java,
+    managed,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
 from hypothesis import given

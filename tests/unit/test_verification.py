@@ -18,18 +18,24 @@ from typing import Any
 import ceremony_factory as factory
 import pytest
 import x509_factory as make
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import crls, verification
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.evidence import Evidence
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.history import Anchors, parse_anchors
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.key_evidence import attestation_problems
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.people_evidence import (
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import crls
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import RootAct
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import AttestationFiles
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import (
+    Anchors,
+    parse_anchors,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.key_checks import (
+    attestation_problems,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.people_checks import (
     agreement_problems,
     asking_problems,
 )
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import RootAct
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import AttestationFiles
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verification import verify
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.recorded import Evidence
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.modules import ceremony_verify
 from ceremony_host import CeremonyHost

@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 import yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.waivers import Waiver, parse
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.waivers import Waiver, parse
 from hypothesis import given
 from hypothesis import strategies as st
 

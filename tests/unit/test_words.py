@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import words as pgp
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import words as pgp
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import throwaway_key
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import throwaway_key
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import manifest_signing, signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import load_certificate
 from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts, servers, streams
 from ansible_collections.trustanchor.private_ca.tests.lab.play import CHECKOUT

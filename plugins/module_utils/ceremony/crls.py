@@ -24,7 +24,7 @@ from .crl_history import KnownCrl, dropped, known_crls, require_in_place, revoca
 from .files import read_optional
 from .linting import Lint
 from .outputs import Form, Output
-from .plan_model import CrlAct, RevokedEntry
+from .plan.model import CrlAct, RevokedEntry
 
 # certificateHold and removeFromCRL are left out: a CA that was suspended is a CA that nobody understands.
 REASONS = (

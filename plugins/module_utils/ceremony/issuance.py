@@ -27,7 +27,7 @@ from ..x509.lint import lint_cross, lint_intermediate, lint_manifest_signer, lin
 from .files import read_optional, sha256
 from .linting import Lint
 from .outputs import Form, Output
-from .plan_model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct
+from .plan.model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct
 from .requests import check_request, check_signer_request, load_request
 
 ARCHIVE_DIGITS = 16  # of the fingerprint, in the name of an archived certificate

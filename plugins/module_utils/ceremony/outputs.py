@@ -16,7 +16,7 @@ from typing import Any, Generic
 from ..errors import TrustAnchorError
 from ..x509.builders import PublicKey
 from ..x509.signatures import signature_holds, tbs
-from .act import Draft, Signed
+from .draft import Draft, Signed
 from .files import read_optional, replace, write_once
 
 

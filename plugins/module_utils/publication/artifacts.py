@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
 from ..host.commands import run
-from ..trust import signed_manifest
+from ..trust.manifest import signed
 
 DAY = 86400
 
@@ -77,7 +77,7 @@ class Artifact:
             require_signed_by(self.content, self.issuer)
             return self.issuer, read_crl(self.content).number
         if self.kind == "manifest":
-            manifest = signed_manifest.read_unverified(self.content)
+            manifest = signed.read_unverified(self.content)
             return manifest.id, manifest.sequence
         return "", 0
 
@@ -86,7 +86,7 @@ class Artifact:
             crl = read_crl(self.content)
             return {"crl_number": str(crl.number), "next_update": _iso(crl.next_update)}
         if self.kind == "manifest":
-            manifest = signed_manifest.read_unverified(self.content)
+            manifest = signed.read_unverified(self.content)
             return {"sequence": str(manifest.sequence), "not_after": manifest.not_after.isoformat()}
         return {}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..errors import TrustAnchorError
 from ..host import commands, files, systemd
 from .artifacts import KINDS
-from .place import Place, get
+from .url import Place, get
 
 UNIT = "nginx.service"
 PROGRAM = "/usr/sbin/nginx"

@@ -15,7 +15,7 @@ from ..host import commands, files, systemd
 from ..host.files import Directory, File
 from . import nginx, units, watch
 from .artifacts import KINDS, Artifact, check_name, read_crl
-from .place import Place, fetch, get
+from .url import Place, fetch, get
 
 _PATIENCE = 5.0  # seconds; nginx starts new workers and tells the old ones to go 0.1 seconds later
 _LIBRARY = "/var/lib/trustanchor"  # the web server must be able to pass through it

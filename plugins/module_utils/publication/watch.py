@@ -13,9 +13,9 @@ from typing import Any
 
 from ..errors import TrustAnchorError
 from ..host.files import read, write_atomically
-from ..trust import signed_manifest
+from ..trust.manifest import signed
 from . import artifacts
-from .place import Place, fetch
+from .url import Place, fetch
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -159,7 +159,7 @@ def _end(watched: Watched, content: bytes) -> float | None:
             artifacts.require_signed_by(content, watched.issuer)
         return artifacts.read_crl(content).next_update
     if watched.kind == "manifest":
-        return signed_manifest.read_unverified(content).not_after.timestamp()
+        return signed.read_unverified(content).not_after.timestamp()
     if watched.kind == "bundle":
         if b"-----BEGIN CERTIFICATE-----" not in content:
             raise TrustAnchorError("there is no certificate in it")

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host import systemd
 from ..host.files import File, read, write_atomically
-from ..stepca.api import Client
+from ..stepca.client import Client
 from . import store
 from .settings import Settings
 

@@ -16,7 +16,8 @@ from ..x509 import certificates
 from ..x509.chains import check_chain
 from ..x509.fingerprints import normalise_fingerprint
 from ..x509.name_constraints import permits
-from . import schema, unit
+from . import settings as schema
+from . import unit
 from .config import CANARY, compose
 from .layout import Layout
 

@@ -20,7 +20,7 @@ from ..errors import TrustAnchorError
 from ..x509 import certificates
 from ..x509.chains import check_chain
 from . import tokens
-from .api import Client
+from .client import Client
 from .config import CANARY
 
 

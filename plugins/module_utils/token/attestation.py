@@ -23,8 +23,8 @@ from cryptography import x509
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
+from .backends.pkcs11.keys import AnyPublicKey
 from .devices import Device
-from .keys import AnyPublicKey
 from .optional import yubikit_needed
 from .readiness import has_roca
 
@@ -90,7 +90,7 @@ def read_attestation(device: Device) -> tuple[bytes, bytes]:
     if device.kind != "yubikey":
         raise TrustAnchorError(f"the {device.spec} cannot attest keys", f"its kind is {device.kind}")
     with yubikit_needed():
-        from .yubikey_keys import attest
+        from .backends.yubikey.keys import attest
     leaf, own = attest(device)
     return certs.to_pem(leaf), certs.to_pem(own)
 

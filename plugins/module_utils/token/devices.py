@@ -14,8 +14,8 @@ from typing import Any
 from .. import strict_yaml
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_int, read_text
-from .keys import KeySpec, parse_key
-from .sessions import TokenSpec, parse_token
+from .backends.pkcs11.keys import KeySpec, parse_key
+from .backends.pkcs11.sessions import TokenSpec, parse_token
 
 KINDS = ("yubikey", "softhsm", "pkcs11")
 SOFTHSM_MODULE = "/usr/lib/softhsm/libsofthsm2.so"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
 from ..x509.certificates import spki_sha256
+from .backends.pkcs11.sessions import TokenAbsent
 from .credentials import Credentials
 from .devices import Device
 from .facts import TokenFacts, inspect
 from .provision import generate_key, import_key
 from .readiness import key_problems, require_ready
-from .sessions import TokenAbsent
 
 
 @dataclass(frozen=True)

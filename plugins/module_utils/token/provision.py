@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, KeyType, ObjectClass
 
 from ..errors import TrustAnchorError
-from . import keys
+from .backends.pkcs11 import keys
+from .backends.pkcs11.keys import AnyPublicKey, PublicKey
+from .backends.pkcs11.sessions import session
 from .credentials import Credentials
 from .devices import Device
-from .keys import AnyPublicKey, PublicKey
 from .optional import yubikit_needed
-from .sessions import session
 
 PIN_POLICIES = ("always", "once", "never")
 TOUCH_POLICIES = ("always", "cached", "never")
@@ -59,7 +59,7 @@ def generate_key(
     _check(device, algorithm, pin_policy, touch_policy)
     if device.kind == "yubikey":
         with yubikit_needed():
-            from . import yubikey_keys
+            from .backends.yubikey import keys as yubikey_keys
         return yubikey_keys.generate(device, algorithm, pin_policy, touch_policy, credentials)
     pin = credentials.required_pin(device)
     return keys.generate(device.spec, device.key, algorithm, pin, pin_always=pin_policy == "always")
@@ -124,7 +124,7 @@ def _check(device: Device, algorithm: str, pin_policy: str, touch_policy: str) -
 def _rehearse_import(device: Device, credentials: Credentials) -> None:
     if device.kind == "yubikey":
         with yubikit_needed():
-            from . import yubikey_keys
+            from .backends.yubikey import keys as yubikey_keys
         yubikey_keys.rehearse(device, credentials)
         return
     with session(device.spec, credentials.required_pin(device)) as opened:
@@ -150,7 +150,7 @@ def _half_way(error: TrustAnchorError, device: Device, done: Sequence[str]) -> T
 def _import(device: Device, private: PrivateKey, pin_policy: str, touch_policy: str, credentials: Credentials) -> None:
     if device.kind == "yubikey":
         with yubikit_needed():
-            from . import yubikey_keys
+            from .backends.yubikey import keys as yubikey_keys
         yubikey_keys.import_private(device, private, pin_policy, touch_policy, credentials)
         return
     with session(device.spec, credentials.required_pin(device)) as opened:

@@ -15,12 +15,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 import conftest  # noqa: E402  finds the collection
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import (  # noqa: E402
-    closing,
-    key_steps,
-    outputs,
-    transcript,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import outputs, transcript  # noqa: E402
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import key_steps, seal_step  # noqa: E402
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import provision, signing_keys  # noqa: E402
 from ceremony_host import CeremonyHost  # noqa: E402
 
@@ -70,7 +66,12 @@ def hold(home: Path, die_at: int) -> None:
     signing_keys.TokenSigner.__call__ = signer  # type: ignore[method-assign]
     mortal(transcript.Transcript, "append", step)
     mortal(provision, "make_key", step)
-    for owner, name in ((outputs, "write_once"), (outputs, "replace"), (closing, "write_once"), (closing, "replace")):
+    for owner, name in (
+        (outputs, "write_once"),
+        (outputs, "replace"),
+        (seal_step, "write_once"),
+        (seal_step, "replace"),
+    ):
         mortal(owner, name, step)
     mortal(key_steps.SoftHsmPlan, "apply", step)
     CeremonyHost.load(home).hold()

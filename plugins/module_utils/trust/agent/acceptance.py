@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
-from .. import pem, push, signed_manifest
+from .. import pem
+from ..host import push
+from ..host.state import State
+from ..manifest import signed as signed_manifest
+from ..manifest.signed import SignedManifest
 from ..pem import Root
-from ..signed_manifest import SignedManifest
-from ..state import State
 
 TOLERANCE = dt.timedelta(minutes=5)  # by which clocks of the signer and of the host may differ
 MAX_JUMP = 1000  # of the sequence; a thief who signs a huge one could keep the owner's next one from all hosts
