@@ -147,8 +147,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         now = hashlib.sha256(_read(Path(str(self._options["plan"])).expanduser())).hexdigest()
         if now != state["plan_sha256"]:
             raise AnsibleActionFail(
-                f"The plan was changed while the ceremony was held: its SHA-256 is now {now}, confirmed was "
-                f"{state['plan_sha256']}. Nothing more is signed. Find out who changed it."
+                f"The plan was changed while the ceremony was held: its SHA-256 is now {now}, but "
+                f"{state['plan_sha256']} was confirmed. Nothing more is signed. Find out who changed it."
             )
 
     def _module(self, given: Result, check: bool = False) -> Result:

@@ -84,7 +84,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         options = self._options
         path = str(Path(options["waivers"]).expanduser()) if options["waivers"] else ""
         hosts = tuple(options["hosts"])
-        content = _read(path, "it lists the hosts that are let off") if path else b""
+        content = _read(path, "it lists the hosts that are waived") if path else b""
         return plan.Scope(
             hosts=hosts,
             only=tuple(options["only"]) or hosts,

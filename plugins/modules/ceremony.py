@@ -53,7 +53,7 @@ options:
   abandon:
     description:
       - Close and seal the transcript of a ceremony that was begun, leaving the rest of its plan undone, whatever the
-        clock says. What is left can then be planned anew.
+        clock says. What is left can then be planned again.
     type: bool
     default: false
   confirmed_plan:

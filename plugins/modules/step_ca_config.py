@@ -124,7 +124,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _current(layout: Layout) -> dict[str, Any]:
-    """ca.json as it is on the host; empty when it is absent or no JSON."""
+    """ca.json as it is on the host; empty when it is absent or not JSON."""
     try:
         return config.public(json.loads(files.read(layout.config) or b"{}"))
     except (ValueError, AttributeError):

@@ -134,7 +134,7 @@ def _parsed(content: bytes | None, layout: Layout) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise TrustAnchorError(
-            f"{layout.config} is missing or no JSON object", "step_ca_config makes it", "Run the role"
+            f"{layout.config} is missing or not a JSON object", "step_ca_config makes it", "Run the role"
         )
     return found
 

@@ -17,7 +17,7 @@ description:
   - Tells model, serial number, firmware and library, the attempts that are left, which credentials are still as the
     factory set them, and the key in a slot with its policies.
   - Checks the attestation of a YubiKey's key, where the maker's certificates are given.
-  - Needs no PIN and changes nothing. Retry counts, defaults and policies are told by YubiKeys only.
+  - Needs no PIN and changes nothing. Retry counts, defaults and policies are reported by YubiKeys only.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
   - trustanchor.private_ca.token

@@ -14,7 +14,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.docume
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import fingerprint_lines, words
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask, ask_parts, display
 
-TRIES = 3  # at the words; a slip of the finger is no refusal
+TRIES = 3  # at the words; a slip of the finger is not a refusal
 _UNATTENDED = "Run the play from a terminal, or give confirmed_plan for a plan that says unattended (labs, tests)."
 _NO_PIN = "Run the play from a terminal, or give the PIN from a secrets manager."
 _TITLES = {"pin": "PIN", "new_pin": "New PIN", "management_key": "Management key"}
@@ -55,7 +55,7 @@ def show_plan(state: Mapping[str, Any], rehearsal: bool, abandon: bool) -> None:
     show(f"{kind} ceremony {state['name']}")
     show("=" * 78)
     if abandon:
-        show("  what was signed stays; the rest of the plan is left undone and can be planned anew")
+        show("  what was signed stays; the rest of the plan is left undone and can be planned again")
     show(f"  clock of the ceremony machine: {state['clock']}")
     show(f"  the plan is for:               {state['window'][0]} to {state['window'][1]}")
     for name, device in state["tokens"].items():
@@ -68,7 +68,7 @@ def show_plan(state: Mapping[str, Any], rehearsal: bool, abandon: bool) -> None:
 def confirm(what: str, people: Sequence[Mapping[str, str]], digest: str, quorum: int) -> list[dict[str, str]]:
     """Have each person confirm a digest. Where not all are needed, one may pass.
 
-    Each is asked for another line of the words, drawn by lot: whoever only compares what is typed compares 32 bits
+    Each is asked for another line of the words, drawn at random: whoever only compares what is typed compares 32 bits
     that nobody could foresee, and everybody is asked to compare the rest too.
     """
     show("  Compare all lines with the printed copy or with each other's before you type.")

@@ -88,6 +88,6 @@ def _die_before(step: int) -> None:
 
         return call
 
-    tempfile.gettempdir()  # its own probing is no step of the work
+    tempfile.gettempdir()  # its own probing is not a step of the work
     for name in _STEPS:
         setattr(os, name, counting(getattr(os, name)))

@@ -86,7 +86,7 @@ def test_a_manifest_is_about_to_expire(tmp_path: Path) -> None:
     scene.published(record)
     content, said = scene.watch()
     assert not content
-    assert "trust.p7m: 6.5 days left, wanted 7.0 days. Sign it anew, then publish." in said
+    assert "trust.p7m: 6.5 days left, wanted 7.0 days. Sign it again, then publish." in said
     assert [name for name, value in scene.metrics()["stale"].items() if value] == ["trust.p7m"]
 
 

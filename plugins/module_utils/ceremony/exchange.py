@@ -263,7 +263,7 @@ def _load_report(data: bytes, source: str) -> None:
     try:
         secret = "PRIVATE KEY" in data.decode()
     except UnicodeDecodeError as error:
-        raise TrustAnchorError(f"{source} is no text in UTF-8", str(error)) from error
+        raise TrustAnchorError(f"{source} is not text in UTF-8", str(error)) from error
     if secret:
         raise TrustAnchorError(f"{source} speaks of a PRIVATE KEY block", "a report has public facts only")
 

@@ -229,7 +229,7 @@ def _time(moment: Any) -> str:
 
 
 def _digest(value: Any) -> Block:
-    """A digest as hex and words; what is none is shown as it is."""
+    """A digest as hex and words; what is not one is shown as it is."""
     try:
         return Lines(fingerprint_lines(bytes.fromhex(value).hex()))
     except (TypeError, ValueError):

@@ -75,6 +75,6 @@ def verify_seal(data: Path, seal_file: Path, root: x509.Certificate) -> None:
         except TrustAnchorError as error:
             raise TrustAnchorError(
                 f"the seal {seal_file} does not hold: {error.why or error.what}",
-                f"expected is the signature of '{root.subject.rfc4514_string()}' ({fingerprint(root)})",
+                f"expected: the signature of '{root.subject.rfc4514_string()}' ({fingerprint(root)})",
                 "Restore the transcript and its seal from the copy of a witness",
             ) from error

@@ -29,7 +29,7 @@ def name_of(module: ModuleType) -> str:
 def pack(modules: Sequence[str], entry: str) -> bytes:
     """A zipapp (PEP 441), with each module as source and compiled for the Python that runs this.
 
-    Compiling anew would be a third of what a short program costs at each start. Another Python takes the sources.
+    Recompiling would be a third of what a short program costs at each start. Another Python takes the sources.
 
     Args:
         modules: names below module_utils, for example ``host.files``; standard library only.

@@ -96,7 +96,7 @@ def shake(targets: Sequence[str], clients: Sequence[str]) -> list[Result]:
     for target in targets:
         host, _colon, port = target.rpartition(":")
         if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-            raise TrustAnchorError(f"'{target}' is no target of a handshake", "HOST:PORT is expected")
+            raise TrustAnchorError(f"'{target}' is not a target of a handshake", "HOST:PORT is expected")
     results = [Result(target) for target in targets]
     for client in clients:
         said = CLIENTS[client](results)

@@ -176,7 +176,7 @@ def _manifest(home: Path, roots: _Roots, now: dt.datetime, warnings: list[str]) 
     manifest = signed_manifest.verify(signed, "".join(certificates.to_pem(root).decode() for root in trusted))
     if manifest.not_after <= now:
         raise TrustAnchorError(
-            f"{path} has expired ({manifest.not_after.isoformat()})", "every host would refuse it", "Sign it anew"
+            f"{path} has expired ({manifest.not_after.isoformat()})", "every host would refuse it", "Sign it again"
         )
     if manifest.sequence < roots.sequence:
         warnings.append(

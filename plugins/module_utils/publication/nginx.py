@@ -281,7 +281,7 @@ def run(place: Place, configuration: bytes, found: Sequence[str]) -> None:
         TrustAnchorError: it does not.
     """
     began = time.time()
-    test()  # also when a run before this one died after it had written the configuration
+    test()  # even when a run before this one died after it had written the configuration
     if "not enabled" in found:
         systemd.act("enable", UNIT)
     if "not running" in found:

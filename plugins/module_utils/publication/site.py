@@ -246,7 +246,7 @@ def _require_crl(place: Place, source: nginx.Source) -> None:
         read_crl(fetch(place, source.file))
     except TrustAnchorError as error:
         raise TrustAnchorError(
-            f"the CRL of {source.name} cannot be had from http://{source.place.authority}{source.place.prefix}",
+            f"the CRL of {source.name} cannot be fetched from http://{source.place.authority}{source.place.prefix}",
             str(error),
             "Everything else is published. Look whether step-ca runs and its plain-HTTP listener "
             "(step_ca_insecure_address) is reachable from this host",

@@ -107,9 +107,9 @@ def fetch(place: Place, name: str) -> bytes:
     """Content of an artifact, as a client gets it.
 
     Raises:
-        TrustAnchorError: no answer, or another status than 200.
+        TrustAnchorError: no answer, or a status other than 200.
     """
     answer = get(place, name)
     if answer.status != 200:
-        raise TrustAnchorError(f"{place.path(name)} cannot be had", f"the web server answers {answer.status}")
+        raise TrustAnchorError(f"{place.path(name)} cannot be fetched", f"the web server answers {answer.status}")
     return answer.content

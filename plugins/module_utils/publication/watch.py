@@ -30,7 +30,7 @@ _NEXT_STEP = {
     "intermediate": "Renew it: request_intermediate, plan_ceremony, ceremony",
     "root_crl": "Renew it: plan_ceremony, ceremony, then publish",
     "ca_crl": "Look at step-ca on its CA host, and at the network between",
-    "manifest": "Sign it anew, then publish",
+    "manifest": "Sign it again, then publish",
     "bundle": "Publish again",
 }
 
@@ -78,7 +78,7 @@ class Finding:
     Args:
         watched: it.
         end: when it expires, seconds since the epoch; None: never, or it could not be read.
-        fault: why it is not as it must be; empty: it is.
+        fault: why it is not as it should be; empty: it is.
     """
 
     watched: Watched
@@ -123,12 +123,12 @@ def seconds(text: str, where: str) -> int:
     """A span such as ``30d``, ``6h`` or ``90m``.
 
     Raises:
-        TrustAnchorError: it is none.
+        TrustAnchorError: it is not one.
     """
     found = re.fullmatch("([0-9]+)([mhd])", text)
     if not found:
         raise TrustAnchorError(
-            f"{where}: '{text}' is no span of time", "a number and m, h or d are expected", "Write for example 30d"
+            f"{where}: '{text}' is not a span of time", "a number and m, h or d are expected", "Write for example 30d"
         )
     return int(found.group(1)) * _UNITS[found.group(2)]
 

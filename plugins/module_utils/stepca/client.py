@@ -117,7 +117,7 @@ class Client:
         """GET a JSON object.
 
         Raises:
-            TrustAnchorError: as `request`, or the answer is none.
+            TrustAnchorError: as `request`, or the answer is not one.
         """
         return _object(self.request("GET", path), f"{self.url}{path}")
 
@@ -187,9 +187,9 @@ class Client:
             parts = urlsplit(self.url)
             host, port = parts.hostname or "", parts.port or 443
         except ValueError as error:
-            raise TrustAnchorError(f"'{self.url}' is no URL", str(error)) from error
+            raise TrustAnchorError(f"'{self.url}' is not a URL", str(error)) from error
         if parts.scheme != "https" or not host:
-            raise TrustAnchorError(f"'{self.url}' is no URL of a CA", "https://NAME is expected")
+            raise TrustAnchorError(f"'{self.url}' is not a URL of a CA", "https://NAME is expected")
         return _Connection(host, port, context, self.timeout, self.address or host)
 
     def _unreachable(self, error: Exception) -> TrustAnchorError:

@@ -49,7 +49,7 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
     Args:
         inputs: what was declared.
         at: the time at which certificates must be valid (aware).
-        planning: only a plan is wanted, so an intermediate that is not signed yet is no fault.
+        planning: only a plan is wanted, so an intermediate that is not signed yet is not a fault.
 
     Returns:
         Facts for the host's part: ports, and the SHA-256 of the intermediate's public key (empty: not signed yet).

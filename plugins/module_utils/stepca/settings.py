@@ -252,7 +252,7 @@ def check_declared(config: Any) -> None:
     """
     if isinstance(config, Mapping) and "password" in config:
         raise TrustAnchorError(
-            "ca.json: 'password' holds a secret in clear",
+            "ca.json: 'password' holds a secret in clear text",
             "the password reaches step-ca as a systemd credential",
             "Remove the key",
         )
@@ -293,7 +293,7 @@ def check_provisioner(provisioner: Any, where: str) -> None:
 def _kind_and_name(provisioner: Any, where: str) -> tuple[str, str]:
     """The two keys that every provisioner has."""
     if not isinstance(provisioner, Mapping):
-        raise TrustAnchorError(f"{where} is no mapping", f"found {type(provisioner).__name__}")
+        raise TrustAnchorError(f"{where} is not a mapping", f"found {type(provisioner).__name__}")
     kind, name = provisioner.get("type"), provisioner.get("name")
     if not isinstance(kind, str):
         raise TrustAnchorError(
@@ -343,7 +343,7 @@ def _check_object(value: Any, schema: Mapping[str, Any], where: str) -> None:
 def _check_leaf(value: Any, schema: str, where: str) -> None:
     if schema == DURATION and not (isinstance(value, str) and _DURATION.fullmatch(value)):
         raise TrustAnchorError(
-            f"{where}: {value!r} is no duration",
+            f"{where}: {value!r} is not a duration",
             "step-ca reads Go durations: a number and ns, us, ms, s, m or h; there is no unit for days",
             "Write for example 24h or 5m",
         )

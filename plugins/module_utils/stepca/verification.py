@@ -51,7 +51,7 @@ def verify(client: Client, expected: Expected, canary_key: ec.EllipticCurvePriva
         What was seen: intermediate, provisioners, canary certificate.
 
     Raises:
-        TrustAnchorError: the first thing that is not as it must be.
+        TrustAnchorError: the first thing that is not as it should be.
     """
     client.health()
     if (expected.config.get("crl") or {}).get("enabled"):

@@ -88,7 +88,7 @@ def plan_key(devices: Sequence[Device], wanted: KeyRequirement, guess: bool = Fa
         guess: an absent token is taken for an empty one.
 
     Raises:
-        TokenAbsent: a token is absent, and this is no guess.
+        TokenAbsent: a token is absent, and this is not a guess.
         TrustAnchorError: another key is there, only some have it, or a token is not fit for a new one.
     """
     if len(devices) > 1 and wanted.origin != "imported":

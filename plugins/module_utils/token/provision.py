@@ -48,7 +48,7 @@ def make_key(device: Device, algorithm: str, pin_policy: str, touch_policy: str,
         TrustAnchorError: the place is occupied, the token cannot do it, or the credentials are wrong.
     """
     if algorithm not in keys.ALGORITHMS:
-        raise TrustAnchorError(f"'{algorithm}' is no algorithm for a certificate authority", _known())
+        raise TrustAnchorError(f"'{algorithm}' is not an algorithm for a certificate authority", _known())
     return keys.ca_key(generate_key(device, algorithm, pin_policy, touch_policy, credentials))
 
 
@@ -88,7 +88,7 @@ def import_key(
         TrustAnchorError: as `make_key`; where a token fails half-way the message names those that have a copy.
     """
     if algorithm not in keys.ALGORITHMS:
-        raise TrustAnchorError(f"'{algorithm}' is no algorithm for a certificate authority", _known())
+        raise TrustAnchorError(f"'{algorithm}' is not an algorithm for a certificate authority", _known())
     for device in devices:
         _check(device, algorithm, pin_policy, touch_policy)
         _rehearse_import(device, credentials_by_name.get(device.name, Credentials()))
@@ -117,7 +117,7 @@ def _check(device: Device, algorithm: str, pin_policy: str, touch_policy: str) -
         )
     if device.kind != "yubikey" and pin_policy == "never":
         raise TrustAnchorError(
-            f"a private key on the {device.spec} always wants a login", "PIN policy never is not had"
+            f"a private key on the {device.spec} always wants a login", "PIN policy never is not available"
         )
 
 

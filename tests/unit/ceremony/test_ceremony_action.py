@@ -190,7 +190,7 @@ def test_confirmed_beforehand_nobody_is_asked(monkeypatch: pytest.MonkeyPatch, h
 
 def test_confirmed_beforehand_was_another_plan(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
     room = Room(monkeypatch, host, pins=dict(PINS), confirmed_plan="0" * 64)
-    assert "confirmed was the plan with the SHA-256 0000" in room.hold()["msg"]
+    assert "the confirmed plan has the SHA-256 0000" in room.hold()["msg"]
     assert not host.place.exists()
 
 

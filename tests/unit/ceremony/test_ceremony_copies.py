@@ -32,7 +32,7 @@ def later(host: CeremonyHost, lost: str) -> None:
     host.plan["roots"] = {"r1": {"sha256": hashlib.sha256(der).hexdigest(), "standby": False}}
     host.plan["acts"] = [{"act": "crl", "issuer": "r1", "number": 1, "days": 365, "revoked": []}]
     host.plan["name"] = "0002"
-    # Of the kind softhsm an absent token would be made anew.
+    # Of the kind softhsm an absent token would be made again.
     away = {"kind": "pkcs11", "module_path": SOFTHSM_MODULE, "label": "elsewhere", "id": "02"}
     host.tokens[lost] = away
 

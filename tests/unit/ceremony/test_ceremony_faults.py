@@ -87,7 +87,7 @@ def test_a_clock_outside_of_the_window(hours: int, message: str, tmp_path: Path)
 
 def test_a_plan_that_nobody_confirmed(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
-    with pytest.raises(TrustAnchorError, match="confirmed was the plan with the SHA-256 0000"):
+    with pytest.raises(TrustAnchorError, match="the confirmed plan has the SHA-256 0000"):
         host.hold(confirmed="0" * 64)
     assert events(host) == []
 

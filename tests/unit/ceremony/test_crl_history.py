@@ -98,7 +98,7 @@ def test_a_manifest_signer_is_not_revoked_by_crl(revoked: CeremonyHost, by_seria
     serial = x509.load_pem_x509_certificate(pem).serial_number
     entry = {"serial": f"{serial:x}"} if by_serial else {"certificate": "signers/m1.crt"}
     next_crl(revoked, 3, [entry])
-    with pytest.raises(TrustAnchorError, match="is no CA.*let hosts accept the trust manifest"):
+    with pytest.raises(TrustAnchorError, match="is not a CA.*let hosts accept the trust manifest"):
         revoked.state()
 
 

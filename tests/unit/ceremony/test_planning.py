@@ -270,7 +270,7 @@ def test_a_signer_is_not_revoked_by_crl(estate: Estate, by_serial: bool) -> None
     signer = x509.load_pem_x509_certificate((estate.record / "signers/m1.crt").read_bytes())
     entry = {"serial": f"{signer.serial_number:x}"} if by_serial else {"certificate": "signers/m1.crt"}
     estate.options["revoked"] = [entry]
-    with pytest.raises(TrustAnchorError, match="signers/m1.crt.* is no CA"):
+    with pytest.raises(TrustAnchorError, match="signers/m1.crt.* is not a CA"):
         estate.plan(NOW + HOUR)
 
 

@@ -54,7 +54,7 @@ def test_a_good_request() -> None:
             x509.SubjectAlternativeName([x509.DNSName("ca.corp.example")]),
             "asks for the extension subjectAltName",
         ),
-        (x509.BasicConstraints(ca=False, path_length=None), "that is no CA"),
+        (x509.BasicConstraints(ca=False, path_length=None), "that is not a CA"),
         (x509.BasicConstraints(ca=True, path_length=1), "path length 1"),
         (usage("key_cert_sign", "digital_signature"), "key usage digital_signature"),
         (x509.NameConstraints([x509.DNSName("example.org")], None), "asks for the extension nameConstraints"),
@@ -83,7 +83,7 @@ def test_a_key_that_cannot_be_used_here() -> None:
 
 
 def test_another_subject_than_declared() -> None:
-    with pytest.raises(TrustAnchorError, match="declared is 'CN=Other'"):
+    with pytest.raises(TrustAnchorError, match="'CN=Other' is declared"):
         check_request(GOOD, parse_intermediate({"subject": "CN=Other"}), "ca1.csr")
 
 

@@ -162,7 +162,7 @@ def test_an_anchor_is_about_the_whole_record(held: Path) -> None:
     with pytest.raises(TrustAnchorError, match="they are about the whole record"):
         verify(held, "0001", anchors=Anchors(head="0" * 64))
     assert parse_anchors("", ["AB:" * 31 + "ab"]) == Anchors(roots=frozenset({"ab" * 32}))
-    with pytest.raises(TrustAnchorError, match="is no SHA-256"):
+    with pytest.raises(TrustAnchorError, match="is not a SHA-256"):
         parse_anchors("0001", [])
 
 
@@ -482,7 +482,7 @@ def test_the_head_that_people_agreed_to(record: Path) -> None:
 
     assert problems() == problems("token") == []
     for wrong in (problems("failed"), problems("token", "written"), problems(digest="")):
-        assert wrong == ["people agreed to the seal of another transcript than this one up to there"]
+        assert wrong == ["people agreed to the seal of a transcript other than this one up to there"]
 
 
 def test_a_ceremony_without_its_root_has_no_seal(tmp_path: Path) -> None:
@@ -503,7 +503,7 @@ def test_a_seal_is_not_talked_away(record: Path) -> None:
 
 
 def test_nobody_was_asked(tmp_path: Path) -> None:
-    """A plan that says so is no fault; the same run with another plan is."""
+    """A plan that says so is not a fault; the same run with another plan is."""
     ceremony = factory.Ceremony(tmp_path, factory.first_plan(tmp_path)).hold()
     reseal(tmp_path, lambda e: set_data(e, "opened", None, unattended=True))
     assert list(failed(tmp_path)) == ["0001 people were asked"]
@@ -519,7 +519,7 @@ def linters(record: Path) -> tuple[bool, str]:
 
 
 def test_linters_look_again(tmp_path: Path) -> None:
-    """Those of the ceremony must agree today; what later ones find is told."""
+    """Those of the ceremony must agree today; what later ones find is reported."""
     record = held_otherwise(tmp_path, root=free)
     ok, detail = linters(record)
     assert not ok and "has name constraints" in detail

@@ -55,7 +55,7 @@ def test_supported_distributions(text: str, expected: str) -> None:
     ],
 )
 def test_other_distributions(text: str, named: str) -> None:
-    message = f"distribution {named} is not supported. supported are: debian 12, debian 13, ubuntu 24.04"
+    message = f"distribution {named} is not supported. supported: debian 12, debian 13, ubuntu 24.04"
     with pytest.raises(TrustAnchorError, match=message):
         preflight.check_distribution(text)
 

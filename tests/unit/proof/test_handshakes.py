@@ -131,5 +131,5 @@ def test_each_target_has_its_own_result(
     "target", ["localhost", "", ":443", "localhost:", "localhost:https", "localhost:0", "localhost:70000"]
 )
 def test_what_is_no_target(target: str) -> None:
-    with pytest.raises(TrustAnchorError, match="is no target.*HOST:PORT"):
+    with pytest.raises(TrustAnchorError, match="is not a target.*HOST:PORT"):
         handshakes.shake([target], CLIENTS)

@@ -133,7 +133,7 @@ def test_spans_of_time(number: int, unit: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "30 d", "1d2h", "30d\n"])
 def test_no_span_of_time(text: str) -> None:
-    with pytest.raises(TrustAnchorError, match="is no span of time"):
+    with pytest.raises(TrustAnchorError, match="is not a span of time"):
         watch.seconds(text, "margins: root")
 
 

@@ -258,8 +258,8 @@ def test_faults(settings: Settings) -> None:
     for change, reason in {
         "wanted: other.example": {"names": ("other.example",)},
         "does not lead to the declared root": {"root_pem": pki.root().pem},
-        "live for 86460 seconds, wanted are 43200": {"lifetime": 43200},
-        "of type P-256, wanted is RSA-3072": {"key_type": "RSA-3072"},
+        "live for 86460 seconds, wanted 43200": {"lifetime": 43200},
+        "of type P-256, wanted RSA-3072": {"key_type": "RSA-3072"},
     }.items():
         assert change in lifecycle.fault(replace(settings, **reason))
 

@@ -32,7 +32,7 @@ def test_names_of_certificates(name: str) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", ".web", "-web", "a/b", "../web", "a b", "web\n", "ä", "A" * 65, "a%i"])
 def test_what_is_no_name_of_a_certificate(name: str) -> None:
     """It becomes part of a path and of a unit's name."""
-    with pytest.raises(TrustAnchorError, match="is no name for a certificate"):
+    with pytest.raises(TrustAnchorError, match="is not a name for a certificate"):
         settings.check(replace(SETTINGS, name=name))
 
 

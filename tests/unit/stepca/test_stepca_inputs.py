@@ -63,7 +63,7 @@ def test_a_fingerprint_may_be_written_as_people_do() -> None:
     ("settings", "message"),
     [
         ({"adress": ":443"}, "unknown key 'adress'.*Did you mean 'address'"),
-        ({"address": "443 "}, "'443 ' is no listen address"),
+        ({"address": "443 "}, "'443 ' is not a listen address"),
         ({"dnsNames": []}, "'dnsNames' is missing or empty"),
         ({"dnsNames": "ca.corp.example"}, "dnsNames must be a list"),
         ({"password": "hunter2"}, "'password' holds a secret"),
@@ -86,12 +86,12 @@ def test_oidc_that_works(provisioner: dict[str, Any]) -> None:
 
 
 def test_a_bad_client_network() -> None:
-    refused("client network 'corp' is no network", declared(networks=("corp",)))
+    refused("client network 'corp' is not a network", declared(networks=("corp",)))
 
 
 def test_the_root_is_not_the_declared_one() -> None:
     refused("has fingerprint [0-9a-f]{64}.*is declared.*Compare with the ceremony", declared(root_sha256="ab" * 32))
-    refused("'abc' is no SHA-256 fingerprint", declared(root_sha256="abc"))
+    refused("'abc' is not a SHA-256 fingerprint", declared(root_sha256="abc"))
 
 
 @pytest.mark.parametrize("text", ["", "garbage", pki.key_pem(pki.new_key()), ROOT.pem + pki.root().pem])

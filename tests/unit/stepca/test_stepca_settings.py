@@ -114,8 +114,8 @@ def test_an_unknown_key_of_a_provisioner_is_refused(
         ({**ACME, "challenges": "http-01"}, "challenges must be a list, found str"),
         ({**ACME, "challenges": ["http-01", 1]}, r"challenges\[1\] must be a string, found int: 1"),
         ({**ACME, "claims": []}, "claims must be a mapping"),
-        ("ACME", r"provisioners\[0\] is no mapping.*found str"),
-        (None, "is no mapping"),
+        ("ACME", r"provisioners\[0\] is not a mapping.*found str"),
+        (None, "is not a mapping"),
     ],
 )
 def test_bad_provisioners(provisioner: Any, message: str) -> None:
@@ -131,7 +131,7 @@ def test_a_private_key_is_refused_and_not_repeated() -> None:
 
 
 def test_a_password_in_clear_is_refused_and_not_repeated() -> None:
-    with pytest.raises(TrustAnchorError, match="'password' holds a secret in clear") as caught:
+    with pytest.raises(TrustAnchorError, match="'password' holds a secret in clear text") as caught:
         settings.check(config(password="hunter2"))
     assert "hunter2" not in str(caught.value)
 
@@ -152,7 +152,7 @@ def test_go_durations(duration: str) -> None:
     "duration", ["7305d", "1w", "24", "h", "", " 24h", "24h\n", "24 h", "24H", "٢٤h", "1h-5m", 24, None, True]
 )
 def test_what_is_no_go_duration(duration: Any) -> None:
-    with pytest.raises(TrustAnchorError, match=r"maxTLSCertDuration: .* is no duration.*no unit for days"):
+    with pytest.raises(TrustAnchorError, match=r"maxTLSCertDuration: .* is not a duration.*no unit for days"):
         settings.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
 
 
@@ -231,7 +231,7 @@ def test_any_list_of_provisioners(value: Any) -> None:
 
 
 def refuse_or_accept(value: dict[str, Any]) -> None:
-    """No other exception than the domain's."""
+    """No exception other than the domain's."""
     try:
         settings.check(value)
     except TrustAnchorError as error:

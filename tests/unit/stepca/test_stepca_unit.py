@@ -61,7 +61,7 @@ def test_without_networks_there_is_no_filter() -> None:
 
 @pytest.mark.parametrize("network", ["corp", "10.20.0.1/16", "10.20.0.0/33", "", "10.0.0.0/8\nExecStartPre=/bin/false"])
 def test_what_is_no_network(network: str) -> None:
-    with pytest.raises(TrustAnchorError, match="is no network"):
+    with pytest.raises(TrustAnchorError, match="is not a network"):
         unit.render({"address": ":443"}, unit.Settings([network]), Layout())
 
 
@@ -110,7 +110,7 @@ def test_ports(address: str, expected: int) -> None:
     "address", ["", ":", "ca.corp.example", ":0", ":65536", ":https", ":-1", ":44 3", ":²", ":٤٤٣", ":443\n"]
 )
 def test_what_is_no_address(address: str) -> None:
-    with pytest.raises(TrustAnchorError, match="is no listen address"):
+    with pytest.raises(TrustAnchorError, match="is not a listen address"):
         unit.port(address)
 
 
@@ -119,7 +119,7 @@ def test_any_text_is_a_port_or_refused(text: str) -> None:
     try:
         assert 0 < unit.port(text) < 65536
     except TrustAnchorError as error:
-        assert "is no listen address" in str(error)
+        assert "is not a listen address" in str(error)
 
 
 def test_all_listeners() -> None:

@@ -21,7 +21,7 @@ def test_durations(text: str, expected: int) -> None:
     "text", ["", "24", "h", "1d", "24H", " 24h", "24h ", "24h\n", "1.5h", "-1h", "0h", "0s", "٢٤h", "1h-5m"]
 )
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(TrustAnchorError, match=r"lifetime: (?s:.*) is no duration"):
+    with pytest.raises(TrustAnchorError, match=r"lifetime: (?s:.*) is not a duration"):
         seconds(text, "lifetime")
 
 
@@ -35,4 +35,4 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
     try:
         assert seconds(text, "x") > 0
     except TrustAnchorError as error:
-        assert "is no duration" in str(error)
+        assert "is not a duration" in str(error)

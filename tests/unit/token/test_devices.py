@@ -62,7 +62,7 @@ def token(fields: str) -> str:
         ("version: 1\ntokens: {'../a': {kind: softhsm}}", "not letters"),
         (token("kind: yubi"), "kind is 'yubi'"),
         (token("kind: yubikey, serial: '1'"), "'module_path' is missing"),
-        (token("kind: yubikey, module_path: /m, serial: abc"), "is no number"),
+        (token("kind: yubikey, module_path: /m, serial: abc"), "is not a number"),
         (token("kind: yubikey, module_path: /m, serial: '1', slot: 9f"), "no PIV slot '9f'"),
         (token("kind: yubikey, module_path: /m, serial: '1', id: '02'"), "unknown key 'id'"),
         (token("kind: softhsm, label: a"), "'id' is missing"),
@@ -74,7 +74,7 @@ def token(fields: str) -> str:
         (GOOD + "  intermediates: {}", "a list is expected"),
         (GOOD + "  intermediates: [{file: a}]", "'sha256' is missing"),
         (GOOD + "  intermediates: [{file: a, sha256: 12}]", "'sha256' is 12"),
-        (GOOD + "  intermediates: [{file: a, sha256: '12'}]", "is no SHA-256"),
+        (GOOD + "  intermediates: [{file: a, sha256: '12'}]", "is not a SHA-256"),
     ],
 )
 def test_anything_else_is_refused(text: str, message: str) -> None:
@@ -86,7 +86,7 @@ def test_a_pinned_file(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_bytes(b"x")
     digest = hashlib.sha256(b"x").hexdigest()
     assert devices.PinnedFile("ca.pem", digest).read(tmp_path) == b"x"
-    with pytest.raises(TrustAnchorError, match="pinned is"):
+    with pytest.raises(TrustAnchorError, match="is pinned"):
         devices.PinnedFile("ca.pem", DIGEST).read(tmp_path)
     with pytest.raises(TrustAnchorError, match="cannot be read"):
         devices.PinnedFile("absent.pem", DIGEST).read(tmp_path)

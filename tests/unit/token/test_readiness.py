@@ -40,7 +40,7 @@ def test_a_slip_of_the_finger_is_no_problem() -> None:
         ({"firmware": (4, 3, 4)}, "CVE-2017-15361"),
         ({"firmware": (5, 2, 7), "metadata": False}, "tells neither defaults nor what a slot holds"),
         ({"slot": None}, "there is no key"),
-        ({"slot": replace(SLOT, algorithm="ec-p256")}, "the algorithm of its key is ec-p256, asked is ec-p384"),
+        ({"slot": replace(SLOT, algorithm="ec-p256")}, "the algorithm of its key is ec-p256, not ec-p384 as asked"),
         ({"slot": replace(SLOT, origin="imported")}, "origin of its key is imported"),
         ({"slot": replace(SLOT, pin_policy="once")}, "the PIN policy of its key is once"),
         ({"slot": replace(SLOT, touch_policy="never")}, "touch policy of its key is never"),

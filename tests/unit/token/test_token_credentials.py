@@ -89,12 +89,12 @@ def test_what_cannot_be_done(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("pin", "puk", "key", "message"),
     [
-        ("123456", "47110000", None, "PIN is the one of the factory"),
-        ("471100", "12345678", None, "PUK is the one of the factory"),
+        ("123456", "47110000", None, "PIN is the factory default"),
+        ("471100", "12345678", None, "PUK is the factory default"),
         ("47110", "47110000", None, "PIN has 5 bytes"),
         ("471100", "471100001", None, "PUK has 9 bytes"),
         ("471100", "471100", None, "PIN and PUK are the same"),
-        ("471100", "47110000", "0102030405060708" * 3, "management key is the one of the factory"),
+        ("471100", "47110000", "0102030405060708" * 3, "management key is the factory default"),
         ("471100", "47110000", "ab" * 16, "has 16 bytes"),
         ("471100", "47110000", "zz" * 24, "not hexadecimal"),
     ],

@@ -107,7 +107,7 @@ def test_an_ed25519_key_is_made_and_is_none_for_an_authority(tokens: Any) -> Non
     assert slot is not None and slot.algorithm == "ed25519"
     with pytest.raises(TrustAnchorError, match="Ed25519"):
         keys.public_key(device.spec, device.key)
-    with pytest.raises(TrustAnchorError, match="no algorithm for a certificate authority"):
+    with pytest.raises(TrustAnchorError, match="not an algorithm for a certificate authority"):
         provision.make_key(device, "ed25519", "always", "never", KNOWN)
 
 
@@ -169,7 +169,7 @@ def test_a_failure_half_way_names_the_token_that_has_a_copy(tokens: Any, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ec-p521", "always", "never"), "no algorithm"),
+        (("ec-p521", "always", "never"), "not an algorithm"),
         (("ec-p384", "sometimes", "never"), "is unknown"),
         (("ec-p384", "always", "sometimes"), "is unknown"),
         (("ec-p384", "never", "never"), "always wants a login"),

@@ -362,7 +362,7 @@ def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.Monkey
 
 
 def test_a_root_of_the_distribution_is_not_taken_away(host: Host) -> None:
-    """It was declared once, and is no more; the distribution brings it all the same."""
+    """It was declared once, and is no longer; the distribution brings it all the same."""
     (host.home / "public").mkdir()
     (host.home / "public/three.crt").write_text(THREE.pem)
     (host.home / "ca-certificates.conf").write_text("three.crt\n")

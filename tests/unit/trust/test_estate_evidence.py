@@ -67,5 +67,5 @@ def test_the_report_of_the_present_sequence(directory: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"manifest": {}}', '{"manifest": {"id": "x", "sequence": "y"}}'])
 def test_a_damaged_report(directory: Path, content: str) -> None:
     (directory / "rollouts/000004.json").write_text(content)
-    with pytest.raises(TrustAnchorError, match="is no report of a rollout.*Roll out again"):
+    with pytest.raises(TrustAnchorError, match="is not a report of a rollout.*Roll out again"):
         gather(directory)

@@ -46,8 +46,8 @@ def test_a_name_is_one_certificate(root: Root) -> None:
     [
         ({"version": 2}, "version 1 is understood"),
         ({"sequence": "x"}, "whole number"),
-        ({"roots": {}}, "no list"),
-        ({"roots": [{"name": "a", "sha256": "11", "state": "trusted"}]}, "no SHA-256 fingerprint"),
+        ({"roots": {}}, "not a list"),
+        ({"roots": [{"name": "a", "sha256": "11", "state": "trusted"}]}, "not a SHA-256 fingerprint"),
         ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "good"}]}, "known: staged"),
         ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "trusted", "standby": "no"}]}, "true or false"),
         ({"roots": [{"name": "a", "sha256": "11" * 32, "state": "trusted"}] * 2}, "lists a name twice"),

@@ -187,7 +187,7 @@ def test_a_report_that_was_damaged_is_written_again(record: Path) -> None:
     [
         ({"hosts": []}, "no hosts are declared"),
         ({"hosts": ["web1"], "waves": ["x"]}, "a wave of 'x' hosts"),
-        ({"hosts": ["web1"], "max_age": "soon"}, "'soon' is no duration"),
+        ({"hosts": ["web1"], "max_age": "soon"}, "'soon' is not a duration"),
         ({"hosts": ["web1"], "max_fail_percentage": 101}, "max_fail_percentage"),
         ({"hosts": ["web1"], "waivers": "/nowhere/waivers.yml"}, "/nowhere/waivers.yml cannot be read"),
         ({"hosts": ["web1"], "canaries": ["web2"]}, "'web2' is not among the declared hosts"),

@@ -66,7 +66,7 @@ def test_any_bytes_give_lines_or_an_error_of_ours(tmp_path: Path, content: bytes
     try:
         assert journal.read(str(path)) == []
     except TrustAnchorError as error:
-        assert "is no line of a rollout" in error.what
+        assert "is not a line of a rollout" in error.what
 
 
 @pytest.mark.parametrize("change", [{"outcome": "fine"}, {"time": "noon"}, {"colour": "red"}, {"manifest": 7}])
@@ -74,7 +74,7 @@ def test_a_line_of_something_else_is_refused(path: str, change: dict[str, Any]) 
     journal.append(path, entry())
     data = json.loads(Path(path).read_bytes())
     Path(path).write_text(json.dumps({**data, **change}) + "\n")
-    with pytest.raises(TrustAnchorError, match="line 1 is no line of a rollout"):
+    with pytest.raises(TrustAnchorError, match="line 1 is not a line of a rollout"):
         journal.read(path)
 
 

@@ -31,7 +31,7 @@ def manifest(*states: str, since: dt.datetime = LONG_AGO) -> Manifest:
 
 
 def evidence(of: Manifest, **different: object) -> Evidence:
-    """An estate in which everything is as it must be."""
+    """An estate in which everything is as it should be."""
     rollout = Rollout(of.id, of.sequence, complete=True, leaves={}, written=NOW)
     return replace(Evidence(NOW, rollout, {}, OVERLAP), **different)  # type: ignore[arg-type]
 

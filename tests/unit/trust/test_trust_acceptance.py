@@ -97,7 +97,7 @@ def test_what_it_has_is_not_verified_again(host: State, monkeypatch: pytest.Monk
             "an old manifest may be shown",
         ),
         (sign(manifest(8, not_before=pki.NOW + pki.HOUR), UNDER_R1), "is from the future"),
-        (sign(manifest(8, id="0" * 32), UNDER_R1), "is of the estate 0000"),
+        (sign(manifest(8, id="0" * 32), UNDER_R1), "belongs to the estate 0000"),
         (sign(manifest(1008), UNDER_R1), "a jump of more than 1000"),
         (sign(manifest(8), signer(STRANGER)), "no valid signature"),
         (sign(manifest(8, SignedRoot("r1", R2.sha256, "trusted", R1.pem)), UNDER_R1), "has fingerprint"),

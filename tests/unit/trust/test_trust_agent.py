@@ -208,7 +208,7 @@ def test_answers_that_are_none(web: Web, answer: dict[str, Any], message: str) -
 
 @pytest.mark.parametrize("url", ["", "trust.p7m", "ftp://a/b", "http://", "http://a b/", "http://a:port/", "file:///x"])
 def test_what_is_no_url(url: str) -> None:
-    with pytest.raises(TrustAnchorError, match="is no URL that can be fetched|no URL"):
+    with pytest.raises(TrustAnchorError, match="is not a URL that can be fetched|no URL"):
         settings.parse({"urls": [url] if url else []})
 
 
@@ -220,7 +220,7 @@ def test_settings_are_kept_as_they_were_read(tmp_path: Path, monkeypatch: pytest
     Path(settings.PATH).write_bytes(wanted.dump())
     assert settings.load() == wanted
     Path(settings.PATH).write_text("{")
-    with pytest.raises(TrustAnchorError, match="is no JSON"):
+    with pytest.raises(TrustAnchorError, match="is not JSON"):
         settings.load()
 
 

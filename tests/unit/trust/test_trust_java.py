@@ -296,5 +296,5 @@ def test_a_found_store_that_others_can_change_is_left_alone(
 ) -> None:
     path.write_bytes(made["JKS"])
     monkeypatch.setattr(java, "is_roots_alone", lambda _path: False)
-    with pytest.raises(TrustAnchorError, match="can be changed by others than root.*Declare it"):
+    with pytest.raises(TrustAnchorError, match="can be changed by users other than root.*Declare it"):
         Keystore(str(path), "java", Cache(), declared=False).find(Wanted((ROOT3,)))

@@ -125,7 +125,7 @@ def test_root_does_not_work_where_others_can_change_anything(path: Path) -> None
     certutil(place, "-N", "--empty-password")
     os.chown(path, 65534, 65534)
     found = NssDatabase(str(place), "nss", Cache(), declared=False, account=(0, 0))
-    with pytest.raises(TrustAnchorError, match="can be changed by others than root.*root does not work there"):
+    with pytest.raises(TrustAnchorError, match="can be changed by users other than root.*root does not work there"):
         found.find(Wanted((ROOT1,)))
 
 

@@ -47,9 +47,9 @@ def test_one_root_gives_the_same_bytes_however_it_is_written(text: str) -> None:
         (ROOT.pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), "holds TRUSTED CERTIFICATE"),
         (GARBAGE_BLOCK.format("ä"), "cannot be decoded"),
         (GARBAGE_BLOCK.format("A"), "cannot be decoded"),
-        (GARBAGE_BLOCK.format("AAAA"), "is no certificate"),
-        (GARBAGE_BLOCK.format("!!!!"), "is no certificate"),
-        (GARBAGE_BLOCK.format(""), "is no certificate"),
+        (GARBAGE_BLOCK.format("AAAA"), "is not a certificate"),
+        (GARBAGE_BLOCK.format("!!!!"), "is not a certificate"),
+        (GARBAGE_BLOCK.format(""), "is not a certificate"),
         (pki.pem(ROOT.leaf("a.corp.example").certificate), "CN ?= ?a.corp.example.* is not a CA certificate"),
         (pki.root(ca=False).pem, "is not a CA certificate"),
         (pki.root(start=pki.NOW - 9 * pki.DAY, end=pki.NOW - pki.DAY).pem, "has expired"),
@@ -109,5 +109,5 @@ def test_other_labels_that_openssl_trusts_are_seen(label: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "12", "sha256:" + "0" * 64, "g" * 64])
 def test_what_is_no_fingerprint(text: str) -> None:
-    with pytest.raises(TrustAnchorError, match="no SHA-256 fingerprint"):
+    with pytest.raises(TrustAnchorError, match="not a SHA-256 fingerprint"):
         normalise_fingerprint(text)

@@ -99,7 +99,7 @@ def test_firefox_keeps_what_others_have(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "is no JSON"), ("[]", "is no JSON object"), ('{"policies": []}', "'policies' is no JSON object")],
+    [("{", "is not JSON"), ("[]", "is not a JSON object"), ('{"policies": []}', "'policies' is not a JSON object")],
 )
 def test_settings_of_others_that_are_broken_are_not_overwritten(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "policies.json"
@@ -160,10 +160,10 @@ def test_environment(drop_ins: Path) -> None:
         ({"environment": ["ruby"]}, "environment has 'ruby'"),
         ({"docker_registries": ["a/b"]}, "docker_registries has 'a/b'"),
         ({"containerd_registries": ["../x"]}, r"containerd_registries has '\.\./x'"),
-        ({"files": [{"path": "relative.pem"}]}, "'relative.pem' is no absolute path"),
-        ({"files": [{"path": "/etc/../x"}]}, "is no absolute path"),
+        ({"files": [{"path": "relative.pem"}]}, "'relative.pem' is not an absolute path"),
+        ({"files": [{"path": "/etc/../x"}]}, "is not an absolute path"),
         ({"files": [{"owner": "x"}]}, "'path' is missing"),
-        ({"files": [{"path": "/a", "mode": "rw"}]}, "mode 'rw' is no mode"),
+        ({"files": [{"path": "/a", "mode": "rw"}]}, "mode 'rw' is not a mode"),
         ({"files": [{"path": "/a"}], "keystores": [{"path": "/a"}]}, "/a is declared twice"),
         ({"keystores": [{"path": "/a", "create": "bks"}]}, "'bks' cannot be made"),
         ({"keystores": [{"path": "/a", "password": "x"}]}, "unknown key 'password'.*password_file"),

@@ -49,8 +49,8 @@ def test_all_that_expired_are_listed_with_their_owners() -> None:
     ("change", "what"),
     [
         ({"host": "web9"}, "host 'web9' is not among the 3 declared hosts"),
-        ({"expires": "26.11.2026"}, "'26.11.2026' is no day"),
-        ({"expires": "20261231"}, "'20261231' is no day"),
+        ({"expires": "26.11.2026"}, "'26.11.2026' is not a date"),
+        ({"expires": "20261231"}, "'20261231' is not a date"),
         ({"owner": ""}, "waiver 1: 'owner' is ''"),
         ({"reason": None}, "waiver 1: 'reason' is missing"),
         ({"until": "x"}, "unknown key 'until'"),
@@ -68,7 +68,7 @@ def test_a_host_twice_is_refused() -> None:
 
 
 def test_a_mapping_is_refused() -> None:
-    with pytest.raises(TrustAnchorError, match="is no list"):
+    with pytest.raises(TrustAnchorError, match="is not a list"):
         parse(b"host: old1\n", "waivers.yml", HOSTS, TODAY)
 
 

@@ -161,7 +161,7 @@ def spoilt(**changes: object) -> x509.Certificate:
         ({"lax": True}, "extended key usage must be critical"),
         ({"lax": True}, "key usage must be critical"),
         ({"lax": True}, "basic constraints must be critical"),
-        ({"one": x509.BasicConstraints(ca=True, path_length=0)}, "that it is no CA"),
+        ({"one": x509.BasicConstraints(ca=True, path_length=0)}, "that it is not a CA"),
         ({"one": x509.SubjectAlternativeName([x509.DNSName("a")])}, "no subject alternative name"),
         ({"subject": "1.2.840.113549.1.9.1=ca@corp.example,CN=M"}, "no e-mail address"),
         ({"not_after": NOW + 826 * DAY}, "more than 825 days"),

@@ -39,9 +39,9 @@ def test_any_mapping_gives_a_profile_or_an_explained_error(data: object, parse: 
     ("change", "message"),
     [
         ({"subject": None}, "'subject' is missing"),
-        ({"subject": "Test Root"}, "no distinguished name"),
+        ({"subject": "Test Root"}, "not a distinguished name"),
         ({"subject": "O=Test"}, "has no CN"),
-        ({"subject": "CN=x,C=Switzerland"}, "no distinguished name"),
+        ({"subject": "CN=x,C=Switzerland"}, "not a distinguished name"),
         ({"days": 20000}, "whole number"),
         ({"path_length": 0}, "whole number"),
         ({"name_constraints": None}, "has no name constraints"),

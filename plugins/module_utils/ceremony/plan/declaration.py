@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an estate declares about its roots and what they sign: the inventory's side of a plan.
 
-A declaration says what shall be there, a plan what is done about it. Entries keep the form of a plan's acts, so
+A declaration says what should be there, a plan what is done about it. Entries keep the form of a plan's acts, so
 the plan's own schema reads them.
 """
 
@@ -187,7 +187,7 @@ def _require_declared(declared: Declaration, names: Collection[str]) -> None:
     used += [read_name(entry, key, "cross") for entry in declared.crosses for key in ("standby", "primary")]
     for name in used:
         if name not in names:
-            raise TrustAnchorError(f"the root '{name}' is not declared", f"declared are: {', '.join(names)}")
+            raise TrustAnchorError(f"the root '{name}' is not declared", f"declared: {', '.join(names)}")
 
 
 def _require_distinct(kind: str, names: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Draft the plan of the next ceremony: what is declared and not in the record, or no longer right.
 
-Numbered plans (``ceremonies/0001``) are drafted here, and drafted anew while no ceremony has begun with them. A plan
+Numbered plans (``ceremonies/0001``) are drafted here, and drafted again while no ceremony has begun with them. A plan
 with a transcript is never touched, nor is one that was written by hand under another name.
 """
 
@@ -102,7 +102,7 @@ def plan_next(declared: Declaration, record: Path, now: dt.datetime, lint: Lint)
     """What is to be planned. Writes nothing.
 
     Args:
-        declared: what shall be there.
+        declared: what should be there.
         record: the public record.
         now: aware, UTC.
         lint: the linters that judge what the plan would sign.
@@ -324,7 +324,7 @@ class _Drafting:
                 new[serial] = {"serial": f"{serial:x}", "reason": reason}
             elif old[serial].reason.name != reason:
                 raise TrustAnchorError(
-                    f"the serial {serial:x} was revoked as {old[serial].reason.name}, declared is {reason}",
+                    f"the serial {serial:x} was revoked as {old[serial].reason.name}, but {reason} is declared",
                     "an entry of a CRL does not change",
                     f"Declare the reason {old[serial].reason.name}",
                 )

@@ -70,7 +70,7 @@ def _check_keys(plan: Plan) -> None:
     made = {act.name for act in plan.acts if isinstance(act, RootAct)}
     twice = sorted(made & set(plan.roots))
     if twice:
-        raise TrustAnchorError(f"the root '{twice[0]}' is made and known at once", "a root is made once")
+        raise TrustAnchorError(f"the root '{twice[0]}' is both made and known", "a root is made once")
     used = made | {plan.sealed_by} | {_issuer(act) for act in plan.acts} - {""}
     for name in sorted(used | set(plan.keys)):
         if name not in made and name not in plan.roots:
@@ -82,7 +82,7 @@ def _check_keys(plan: Plan) -> None:
         if name not in plan.keys:
             raise TrustAnchorError(f"the plan has no key '{name}'", "it says on which token the root's key is")
         if name not in used:
-            raise TrustAnchorError(f"the plan does not use the key '{name}'", "it names what the ceremony needs only")
+            raise TrustAnchorError(f"the plan does not use the key '{name}'", "it names only what the ceremony needs")
     for key in plan.keys.values():
         _check_key(key, plan.root_act(key.name))
         _check_pin_holders(key, {person.name for person in plan.people})
@@ -125,7 +125,7 @@ def _check_pin_holders(key: KeyPlan, people: set[str]) -> None:
         )
     if len(key.pin_holders) == 1:
         raise TrustAnchorError(
-            f"key '{key.name}' has one PIN holder", "a PIN in parts has two holders at least", "Leave pin_holders out"
+            f"key '{key.name}' has one PIN holder", "a PIN in parts has at least two holders", "Leave pin_holders out"
         )
 
 
@@ -155,7 +155,7 @@ class _Acts:
         if name in self.plan.roots:
             return None
         if name not in self.made:
-            raise TrustAnchorError(f"{act.id} comes before the root '{name}' is made", "acts are done in their order")
+            raise TrustAnchorError(f"{act.id} comes before the root '{name}' is made", "acts are done in order")
         return self.made[name]
 
     def _is_standby(self, name: str) -> bool:
@@ -213,7 +213,7 @@ class _Acts:
                 raise TrustAnchorError(f"{act.id} revokes at {entry.date.isoformat()}", "that is after the CRL's date")
             if entry.certificate in replaced:
                 raise TrustAnchorError(
-                    f"{act.id} revokes {entry.certificate}, which this plan makes anew",
+                    f"{act.id} revokes {entry.certificate}, which this plan makes again",
                     "it is not clear which of the two is meant",
                     "Give the serial",
                 )

@@ -66,7 +66,7 @@ def read_time(mapping: Mapping[str, Any], key: str, where: str) -> dt.datetime:
         if isinstance(value, str) and _TIME.fullmatch(value):
             return dt.datetime.fromisoformat(value)
     except ValueError:
-        pass  # such as the 31st of February; told below like every other text that is no time
+        pass  # such as the 31st of February; told below like every other text that is not a time
     raise TrustAnchorError(f"{where}: '{key}' is {value!r}", "a time such as 2026-11-24T06:00:00Z is expected")
 
 
@@ -319,7 +319,7 @@ def certificate_path(mapping: Mapping[str, Any], where: str) -> str:
     """A certificate's path in the record, below the key ``certificate``.
 
     Raises:
-        TrustAnchorError: missing, or another place than those of certificates that a root signs.
+        TrustAnchorError: missing, or a place other than those of certificates that a root signs.
     """
     expected = "a certificate of the record is expected, such as intermediates/ca1.crt"
     return _matching(read_text(mapping, "certificate", where), _PATH, f"{where}: 'certificate'", expected)
@@ -335,7 +335,7 @@ def parse_serial(data: Mapping[str, Any], where: str) -> int:
     expected = "a serial in hexadecimal, in quotes, is expected"
     serial = int(_matching(text, _SERIAL, f"{where}: 'serial'", expected).replace(":", ""), 16)
     if serial == 0 or serial.bit_length() > MAX_SERIAL_BITS:
-        raise TrustAnchorError(f"{where}: '{text}' is no serial (RFC 5280 section 4.1.2.2)", expected)
+        raise TrustAnchorError(f"{where}: '{text}' is not a serial (RFC 5280 section 4.1.2.2)", expected)
     return serial
 
 

@@ -160,14 +160,14 @@ class Stage:
         return KnownKey(self._stand_ins[key.name], missing)
 
     def forget_keys(self) -> None:
-        """Look anew: a step may have made a key."""
+        """Look again: a step may have made a key."""
         self._keys.clear()
 
     def root(self, name: str) -> x509.Certificate:
         """The certificate of a root that exists or that the plan makes; until it is signed, a rehearsal of it.
 
         Raises:
-            TrustAnchorError: absent, another one than the plan pins, or not of the plan's key.
+            TrustAnchorError: absent, not the one that the plan pins, or not of the plan's key.
         """
         act = self.plan.root_act(name)
         pem = read_optional(self.directory / "roots" / f"{name}.crt")

@@ -167,7 +167,7 @@ def require_plan_consent(stage: Stage, run: Run) -> None:
     """
     if run.consent.digest != stage.plan.sha256:
         raise TrustAnchorError(
-            f"confirmed was the plan with the SHA-256 {run.consent.digest or '(none)'}",
+            f"the confirmed plan has the SHA-256 {run.consent.digest or '(none)'}",
             f"this one has {stage.plan.sha256}",
             "Review the plan as it is now, and confirm it",
         )
@@ -225,7 +225,7 @@ def _require_clock(stage: Stage) -> None:
         raise TrustAnchorError(
             f"the clock of this machine says {stage.now.isoformat()}",
             f"the plan is for {window.start.isoformat()} to {window.end.isoformat()}",
-            "Set the clock (date --set) if it is wrong. Otherwise plan anew for this day; a ceremony that was begun is"
+            "Set the clock (date --set) if it is wrong. Otherwise plan again for this day; a ceremony that was begun is"
             " sealed as it is first, with abandon",
         )
 

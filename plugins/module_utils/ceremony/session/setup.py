@@ -96,7 +96,7 @@ def _pinned(material: Material, pinned: PinnedFile) -> bytes:
     data = (content or "").encode()
     if content is None or sha256(data) != pinned.sha256:
         raise TrustAnchorError(
-            f"the attestation file {pinned.file} is absent or another one than tokens.yml pins",
+            f"the attestation file {pinned.file} is absent or not the one that tokens.yml pins",
             f"its SHA-256 must be {pinned.sha256}",
             "Get the file from its publisher again and compare",
         )

@@ -61,7 +61,7 @@ class SignStep:
         data = read_optional(stage.directory / output.path) or b""
         if signed is not None and signed != existing:
             raise TrustAnchorError(
-                f"{output.path} is as planned, but another one than this ceremony signed",
+                f"{output.path} is as planned, but not the one that this ceremony signed",
                 "two of them for one act",
                 "Find out where the file comes from; revoke one of the two",
             )
@@ -146,7 +146,7 @@ class SignStep:
             raise TrustAnchorError(
                 f"{self.id}: what would be signed has the digest {found}",
                 f"the transcript has a draft with {draft['tbs_sha256']}: an input has changed since",
-                "Restore the inputs, or plan anew under another name",
+                "Restore the inputs, or plan again under another name",
             )
 
     def perform(self, stage: Stage, consent: Consent) -> None:

@@ -152,7 +152,7 @@ def ready_device(
     if public is not None and facts.slot is not None and facts.slot.public_key_sha256 != spki_sha256(public):
         raise TrustAnchorError(
             f"the key on the {device} is not the key '{key.name}'",
-            f"expected is {spki_sha256(public)}, there is {facts.slot.public_key_sha256}",
+            f"expected {spki_sha256(public)}, found {facts.slot.public_key_sha256}",
             "Check which token is inserted, and tokens.yml. No PIN was tried",
         )
     seen = {"token": device.name, **facts.as_dict()}
@@ -191,7 +191,7 @@ class InspectStep:
 
 
 def _absence(device: Device) -> str:
-    """Why a token cannot be looked at now; a software token that is not made yet is no reason."""
+    """Why a token cannot be looked at now; a software token that has not been made yet is not a reason."""
     try:
         if device.kind != "softhsm":
             find_token(device.spec)

@@ -51,7 +51,7 @@ def parse_anchors(expected_head: str, expected_roots: Iterable[str]) -> Anchors:
     """The anchors that an operator gives, with colons or without.
 
     Raises:
-        TrustAnchorError: one of them is no SHA-256.
+        TrustAnchorError: one of them is not a SHA-256.
     """
     roots = frozenset(normalise_fingerprint(one) for one in expected_roots)
     return Anchors(roots, normalise_fingerprint(expected_head) if expected_head else "")

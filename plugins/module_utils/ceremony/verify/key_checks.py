@@ -31,7 +31,7 @@ def key_problems(evidence: Evidence) -> Iterator[str]:
             continue
         for name in _POLICIES:
             if found.get(name) != getattr(key, name):
-                yield f"key '{key.name}': {name} is {found.get(name)}, planned is {getattr(key, name)}"
+                yield f"key '{key.name}': {name} is {found.get(name)}, the plan says {getattr(key, name)}"
         if not _is_unused(evidence, key) and found.get("public_key_sha256") != _of_root(evidence, key):
             yield f"key '{key.name}' is not the key of the root '{key.name}'"
 

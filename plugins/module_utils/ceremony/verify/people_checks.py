@@ -14,7 +14,7 @@ SEAL_STEP = "seal"
 
 
 def asking_problems(evidence: Evidence) -> Iterator[str]:
-    """Nobody is asked only where the plan says so; a rehearsal signs nothing of worth."""
+    """Nobody is asked only where the plan says so; a rehearsal signs nothing of value."""
     if evidence.plan.unattended or evidence.opened.get("rehearsal"):
         return
     for record in evidence.records:
@@ -74,13 +74,13 @@ def _seal_problems(evidence: Evidence) -> Iterator[str]:
         if record.event != "token":
             break
     if records[places[-1]].data.get("digest") not in heads:
-        yield "people agreed to the seal of another transcript than this one up to there"
+        yield "people agreed to the seal of a transcript other than this one up to there"
 
 
 def _key_problems(evidence: Evidence, name: str, confirmed: Mapping[str, Any]) -> Iterator[str]:
     asked, made = confirmed["asked"], evidence.find("key", f"key:{name}") or {}
     if agreement_sha256(asked) != confirmed.get("digest"):
-        yield f"people agreed to another key '{name}' than the transcript says"
+        yield f"people agreed to a key '{name}' other than the one in the transcript"
     if asked.get("key") != name:
         yield f"people agreed to the key '{asked.get('key')}' where '{name}' was asked"
     for fact in ("algorithm", "origin", "pin_policy", "touch_policy", "public_key_sha256"):

@@ -176,7 +176,7 @@ class Evidence:
         certificate = certs.load_certificate(_required(self.record / path), path)
         pinned = self.plan.roots.get(name)
         if pinned is not None and certs.fingerprint(certificate) != pinned.sha256:
-            raise TrustAnchorError(f"{path} has another fingerprint than the plan's {pinned.sha256}")
+            raise TrustAnchorError(f"{path} has a fingerprint other than the plan's {pinned.sha256}")
         digests = [digest for written, digest in self.outputs() if written == path]
         if digests and sha256(_required(self.record / path)) != digests[-1]:
             raise TrustAnchorError(f"{path} is not the file that this ceremony wrote")

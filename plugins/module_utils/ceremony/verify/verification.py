@@ -3,7 +3,7 @@
 """Check ceremonies again, from the public record alone: no token, no secret, no network.
 
 Every check runs, whatever the others find, so that a person sees all that is wrong at once. What was signed is
-built anew from the plan; the transcript's word is not enough.
+rebuilt from the plan; the transcript's word is not enough.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def verify(
         anchors: what is known from elsewhere than the record; of the whole record only.
 
     Raises:
-        TrustAnchorError: there is no such ceremony, or one ceremony shall be held against anchors of all.
+        TrustAnchorError: there is no such ceremony, or one ceremony is to be held against anchors of all.
     """
     if name and anchors not in (None, Anchors()):
         raise TrustAnchorError(
@@ -130,7 +130,7 @@ def _verify_act(evidence: Evidence, act: SigningAct, lint: Lint) -> Iterator[Che
 
 
 def _linters(evidence: Evidence, act: SigningAct, lint: Lint, findings: Callable[[], Iterable[str]]) -> Check:
-    """What a linter finds fails where the same one found nothing at the ceremony; what a later one finds is told."""
+    """What a linter finds fails where the same one found nothing at the ceremony; what a later one finds is shown."""
     draft, today = evidence.find("draft", act.id), lint.linters()
     then = [] if draft is None else [str(one) for one in draft.get("lint", today)]
     told = [] if draft is None or then == today else [f"today: {', '.join(today)}; at the ceremony: {', '.join(then)}"]

@@ -69,4 +69,4 @@ def load() -> Settings:
     try:
         return parse(json.loads(content))
     except ValueError as error:
-        raise TrustAnchorError(f"{PATH} is no JSON", str(error), "Run the role trust_agent again") from error
+        raise TrustAnchorError(f"{PATH} is not JSON", str(error), "Run the role trust_agent again") from error

@@ -81,7 +81,7 @@ class Outcome:
         told = "; ".join(
             f"{name}: {error.what}{f' ({error.why})' if error.why else ''}" for name, error in self.failures.items()
         )
-        return TrustAnchorError(f"not every trust store is as it must be: {told}", "", first.next_step)
+        return TrustAnchorError(f"not every trust store is as it should be: {told}", "", first.next_step)
 
 
 def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Plan:
@@ -189,7 +189,7 @@ def apply(todo: Plan, state: State) -> Outcome:
     state.known = sorted(set(state.known) | wanted.sha256s)
     moves = any(finding.missing or finding.unwanted for finding in todo.listed)
     if moves:
-        state.changed_at = time.time()  # also when this run is killed
+        state.changed_at = time.time()  # even when this run is killed
     state.save()
     failures: dict[str, TrustAnchorError] = {}
     warnings: list[str] = []
@@ -212,9 +212,9 @@ def apply(todo: Plan, state: State) -> Outcome:
 
 
 def _forgive(stores: Sequence[Store], after: Plan, failures: dict[str, TrustAnchorError], warnings: list[str]) -> None:
-    """A store that was found and lacks a root is told and no failure: else a user could keep a host from being right.
+    """A store that was found and lacks a root is reported, not failed: else a user could keep a host from being right.
 
-    One that still trusts what it must not is a failure, whosoever it is.
+    One that still trusts what it must not is a failure, no matter whose it is.
     """
     for store in stores:
         unwanted = any(finding.unwanted for finding in after.findings[store.name])

@@ -28,7 +28,7 @@ _LIBRARY = re.compile(
 )
 _UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
 _GO_SECTION = b".go.buildinfo"
-_SECTIONS_BYTES = 1 << 16  # more than any section table; a larger one is no program of Go
+_SECTIONS_BYTES = 1 << 16  # more than any section table; a larger one is not a Go program
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _runtime(directory: str) -> str:
 
 
 def _is_go(path: str) -> bool:
-    """Whether a program was built by Go: its linker keeps a section .go.buildinfo, also when symbols are stripped."""
+    """Whether a program was built by Go: its linker keeps a section .go.buildinfo, even when symbols are stripped."""
     with open(path, "rb") as handle:
         head = handle.read(64)
         if len(head) < 64 or head[:4] != b"\x7fELF" or head[4:6] != b"\x02\x01":  # 64 bits, little-endian

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of a host: by the modules, by the agent's receipt, and in the report of a rollout.
+"""What is reported of a host: by the modules, by the agent's receipt, and in the report of a rollout.
 
 Standard library only.
 """

@@ -56,7 +56,7 @@ def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:
         written = dt.datetime.strptime(found["written"], TIME).replace(tzinfo=dt.UTC)
         return Rollout(str(told["id"]), int(told["sequence"]), complete, _leaves(found["hosts"]), written)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrustAnchorError(f"{path} is no report of a rollout", str(error), "Roll out again") from error
+        raise TrustAnchorError(f"{path} is not a report of a rollout", str(error), "Roll out again") from error
 
 
 def _leaves(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

@@ -116,7 +116,7 @@ def _is_listed(root: Root, listed: Iterable[Root]) -> bool:
         if present.name == root.name or present.sha256 == root.sha256:
             raise TrustAnchorError(
                 f"the trust manifest lists '{present.name}' as {present.sha256}",
-                f"asked is '{root.name}' as {root.sha256}",
+                f"'{root.name}' as {root.sha256} was asked for",
                 "Give a new root a new name; restore the record when its root certificate was lost",
             )
     return False
@@ -135,7 +135,7 @@ def parse_manifest(text: bytes | None, source: str) -> Manifest:
         raise TrustAnchorError(f"{source} has version {data.get('version')!r}", f"version {VERSION} is understood")
     entries = data.get("roots")
     if not isinstance(entries, list):
-        raise TrustAnchorError(f"{source}: roots is no list", "each root is a mapping with name, sha256, state")
+        raise TrustAnchorError(f"{source}: roots is not a list", "each root is a mapping with name, sha256, state")
     roots = tuple(_parse_root(entry, f"{source}: root") for entry in entries)
     for field in ("name", "sha256"):
         values = [getattr(root, field) for root in roots]

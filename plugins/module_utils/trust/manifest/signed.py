@@ -132,19 +132,19 @@ def _check_signer(path: str) -> None:
     shown = run(["openssl", "x509", "-in", path, "-noout", "-ext", "extendedKeyUsage,basicConstraints"]).stdout.decode()
     purposes = re.search(r"Extended Key Usage: critical\s*\n\s*(.*)", shown)
     if signers != 1 or "CA:TRUE" in shown or purposes is None or purposes.group(1).strip() != "E-mail Protection":
-        raise TrustAnchorError("its signer is no manifest signer", "its only purpose must be signing messages")
+        raise TrustAnchorError("its signer is not a manifest signer", "its only purpose must be signing messages")
 
 
 def read_unverified(signed: bytes) -> SignedManifest:
     """What a signed manifest says, whoever signed it. For reports, never for trust.
 
     Raises:
-        TrustAnchorError: it is none.
+        TrustAnchorError: it is not one.
     """
     try:
         return parse(_opened(signed, ["-noverify"]))
     except TrustAnchorError as error:
-        raise TrustAnchorError("this is no signed trust manifest", error.why or error.what) from error
+        raise TrustAnchorError("this is not a signed trust manifest", error.why or error.what) from error
 
 
 def _opened(signed: bytes, options: list[str]) -> bytes:
@@ -170,7 +170,7 @@ def parse(content: bytes) -> SignedManifest:
     try:
         found = json.loads(content, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise TrustAnchorError(f"the {where} is no JSON", str(error)) from error
+        raise TrustAnchorError(f"the {where} is not JSON", str(error)) from error
     data = check_keys(found, ("version", "id", "sequence", "not_before", "not_after", "roots"), where)
     if data.get("version") != VERSION:
         raise TrustAnchorError(
@@ -202,7 +202,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _moment(data: Mapping[str, Any], key: str) -> dt.datetime:
@@ -215,7 +215,7 @@ def _moment(data: Mapping[str, Any], key: str) -> dt.datetime:
 
 def _roots(entries: Any) -> tuple[SignedRoot, ...]:
     if not isinstance(entries, list):
-        raise TrustAnchorError("trust manifest: 'roots' is no list", "each root is a mapping")
+        raise TrustAnchorError("trust manifest: 'roots' is not a list", "each root is a mapping")
     roots = tuple(_root(entry) for entry in entries)
     for field in ("name", "sha256"):
         values = [getattr(root, field) for root in roots]

@@ -197,7 +197,7 @@ def _require_rollout(manifest: Manifest, evidence: Evidence, consequence: str) -
         raise TrustAnchorError(
             f"the rollout of sequence {manifest.sequence} is not complete",
             consequence,
-            "Look into its report, mend or waive the hosts that it names, and roll out again",
+            "Look into its report, correct or waive the hosts that it names, and roll out again",
         )
     return rollout
 

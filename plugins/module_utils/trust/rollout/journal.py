@@ -92,10 +92,10 @@ def append(path: str, entry: Entry) -> None:
 def read(path: str) -> list[Entry]:
     """All whole lines, in their order; none where there is no journal.
 
-    A line that is no JSON was torn by a kill: its host counts as it did before.
+    A line that is not JSON was torn by a kill: its host counts as it did before.
 
     Raises:
-        TrustAnchorError: a line is JSON, and no line of a journal.
+        TrustAnchorError: a line is JSON, but not a line of a journal.
     """
     try:
         with open(path, "rb") as stream:
@@ -150,9 +150,11 @@ def _entry(data: Any, where: str) -> Entry:
         entry = Entry(**data)
         shaped = entry.outcome in OUTCOMES and isinstance(entry.manifest, Mapping) and bool(entry.moment)
     except (TypeError, ValueError) as error:
-        raise TrustAnchorError(f"{where} is no line of a rollout", str(error), "Move the journal away") from error
+        raise TrustAnchorError(f"{where} is not a line of a rollout", str(error), "Move the journal away") from error
     if not shaped:
-        raise TrustAnchorError(f"{where} is no line of a rollout", "its values are not known", "Move the journal away")
+        raise TrustAnchorError(
+            f"{where} is not a line of a rollout", "its values are not known", "Move the journal away"
+        )
     return entry
 
 

@@ -117,7 +117,7 @@ class Scope:
         hosts: all that are declared.
         only: those that this run is about.
         canaries: those that come first.
-        waivers: of hosts that are let off.
+        waivers: of hosts that are waived.
     """
 
     hosts: tuple[str, ...]
@@ -206,7 +206,7 @@ def gate(wave: Collection[str], known: Mapping[str, State], since: dt.datetime, 
     Args:
         wave: its hosts.
         known: what the journal says.
-        since: begin of this run; an older word is none.
+        since: start of this run; an older word does not count.
         max_fail_percentage: the share of failed hosts that is accepted.
     """
     failed = {}

@@ -18,7 +18,7 @@ _KEYS = ("host", "owner", "reason", "expires")
 
 @dataclass(frozen=True)
 class Waiver:
-    """One host that is let off.
+    """One host that is waived.
 
     Args:
         host: its name in the inventory.
@@ -53,14 +53,14 @@ def parse(text: bytes, source: str, hosts: Collection[str], today: dt.date) -> t
     if data is None:
         return ()
     if not isinstance(data, list):
-        raise TrustAnchorError(f"{source} is no list", f"each waiver is a mapping with {', '.join(_KEYS)}")
+        raise TrustAnchorError(f"{source} is not a list", f"each waiver is a mapping with {', '.join(_KEYS)}")
     waivers = tuple(_waiver(entry, f"{source}: waiver {number}") for number, entry in enumerate(data, 1))
     _check_hosts(waivers, source, hosts)
     if over := [one for one in waivers if one.expires < today]:
         listed = "; ".join(f"{one.host} of {one.owner}, until {one.expires}: {one.reason}" for one in over)
         raise TrustAnchorError(
             f"{source}: {len(over)} waiver{'s' if len(over) > 1 else ''} expired: {listed}",
-            "a host is let off for a while only, and its owner knows until when",
+            "a host is waived for a while only, and its owner knows until when",
             "Converge the host and take its waiver out, or agree on a later day with its owner",
         )
     return waivers
@@ -73,7 +73,7 @@ def _waiver(entry: Any, where: str) -> Waiver:
         # Other forms of ISO 8601 are read by some versions of Python only.
         day = dt.datetime.strptime(expires, "%Y-%m-%d").date()
     except ValueError as error:
-        raise TrustAnchorError(f"{where}: '{expires}' is no day", "a day is written as 2026-12-31") from error
+        raise TrustAnchorError(f"{where}: '{expires}' is not a date", "a date is written as 2026-12-31") from error
     return Waiver(host, owner, reason, day)
 
 
@@ -87,5 +87,5 @@ def _check_hosts(waivers: Collection[Waiver], source: str, hosts: Collection[str
                 "Write the name as it is in the inventory, or take the waiver out",
             )
         if one.host in seen:
-            raise TrustAnchorError(f"{source} has two waivers for host '{one.host}'", "each host has one at most")
+            raise TrustAnchorError(f"{source} has two waivers for host '{one.host}'", "each host has at most one")
         seen.add(one.host)

@@ -151,9 +151,9 @@ def _entries(given: Any, known: tuple[str, ...], where: str) -> tuple[Mapping[st
             read_text(values, key, where)
         path = read_text(values, "path", where)
         if not path.startswith("/") or "/../" in f"{path}/":
-            raise TrustAnchorError(f"{where}: '{path}' is no absolute path", "the place must be clear")
+            raise TrustAnchorError(f"{where}: '{path}' is not an absolute path", "the place must be clear")
         if "mode" in values and not re.fullmatch("0?[0-7]{3}", values["mode"]):
-            raise TrustAnchorError(f"{where}: mode '{values['mode']}' is no mode", "octal digits such as 0644")
+            raise TrustAnchorError(f"{where}: mode '{values['mode']}' is not a mode", "octal digits such as 0644")
         if values.get("create", "jks") not in ("jks", "pkcs12"):
             raise TrustAnchorError(f"{where}: '{values['create']}' cannot be made", "known: jks, pkcs12")
         found.append(values)

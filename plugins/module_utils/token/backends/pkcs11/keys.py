@@ -204,13 +204,13 @@ def generate(spec: TokenSpec, key: KeySpec, algorithm: str, pin: str, pin_always
 
 
 def require_known(algorithm: str) -> None:
-    """Refuse what is no key algorithm.
+    """Refuse what is not a key algorithm.
 
     Raises:
         TrustAnchorError: it is none of `ALL_ALGORITHMS`.
     """
     if algorithm not in ALL_ALGORITHMS:
-        raise TrustAnchorError(f"'{algorithm}' is no key algorithm", f"known: {', '.join(ALL_ALGORITHMS)}")
+        raise TrustAnchorError(f"'{algorithm}' is not a key algorithm", f"known: {', '.join(ALL_ALGORITHMS)}")
 
 
 def private_template(pin_always: bool) -> dict[Attribute, Any]:

@@ -4,7 +4,7 @@
 
 python-pkcs11's ``Token.open`` leaks its session when the login fails, and SoftHSM keeps a session unusable
 after a failed operation. So every session here is short, read-write, and after a failure the library is
-initialised anew, which closes all that was open. Load the library only in the process that uses it: SoftHSM
+initialised again, which closes all that was open. Load the library only in the process that uses it: SoftHSM
 promises nothing across fork.
 """
 

@@ -104,7 +104,7 @@ def opened(serial: str) -> Iterator[Card]:
 
 
 def _connect(reader: Any) -> _Connection | None:
-    """None where the reader is no YubiKey's or has no card."""
+    """None where the reader is not a YubiKey's or has no card."""
     if "yubi" not in str(reader).lower():
         return None
     try:
@@ -114,7 +114,7 @@ def _connect(reader: Any) -> _Connection | None:
 
 
 def _identify(connection: _Connection) -> Any:
-    """Device information; None where the card is no YubiKey."""
+    """Device information; None where the card is not a YubiKey."""
     try:
         return ManagementSession(connection).read_device_info()
     except ApplicationNotAvailableError:
@@ -190,7 +190,7 @@ def verify_pin(card: Card, pin: str) -> None:
         )
     if len(pin.encode()) > _PIN_BYTES:
         raise TrustAnchorError(
-            f"the PIN has more than {_PIN_BYTES} bytes", "no YubiKey has such a one; nothing was tried"
+            f"the PIN has more than {_PIN_BYTES} bytes", "no YubiKey has one that long; nothing was tried"
         )
     card.piv.verify_pin(pin)
 
