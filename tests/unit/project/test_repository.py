@@ -52,29 +52,6 @@ def test_defaults_equal_the_argument_specification(role: str) -> None:
     assert defaults == documented
 
 
-@pytest.mark.parametrize("package", ["x509", "host"])
-def test_the_lowest_packages_import_no_other(package: str) -> None:
-    allowed = (PREFIX + package, PREFIX + "errors", PREFIX + "schema")
-    for path in _files(UTILS / package):
-        wrong = [n for n in _imports(path) if n.startswith(PREFIX) and not n.startswith(allowed)]
-        assert not wrong, f"{path.relative_to(CHECKOUT)} imports {wrong}"
-
-
-def test_no_package_but_recovery_and_ceremony_imports_these_two() -> None:
-    above = (PREFIX + "recovery", PREFIX + "ceremony")
-    for path in _files(UTILS):
-        if path.relative_to(UTILS).parts[0] not in ("recovery", "ceremony"):
-            wrong = [name for name in _imports(path) if name.startswith(above)]
-            assert not wrong, f"{path.relative_to(CHECKOUT)} imports {wrong}"
-
-
-def test_the_domain_knows_nothing_of_ansible() -> None:
-    for path in _files(UTILS):
-        if path != UTILS / "edge.py":
-            wrong = [name for name in _imports(path) if name.partition(".")[0] == "ansible"]
-            assert not wrong, f"{path.relative_to(CHECKOUT)} imports {wrong}"
-
-
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_guard_third_party_imports(module: str) -> None:
     known = {*sys.stdlib_module_names, "ansible", "ansible_collections"}
