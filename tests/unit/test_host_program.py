@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import program
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import units
 from service_host import SETTINGS
@@ -96,7 +97,7 @@ def test_the_source_comes_from_the_collection() -> None:
 
 
 def test_a_module_that_is_missing_is_a_mistake_of_the_caller() -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(TrustAnchorError, match="the source of no_such_module cannot be read"):
         program.pack(["no_such_module"], "host.commands")
 
 
