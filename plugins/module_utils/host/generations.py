@@ -135,7 +135,8 @@ class Generations:
 
     def _current_number(self) -> int:
         """0 where there is no current one, or the link names nothing."""
-        return _number(os.readlink(self.current)) if os.path.islink(self.current) and os.path.exists(self.current) else 0
+        named = os.path.islink(self.current) and os.path.isdir(self.current)
+        return _number(os.readlink(self.current)) if named else 0
 
 
 def _number(path: str) -> int:
