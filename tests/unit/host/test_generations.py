@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.generations import Generations
-from service_host import killed_before
+from factories.service_host import killed_before
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import metrics
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.metrics import Metric, Sample
+from factories import pki
 
 FOUND = [
     Metric.single("last_run_timestamp_seconds", "When it ran last.", 1794000000.25),

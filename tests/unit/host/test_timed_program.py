@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pki
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import (
     commands,
@@ -16,6 +15,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.timed_program import TimedProgram
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import program as entry
+from factories import pki
 
 SERVICE = "{mark}[Service]\nExecStart={program} {name}\n{sandbox}"
 
