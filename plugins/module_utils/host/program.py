@@ -28,19 +28,19 @@ def name_of(module: ModuleType) -> str:
     return module.__name__.removeprefix(f"{_PACKAGE}.")
 
 
-def pack(modules: Sequence[str], entry: str) -> bytes:
-    """A zipapp (PEP 441), with each module as source and compiled for the Python that runs this.
+def pack(entry: str) -> bytes:
+    """A zipapp (PEP 441) of a module and all that it imports, as source and compiled for the Python that runs this.
 
     Recompiling would be a third of what a short program costs at each start. Another Python takes the sources.
 
     Args:
-        modules: names below module_utils, for example ``host.files``; standard library only.
-        entry: the module whose ``main()`` is run; its result is the exit code.
+        entry: name below module_utils of the module whose ``main()`` is run, for example ``trust.agent.program``; its
+            result is the exit code. It may import the standard library and, relatively, what is below module_utils.
 
     Raises:
         TrustAnchorError: a module's source cannot be read.
     """
-    names = sorted({*modules, entry})
+    names = closure(entry)
     packages = sorted({package for name in names for package in _packages(name)})
     content = io.BytesIO()
     content.write(b"#!/usr/bin/python3\n")
@@ -55,12 +55,6 @@ def pack(modules: Sequence[str], entry: str) -> bytes:
         for name in names:
             _add(archive, f"trustanchor/{name.replace('.', '/')}.py", _source(name))
     return content.getvalue()
-
-
-def pack_entry(entry: ModuleType) -> bytes:
-    """A zipapp of a module with ``main()`` and all that it imports, see `pack` and `closure`."""
-    name = name_of(entry)
-    return pack(closure(name), name)
 
 
 def closure(entry: str) -> list[str]:

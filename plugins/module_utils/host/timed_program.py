@@ -11,7 +11,7 @@ from types import ModuleType
 
 from . import commands, files, systemd
 from .files import Directory, File
-from .program import pack_entry
+from .program import name_of, pack
 
 DIRECTORY = "/usr/local/lib/trustanchor"
 UNITS = "/etc/systemd/system"
@@ -78,7 +78,8 @@ class TimedProgram:
     Args:
         name: of the two units, without ``.service``.
         program: name of its file below `DIRECTORY`.
-        entry: the module whose ``main()`` it runs; what that imports is packed with it.
+        entry: the module whose ``main()`` it runs; what that imports is packed with it. Whoever plans this imports it,
+            so Ansible sends all of it along.
         service: text of the service unit, a template of `fill`; ``{mark}``, ``{sandbox}`` and ``{program}`` are known.
         description: of the timer.
         calendar: systemd.time(7) calendar event.
@@ -117,7 +118,7 @@ class TimedProgram:
         when = {"description": self.description, "calendar": self.calendar, "delay": str(self.delay)}
         return [
             Directory(os.path.dirname(self.path)),
-            File(self.path, pack_entry(self.entry), 0o755),
+            File(self.path, pack(name_of(self.entry)), 0o755),
             File(f"{UNITS}/{self.service_unit}", service.encode()),
             File(f"{UNITS}/{self.timer_unit}", fill(_TIMER, {**when, "mark": MARK}).encode()),
         ]
