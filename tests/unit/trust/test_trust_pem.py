@@ -58,6 +58,19 @@ def test_what_is_no_root(text: str, message: str) -> None:
         pem.parse_root(text, "roots[0]")
 
 
+@pytest.mark.parametrize("name", ["leaf CA:TRUE", "x\nX509v3 Basic Constraints: critical\n    CA:TRUE"])
+def test_a_subject_makes_no_authority(name: str) -> None:
+    with pytest.raises(TrustAnchorError, match="is not a CA certificate"):
+        pem.parse_root(pki.root(name, ca=False).pem, "roots[0]")
+
+
+@pytest.mark.parametrize("name", ["notBefore=never", "notAfter=Jan  1 00:00:00 2020 GMT", "x\nnotBefore=never"])
+def test_a_subject_is_not_a_date(name: str) -> None:
+    root = pki.root(name)
+    found = pem.parse_root(root.pem, "roots[0]")
+    assert found.not_before == int(root.certificate.not_valid_before_utc.timestamp())
+
+
 def test_a_private_key_is_not_repeated() -> None:
     with pytest.raises(TrustAnchorError) as caught:
         pem.parse_root(ROOT.pem + KEY, "roots[0]")
