@@ -152,7 +152,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, timed_program
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import (
     lifecycle,
     settings,
@@ -166,7 +166,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     wanted = _settings(module.params)
     if module.params["phase"] == "enrol":
         lifecycle.enrol(wanted, module.params["token"])
-        _start_timer(wanted, restart=True)
+        _timed(module, wanted).enable(restart=True)
         return {"changed": True, **_facts(wanted, fault="")}  # what was activated was verified before
     return _prepare(module, wanted)
 
@@ -177,28 +177,20 @@ def _prepare(module: AnsibleModule, wanted: settings.Settings) -> dict[str, Any]
     preflight.check_host(module.params["controller_time"])
     reason = lifecycle.fault(wanted)
     before = _facts(wanted, reason)
-    corrected = files.converge(_files(module, wanted, reason), module.check_mode)
-    timer = systemd.show(units.name(wanted, "timer"))
-    running = timer.enabled and timer.active
-    changed = bool(corrected or reason or not running or lifecycle.unfinished(wanted))
-    result = {"changed": changed, "corrected": corrected, "reason": reason, **before}
+    timed = _timed(module, wanted)
+    done = timed.install(_files(wanted, reason), module.check_mode)
+    changed = bool(done.changed or reason or lifecycle.unfinished(wanted))
+    result = {"changed": changed, "corrected": done.corrected, "reason": reason, **before}
     if not module.check_mode:
-        service = systemd.show(units.name(wanted, "service"))
-        stale = timer.needs_daemon_reload or service.needs_daemon_reload
-        reloaded = stale or any(path.startswith("/etc/systemd/") for path in corrected)
-        if reloaded:
-            systemd.daemon_reload()
         result |= _proceed(wanted, reason)
-        if not reason and (reloaded or not running):
-            _start_timer(wanted, restart=reloaded)
+        if not reason:
+            timed.start(done)
     after = {"names": sorted(wanted.names), "not_after": f"in {module.params['lifetime']}"} if reason else before
     return {**result, "diff": edge.diff(before, after, f"certificate {wanted.name}")}
 
 
-def _start_timer(wanted: settings.Settings, restart: bool) -> None:
-    timer = units.name(wanted, "timer")
-    systemd.act("enable", timer)
-    systemd.act("restart" if restart else "start", timer)
+def _timed(module: AnsibleModule, wanted: settings.Settings) -> timed_program.TimedProgram:
+    return units.timed(wanted, module.params["calendar"], module.params["random_delay"])
 
 
 def _proceed(wanted: settings.Settings, reason: str) -> dict[str, str]:
@@ -213,16 +205,10 @@ def _proceed(wanted: settings.Settings, reason: str) -> dict[str, str]:
         return {"request_sha256": base64.b64encode(digest).decode()}
 
 
-def _files(module: AnsibleModule, wanted: settings.Settings, reason: str) -> list[files.File | files.Directory]:
-    """All files but those that only an enrolment makes."""
+def _files(wanted: settings.Settings, reason: str) -> list[files.File | files.Directory]:
+    """All files of its own but those that only an enrolment makes."""
     good = [] if reason else [lifecycle.settings_file(wanted), *store.pair_files(wanted)]
-    return [
-        files.Directory(settings.BASE),
-        *store.directories(wanted),
-        files.Directory("/usr/local/lib/trustanchor"),
-        *good,
-        *units.unit_files(wanted, module.params["calendar"], module.params["random_delay"]),
-    ]
+    return [files.Directory(settings.BASE), *store.directories(wanted), *good]
 
 
 def _facts(wanted: settings.Settings, fault: str) -> dict[str, Any]:

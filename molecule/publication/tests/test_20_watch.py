@@ -111,7 +111,7 @@ def test_the_crl_of_a_ca_is_by_somebody_else(tmp_path: Path) -> None:
     scene.published(record.path)
     content, said = scene.watch()
     assert not content
-    assert "ca1.crl: the CRL is not signed by the certificate that is published for its issuer" in said
+    assert "ca1.crl: the CRL is not signed by the certificate of its issuer" in said
     found = scene.metrics()
     assert [name for name, value in found["up"].items() if not value] == ["ca1.crl"]
     assert found["expiry_timestamp_seconds"]["ca1.crl"] == 0

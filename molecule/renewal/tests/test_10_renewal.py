@@ -72,7 +72,7 @@ def served(context: ssl.SSLContext) -> int:
 
 def metrics() -> dict[str, float]:
     text = hosts.output("web1", f"cat {METRICS}")
-    found = re.findall(r'^service_certificate_(\w+)\{certificate="web"\} (\d+)$', text, re.MULTILINE)
+    found = re.findall(r'^trustanchor_service_certificate_(\w+)\{certificate="web"\} (\d+)$', text, re.MULTILINE)
     return {name: float(value) for name, value in found}
 
 
@@ -126,32 +126,30 @@ def test_metrics_after_a_success() -> None:
     found = metrics()
     now = float(hosts.output("web1", "date +%s"))
     assert found.keys() == {
-        "not_after_seconds",
-        "last_success_seconds",
-        "last_attempt_success",
+        "expiry_timestamp_seconds",
+        "last_success_timestamp_seconds",
+        "last_run_success",
         "renew_before_seconds",
     }
-    assert found["last_attempt_success"] == 1
+    assert found["last_run_success"] == 1
     assert found["renew_before_seconds"] == RENEW_BEFORE
-    assert now - PATIENCE < found["last_success_seconds"] <= now
-    assert now < found["not_after_seconds"] <= now + LIFETIME
+    assert now - PATIENCE < found["last_success_timestamp_seconds"] <= now
+    assert now < found["expiry_timestamp_seconds"] <= now + LIFETIME
 
 
 def test_the_ca_is_away_and_comes_back(ca_stopped: Callable[[], None]) -> None:
     context = ssl.create_default_context(cadata=estate.root())
     before = served(context)
     hosts.await_true(failed, PATIENCE, "the renewal must fail without the CA")
-    hosts.await_true(lambda: metrics()["last_attempt_success"] == 0, 10, "metrics must tell the failure")
-    success = metrics()["last_success_seconds"]
+    hosts.await_true(lambda: metrics()["last_run_success"] == 0, 10, "metrics must tell the failure")
+    success = metrics()["last_success_timestamp_seconds"]
     assert success > 0
     assert served(context) == before
     pair_is_good()
     ca_stopped()
     hosts.await_true(lambda: served(context) != before, PATIENCE, "the timer must recover by itself")
-    hosts.await_true(
-        lambda: metrics()["last_attempt_success"] == 1 and not failed(), 30, "metrics must tell the success"
-    )
-    assert metrics()["last_success_seconds"] > success
+    hosts.await_true(lambda: metrics()["last_run_success"] == 1 and not failed(), 30, "metrics must tell the success")
+    assert metrics()["last_success_timestamp_seconds"] > success
 
 
 @pytest.mark.usefixtures("timer_stopped")

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ..errors import TrustAnchorError
-from ..host.commands import run
+from ..host import openssl
 from ..x509.builders import PrivateKey, checked_key, digest_for
 from ..x509.certificates import fingerprint, to_pem
 
@@ -67,11 +67,11 @@ def verify_seal(data: Path, seal_file: Path, root: x509.Certificate) -> None:
     with tempfile.NamedTemporaryFile(prefix="root-", suffix=".crt") as trusted:
         trusted.write(to_pem(root))
         trusted.flush()
-        command = ["openssl", "cms", "-verify", "-binary", "-inform", "PEM", "-in", str(seal_file)]
+        command = ["cms", "-verify", "-binary", "-inform", "PEM", "-in", str(seal_file)]
         command += ["-content", str(data), "-certfile", trusted.name, "-nointern", "-CAfile", trusted.name]
         command += ["-no-CApath", "-no-CAstore", "-purpose", "any", "-no_check_time", "-out", "/dev/null"]
         try:
-            run(command, timeout=30)
+            openssl.run(command)
         except TrustAnchorError as error:
             raise TrustAnchorError(
                 f"the seal {seal_file} does not hold: {error.why or error.what}",

@@ -9,7 +9,7 @@ import pwd
 import resource
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import TrustAnchorError
 
@@ -22,6 +22,7 @@ def run(
     timeout: float = 120,
     accept: Sequence[int] = (0,),
     account: tuple[int, int] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program without a shell, with English messages.
 
@@ -33,13 +34,15 @@ def run(
         timeout: seconds.
         accept: exit codes that are not a fault.
         account: user and group id of who runs it, without further groups; None: who runs this.
+        environment: variables that the program needs, on top of the others; never a secret.
 
     Raises:
         TrustAnchorError: program missing, exit code not accepted, or time is up.
     """
     name = " ".join(arguments[:3])
     try:
-        done = _run_as(account, arguments, stdin, timeout) if account else _run(arguments, stdin, timeout)
+        more = {**_LANGUAGE, **(environment or {})}
+        done = _run_as(account, arguments, stdin, timeout, more) if account else _run(arguments, stdin, timeout, more)
     except FileNotFoundError as error:
         raise TrustAnchorError(f"program {arguments[0]} is missing", str(error), "Install it") from error
     except subprocess.TimeoutExpired as error:
@@ -55,19 +58,21 @@ def run(
 _LANGUAGE = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
 
 
-def _run(arguments: Sequence[str], stdin: bytes, timeout: float) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    arguments: Sequence[str], stdin: bytes, timeout: float, more: Mapping[str, str]
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         list(arguments),
         input=stdin,
         capture_output=True,
         timeout=timeout,
         check=False,
-        env={**os.environ, **_LANGUAGE},
+        env={**os.environ, **more},
     )
 
 
 def _run_as(
-    account: tuple[int, int], arguments: Sequence[str], stdin: bytes, timeout: float
+    account: tuple[int, int], arguments: Sequence[str], stdin: bytes, timeout: float, more: Mapping[str, str]
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program that belongs to a user, who may be hostile: nothing of our environment, and no endless output."""
     uid, gid = account
@@ -80,7 +85,7 @@ def _run_as(
             stderr=errors,
             timeout=timeout,
             check=False,
-            env={"PATH": os.defpath, "HOME": home, **_LANGUAGE},
+            env={"PATH": os.defpath, "HOME": home, **more},
             user=uid,
             group=gid,
             extra_groups=[],

@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pwd
 import re
-import ssl
 import time
 from collections.abc import Iterator
 
 from ..errors import TrustAnchorError
-from .commands import run
+from . import files, openssl
 
 SUPPORTED = {("ubuntu", "24.04"), ("debian", "12"), ("debian", "13")}
 MAX_CLOCK_OFFSET = 60.0  # seconds; step-ca backdates by one minute and allows tokens one minute (provisioner/jwk.go)
@@ -165,15 +163,17 @@ def check_request_key(request_path: str, key_sha256: str) -> None:
     Raises:
         TrustAnchorError: there is no key, or it is another one.
     """
-    if not os.path.exists(request_path):
+    request = files.read(request_path)
+    if request is None:
         raise TrustAnchorError(
             "this host has no intermediate key, but the public record has a certificate for it",
             "the certificate was signed for a key that is not here",
             "Restore the key, or run playbooks/request_intermediate.yml and have the new request signed at a ceremony",
         )
-    pem = run(["openssl", "req", "-in", request_path, "-noout", "-pubkey"]).stdout.decode()
-    body = pem.replace("PUBLIC KEY", "CERTIFICATE")
-    found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(body)).hexdigest()
+    try:
+        found = openssl.read_request(request).public_key_sha256
+    except TrustAnchorError as error:
+        raise TrustAnchorError(f"{request_path} is not a request", error.why, "Restore it with its key") from error
     if found != key_sha256:
         raise TrustAnchorError(
             "the intermediate certificate does not match the key on this host",

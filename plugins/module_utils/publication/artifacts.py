@@ -1,18 +1,16 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is published, and how it is served; CRLs and certificates as openssl tells them. Standard library only."""
+"""What is published, and how it is served; Standard library only."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 import re
-import ssl
-import tempfile
 from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
-from ..host.commands import run
+from ..host import openssl
 from ..trust.manifest import signed
 
 DAY = 86400
@@ -74,8 +72,8 @@ class Artifact:
             TrustAnchorError: it cannot be read, or is not by its issuer.
         """
         if self.kind == "root_crl":
-            require_signed_by(self.content, self.issuer)
-            return self.issuer, read_crl(self.content).number
+            openssl.require_crl_signed_by(self.content, self.issuer)
+            return self.issuer, _number(openssl.read_crl(self.content))
         if self.kind == "manifest":
             manifest = signed.read_unverified(self.content)
             return manifest.id, manifest.sequence
@@ -83,8 +81,8 @@ class Artifact:
 
     def _versions(self) -> dict[str, str]:
         if self.kind == "root_crl":
-            crl = read_crl(self.content)
-            return {"crl_number": str(crl.number), "next_update": _iso(crl.next_update)}
+            crl = openssl.read_crl(self.content)
+            return {"crl_number": str(_number(crl)), "next_update": _iso(crl.next_update)}
         if self.kind == "manifest":
             manifest = signed.read_unverified(self.content)
             return {"sequence": str(manifest.sequence), "not_after": manifest.not_after.isoformat()}
@@ -103,76 +101,9 @@ def check_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Crl:
-    """What a CRL says about itself.
-
-    Args:
-        number: CRL number, -1 where it has none.
-        next_update: seconds since the epoch.
-    """
-
-    number: int
-    next_update: float
-
-
-def read_crl(der: bytes) -> Crl:
-    """Number and end of a CRL.
-
-    Raises:
-        TrustAnchorError: it is not one in DER, or does not say when the next one comes.
-    """
-    try:
-        done = run(["openssl", "crl", "-inform", "DER", "-noout", "-nextupdate", "-crlnumber"], stdin=der, timeout=30)
-    except TrustAnchorError as error:
-        raise TrustAnchorError("this is not a CRL in DER", error.why) from error
-    values = dict(line.split("=", 1) for line in done.stdout.decode(errors="replace").splitlines() if "=" in line)
-    number = re.fullmatch(r"(?:0x)?([0-9A-Fa-f]+)", values.get("crlNumber", "").strip())
-    return Crl(int(number.group(1), 16) if number else -1, _moment(values.get("nextUpdate", ""), "nextUpdate"))
-
-
-def certificate_end(der: bytes) -> float:
-    """End of a certificate's validity, seconds since the epoch.
-
-    Raises:
-        TrustAnchorError: it is not one in DER.
-    """
-    try:
-        done = run(["openssl", "x509", "-inform", "DER", "-noout", "-enddate"], stdin=der, timeout=30)
-    except TrustAnchorError as error:
-        raise TrustAnchorError("this is not a certificate in DER", error.why) from error
-    return _moment(done.stdout.decode().strip().removeprefix("notAfter="), "notAfter")
-
-
-def require_signed_by(der: bytes, issuer: str) -> None:
-    """A CRL must be signed by a certificate's key.
-
-    Args:
-        der: the CRL.
-        issuer: the certificate, PEM.
-
-    Raises:
-        TrustAnchorError: it is not.
-    """
-    with tempfile.NamedTemporaryFile(prefix="issuer-", suffix=".pem") as trusted:
-        trusted.write(issuer.encode())
-        trusted.flush()
-        done = run(
-            ["openssl", "crl", "-inform", "DER", "-noout", "-CAfile", trusted.name, "-no-CApath", "-no-CAstore"],
-            stdin=der,
-            timeout=30,
-            accept=(0, 1),
-        )
-    said = done.stderr.decode(errors="replace").strip()  # the exit code does not tell in all versions
-    if "verify OK" not in said:
-        raise TrustAnchorError("the CRL is not signed by the certificate that is published for its issuer", said[:200])
-
-
-def _moment(text: str, what: str) -> float:
-    try:
-        return ssl.cert_time_to_seconds(text)
-    except ValueError as error:
-        raise TrustAnchorError(f"{what} is '{text}'", "a moment is expected") from error
+def _number(crl: openssl.CrlFacts) -> int:
+    """CRL number, -1 where it has none: less than any."""
+    return -1 if crl.number is None else crl.number
 
 
 def _iso(seconds: float) -> str:

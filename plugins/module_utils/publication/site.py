@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host import commands, files, systemd
+from ..host import files, openssl
 from ..host.files import Directory, File
 from . import nginx, units, watch
-from .artifacts import KINDS, Artifact, check_name, read_crl
+from .artifacts import KINDS, Artifact, check_name
 from .url import Place, fetch, get
 
 _PATIENCE = 5.0  # seconds; nginx starts new workers and tells the old ones to go 0.1 seconds later
@@ -182,23 +182,15 @@ def _unlink(path: str) -> None:
 
 def _watch(site: Site, check: bool, published: bool) -> dict[str, list[str]]:
     """The watch's program and timer; it looks at once when something changed, so that nobody waits for the verdict."""
-    timer, service = systemd.show(units.TIMER), systemd.show(units.SERVICE)
-    loaded = not (timer.needs_daemon_reload or service.needs_daemon_reload)
-    corrected = files.converge(
-        [*_metrics_directory(site), *units.wanted_files(site.watched(), site.calendar, site.alert_unit)], check
-    )
-    changed = any(path.startswith("/etc/systemd/") for path in corrected)
-    states = {"not enabled": timer.enabled, "not running": timer.active, "not loaded": loaded}
-    if found := [text for text, good in states.items() if not good]:
-        corrected[units.TIMER] = found
-    if check or not (corrected or published):
-        return corrected
-    if changed or not loaded:
-        systemd.daemon_reload()
-    if changed or found:
-        systemd.act("enable", units.TIMER)
-        systemd.act("restart", units.TIMER)
-    commands.run(["systemctl", "--no-block", "start", units.SERVICE])
+    watched = site.watched()
+    timed = units.timed(watched, site.calendar, site.alert_unit)
+    done = timed.install([*_metrics_directory(site), *units.settings_files(watched)], check)
+    corrected = dict(done.corrected)
+    if done.faults:
+        corrected[timed.timer_unit] = list(done.faults)
+    if not check and (corrected or published):
+        timed.start(done)
+        timed.run_now()
     return corrected
 
 
@@ -243,7 +235,7 @@ def prove(site: Site) -> None:
 
 def _require_crl(place: Place, source: nginx.Source) -> None:
     try:
-        read_crl(fetch(place, source.file))
+        openssl.read_crl(fetch(place, source.file))
     except TrustAnchorError as error:
         raise TrustAnchorError(
             f"the CRL of {source.name} cannot be fetched from http://{source.place.authority}{source.place.prefix}",

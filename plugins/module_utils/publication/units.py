@@ -4,22 +4,9 @@
 
 from __future__ import annotations
 
-from .. import errors, schema
-from ..host import commands, files
 from ..host.files import Directory, File
-from ..host.program import name_of, pack
-from ..host.units import MARK, SANDBOX, timer
-from ..trust.manifest import signed
-from ..x509 import fingerprints
-from . import artifacts, program, url, watch
-
-PROGRAM = "/usr/local/lib/trustanchor/watch-publication"
-SERVICE = "trustanchor-publication-watch.service"
-TIMER = "trustanchor-publication-watch.timer"
-# What the program consists of; imported here, so that Ansible sends it along.
-_PARTS = (errors, schema, commands, files, signed, fingerprints, artifacts, url, watch)
-_MODULES = [name_of(part) for part in _PARTS]
-_ENTRY = name_of(program)
+from ..host.timed_program import TimedProgram
+from . import program, watch
 
 # It reads from nginx of this host alone, so no other address is reachable for it.
 _SERVICE = """{mark}[Unit]
@@ -43,8 +30,13 @@ SystemCallFilter=~@resources
 """
 
 
-def wanted_files(watched: watch.Watch, calendar: str, alert_unit: str) -> list[File | Directory]:
-    """The program, what it looks at, and the units.
+def settings_files(watched: watch.Watch) -> list[File | Directory]:
+    """What tells the program what it looks at."""
+    return [Directory("/etc/trustanchor"), File(watch.CONFIGURATION, watched.dump())]
+
+
+def timed(watched: watch.Watch, calendar: str, alert_unit: str) -> TimedProgram:
+    """The program and its units.
 
     Args:
         watched: what it looks at.
@@ -54,14 +46,13 @@ def wanted_files(watched: watch.Watch, calendar: str, alert_unit: str) -> list[F
     # At its first run the directory may be missing; then /var is not writable either, and the play makes it.
     writable = f"ReadWritePaths=-{watched.metrics_directory}\n" if watched.metrics_directory else ""
     on_failure = f"OnFailure={alert_unit}\n" if alert_unit else ""
-    service = _SERVICE.format(mark=MARK, sandbox=SANDBOX, program=PROGRAM, writable=writable, on_failure=on_failure)
-    return [
-        Directory("/usr/local/lib/trustanchor"),
-        File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
-        Directory("/etc/trustanchor"),
-        File(watch.CONFIGURATION, watched.dump()),
-        File(f"/etc/systemd/system/{SERVICE}", service.encode()),
-        File(
-            f"/etc/systemd/system/{TIMER}", timer("Look every now and then at what is published", calendar, 30).encode()
-        ),
-    ]
+    return TimedProgram(
+        name="trustanchor-publication-watch",
+        program="watch-publication",
+        entry=program,
+        service=_SERVICE,
+        description="Look every now and then at what is published",
+        calendar=calendar,
+        delay=30,
+        values={"writable": writable, "on_failure": on_failure},
+    )

@@ -5,19 +5,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host.files import read, write_atomically
+from ..host import metrics, openssl
+from ..host.files import read
+from ..host.metrics import Metric, Sample
 from ..trust.manifest import signed
-from . import artifacts
 from .url import Place, fetch
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
+METRICS = "trustanchor_publication.prom"
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 _METRICS = {
     "up": "Whether the artifact can be had, read, and is signed by its issuer.",
@@ -156,36 +157,29 @@ def _look_at(place: Place, watched: Watched) -> Finding:
 def _end(watched: Watched, content: bytes) -> float | None:
     if watched.kind in ("root_crl", "ca_crl"):
         if watched.issuer:
-            artifacts.require_signed_by(content, watched.issuer)
-        return artifacts.read_crl(content).next_update
+            openssl.require_crl_signed_by(content, watched.issuer)
+        return openssl.read_crl(content).next_update
     if watched.kind == "manifest":
         return signed.read_unverified(content).not_after.timestamp()
     if watched.kind == "bundle":
         if b"-----BEGIN CERTIFICATE-----" not in content:
             raise TrustAnchorError("there is no certificate in it")
         return None
-    return artifacts.certificate_end(content)
+    return openssl.read_certificate(content).not_after
 
 
-def metrics(findings: Sequence[Finding], now: float) -> str:
-    """In the text format of Prometheus."""
-    return "".join(_metric_lines(findings, now))
+def as_metrics(findings: Sequence[Finding], now: float) -> list[Metric]:
+    """What monitoring is told of them; ``now`` in seconds since the epoch."""
+    found = [Metric(name, text, tuple(_samples(name, findings, now))) for name, text in _METRICS.items()]
+    looked = "When all this was looked at, seconds since the epoch."
+    return [*found, Metric.single("last_check_timestamp_seconds", looked, round(now))]
 
 
-def _metric_lines(findings: Sequence[Finding], now: float) -> Iterator[str]:
-    for key, text in _METRICS.items():
-        yield from _header(key, text)
-        for finding in findings:
-            value = _values(finding, now).get(key)
-            if value is not None:
-                labels = f'artifact="{finding.watched.name}",kind="{finding.watched.kind}"'
-                yield f"trustanchor_publication_{key}{{{labels}}} {value:.0f}\n"
-    yield from _header("last_check_timestamp_seconds", "When all this was looked at, seconds since the epoch.")
-    yield f"trustanchor_publication_last_check_timestamp_seconds {now:.0f}\n"
-
-
-def _header(key: str, text: str) -> Iterator[str]:
-    yield f"# HELP trustanchor_publication_{key} {text}\n# TYPE trustanchor_publication_{key} gauge\n"
+def _samples(name: str, findings: Sequence[Finding], now: float) -> Iterator[Sample]:
+    for finding in findings:
+        value = _values(finding, now).get(name)
+        if value is not None:
+            yield Sample(round(value), {"artifact": finding.watched.name, "kind": finding.watched.kind})
 
 
 def _values(finding: Finding, now: float) -> Mapping[str, float]:
@@ -201,11 +195,5 @@ def write_metrics(watch: Watch, findings: Sequence[Finding], now: float) -> None
     Raises:
         TrustAnchorError: it cannot be written.
     """
-    if not watch.metrics_directory:
-        return
-    try:
-        os.makedirs(watch.metrics_directory, mode=0o755, exist_ok=True)
-    except OSError as error:
-        raise TrustAnchorError(f"{watch.metrics_directory} cannot be made", error.strerror or str(error)) from error
-    path = f"{watch.metrics_directory}/trustanchor_publication.prom"
-    write_atomically(path, metrics(findings, now).encode(), 0o644, "root", "root")
+    if watch.metrics_directory:
+        metrics.write(f"{watch.metrics_directory}/{METRICS}", "publication", as_metrics(findings, now))

@@ -8,21 +8,17 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host import systemd
+from ..host import metrics, systemd
 from ..host.files import File, read, write_atomically
+from ..host.metrics import Metric
 from ..stepca.client import Client
 from . import store
 from .settings import Settings
 
-_METRICS = {
-    "not_after_seconds": "End of the certificate's validity, seconds since the epoch.",
-    "last_success_seconds": "Last time at which the certificate was found or made good, seconds since the epoch.",
-    "last_attempt_success": "Whether the last attempt succeeded.",
-    "renew_before_seconds": "How long before its end the certificate is renewed.",
-}
+SUBJECT = "service_certificate"
+_LAST_SUCCESS = "last_success_timestamp_seconds"
 
 
 def fault(settings: Settings) -> str:
@@ -38,7 +34,7 @@ def fault(settings: Settings) -> str:
 
 def _wrong_key_type(settings: Settings) -> str:
     """A renewal keeps the key, too."""
-    found = store.key_type(store.current(settings))
+    found = store.facts(store.current(settings)).key_type
     if found == settings.key_type:
         return ""
     return f"the certificate's key is of type {found}, wanted {settings.key_type}"
@@ -152,45 +148,32 @@ def _generation(settings: Settings) -> bytes:
 
 
 def write_metrics(settings: Settings, good: bool) -> None:
-    """A file for node_exporter's textfile collector."""
+    """A file for node_exporter's textfile collector.
+
+    Raises:
+        TrustAnchorError: it cannot be written.
+    """
     if not settings.metrics_directory:
         return
-    try:
-        os.makedirs(settings.metrics_directory, mode=0o755, exist_ok=True)
-    except OSError as error:
-        raise TrustAnchorError(
-            f"{settings.metrics_directory} cannot be made", error.strerror or str(error), "Run the playbook again"
-        ) from error
     path = f"{settings.metrics_directory}/service_certificate_{settings.name}.prom"
-    text = "".join(_metric_lines(settings, good, _last_success(path)))
-    write_atomically(path, text.encode(), 0o644, "root", "root")
+    metrics.write(path, SUBJECT, list(_metrics(settings, good, path)))
 
 
-def _metric_lines(settings: Settings, good: bool, last_success: float) -> Iterator[str]:
-    values: dict[str, Any] = {
-        "not_after_seconds": _end(settings),
-        "last_success_seconds": time.time() if good else last_success,
-        "last_attempt_success": 1 if good else 0,
-        "renew_before_seconds": settings.renew_before,
-    }
-    for key, value in values.items():
-        name = f"service_certificate_{key}"
-        yield f"# HELP {name} {_METRICS[key]}\n# TYPE {name} gauge\n"
-        yield f'{name}{{certificate="{settings.name}"}} {value:.0f}\n'
+def _metrics(settings: Settings, good: bool, path: str) -> Iterator[Metric]:
+    of = {"certificate": settings.name}
+    ends = "End of the certificate's validity, seconds since the epoch; 0 where there is none."
+    yield Metric.single("expiry_timestamp_seconds", ends, _end(settings), of)
+    made_good = "Last time at which the certificate was found or made good, seconds since the epoch."
+    success = time.time() if good else metrics.read_value(path, SUBJECT, _LAST_SUCCESS, of) or 0
+    yield Metric.single(_LAST_SUCCESS, made_good, round(success), of)
+    yield Metric.single("last_run_success", "Whether the last attempt succeeded.", good, of)
+    before = "How long before its end the certificate is renewed."
+    yield Metric.single("renew_before_seconds", before, settings.renew_before, of)
 
 
-def _end(settings: Settings) -> float:
+def _end(settings: Settings) -> int:
     """End of the current certificate; 0 where there is none or it is damaged: an alarm must see that, too."""
     try:
         return store.validity(store.current(settings))[1]
     except TrustAnchorError:
-        return 0.0
-
-
-def _last_success(path: str) -> float:
-    """What the file said before, 0 where there is none."""
-    for line in (read(path) or b"").decode(errors="replace").splitlines():
-        if line.startswith("service_certificate_last_success_seconds{"):
-            with contextlib.suppress(ValueError):
-                return float(line.split()[-1])
-    return 0.0
+        return 0

@@ -9,22 +9,18 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import fcntl
 import os
-import re
 import shutil
 import ssl
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
-from ..host.commands import run
-from ..host.files import Directory, File, read, sync_directory
+from ..host import openssl
+from ..host.files import Directory, File, read
+from ..host.generations import Generations
 from .settings import Settings, canonical, is_address
-
-KEEP = 2  # generations: the current one and the one before
 
 
 @dataclass(frozen=True)
@@ -110,10 +106,10 @@ def make_request(settings: Settings) -> str:
         "RSA-3072": ["RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
     }[settings.key_type]
     # openssl creates the file of a private key with mode 0600.
-    run(["openssl", "genpkey", "-algorithm", *algorithm, "-out", waiting.key])
+    openssl.run(["genpkey", "-algorithm", *algorithm, "-out", waiting.key], timeout=120)
     names = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in settings.names)
     subject = ["-subj", f"/CN={settings.names[0]}", "-addext", f"subjectAltName={names}"]
-    run(["openssl", "req", "-new", "-key", waiting.key, *subject, "-out", waiting.request])
+    openssl.run(["req", "-new", "-key", waiting.key, *subject, "-out", waiting.request])
     return (read(waiting.request) or b"").decode()
 
 
@@ -138,48 +134,14 @@ def activate(settings: Settings, key: str, chain: str) -> None:
     Raises:
         TrustAnchorError: the pair is not good; the current one stays.
     """
-    generations = f"{settings.directory}/generations"
-    fresh = Pair(tempfile.mkdtemp(prefix=".new-", dir=generations))
-    try:
+
+    def prepare(directory: str) -> None:
+        fresh = Pair(directory)
         File(fresh.key, read(key) or b"", 0o640, settings.owner, settings.group, secret=True).write()
         File(fresh.chain, chain.encode(), 0o644, settings.owner, settings.group).write()
         verify(settings, fresh)
-        os.chmod(fresh.directory, 0o755)  # noqa: S103 the key in it has a mode of its own
-        final = f"{generations}/{_next(generations):04d}"
-        os.rename(fresh.directory, final)
-    except BaseException:
-        shutil.rmtree(fresh.directory, ignore_errors=True)
-        raise
-    sync_directory(generations)
-    _point(settings, final)
-    _prune(generations, final)
 
-
-def _point(settings: Settings, generation: str) -> None:
-    """Let ``current`` name a generation; rename(2) replaces the link in one step."""
-    link = f"{settings.directory}/.current"
-    if os.path.lexists(link):
-        os.unlink(link)
-    os.symlink(os.path.relpath(generation, settings.directory), link)
-    os.rename(link, f"{settings.directory}/current")
-    sync_directory(settings.directory)
-
-
-def _numbers(generations: str) -> list[int]:
-    return sorted(int(name) for name in os.listdir(generations) if name.isdigit())
-
-
-def _next(generations: str) -> int:
-    return max(_numbers(generations), default=0) + 1
-
-
-def _prune(generations: str, keep: str) -> None:
-    """Forget old generations and what a killed run left behind."""
-    old = [f"{number:04d}" for number in _numbers(generations)[:-KEEP]]
-    left = [name for name in os.listdir(generations) if name.startswith(".new-")]
-    for name in [*old, *left]:
-        if os.path.join(generations, name) != keep:
-            shutil.rmtree(os.path.join(generations, name), ignore_errors=True)
+    Generations(settings.directory).add(prepare)
 
 
 def verify(settings: Settings, pair: Pair) -> None:
@@ -197,7 +159,7 @@ def verify(settings: Settings, pair: Pair) -> None:
             f"key and certificate in {pair.directory} cannot be used together", str(error)
         ) from error
     options = ["-no-CApath", "-no-CAstore", "-CAfile", "/dev/stdin", "-untrusted", pair.chain]
-    checked = run(["openssl", "verify", *options, pair.chain], stdin=settings.root_pem.encode(), accept=(0, 1, 2))
+    checked = openssl.run(["verify", *options, pair.chain], stdin=settings.root_pem.encode(), accept=(0, 1, 2))
     if checked.returncode != 0:
         raise TrustAnchorError(
             f"the chain in {pair.directory} does not lead to the declared root",
@@ -210,27 +172,36 @@ def verify(settings: Settings, pair: Pair) -> None:
         )
 
 
-def key_type(pair: Pair) -> str:
-    """Type of the leaf's key in the words of `settings.Settings`; other types as openssl calls them."""
-    shown = run(["openssl", "x509", "-in", pair.chain, "-noout", "-text"]).stdout.decode(errors="replace")
-    algorithm, bits = re.search(r"Public Key Algorithm: (\S+)", shown), re.search(r"Public-Key: \((\d+) bit\)", shown)
-    kind = {"id-ecPublicKey": "P", "rsaEncryption": "RSA"}.get(algorithm[1], algorithm[1]) if algorithm else "unknown"
-    return f"{kind}-{bits[1]}" if bits else kind
+def facts(pair: Pair) -> openssl.CertificateFacts:
+    """What the leaf says of itself.
+
+    Raises:
+        TrustAnchorError: there is none, or it cannot be read.
+    """
+    return openssl.read_certificate(_leaf(pair))
 
 
 def names(pair: Pair) -> set[str]:
-    """DNS names and addresses in the leaf; none where it has no such extension."""
-    shown = run(["openssl", "x509", "-in", pair.chain, "-noout", "-ext", "subjectAltName"]).stdout.decode()
-    return {canonical(name) for name in re.findall(r"(?:DNS|IP Address):([^\s,]+)", shown)}
+    """DNS names and addresses in the leaf; none where it has no such extension.
+
+    Raises:
+        TrustAnchorError: there is none, or it cannot be read.
+    """
+    return {canonical(name) for name in openssl.read_names(_leaf(pair))}
 
 
-def validity(pair: Pair) -> tuple[float, float]:
-    """Start and end of the leaf, seconds since the epoch."""
-    shown = run(["openssl", "x509", "-in", pair.chain, "-noout", "-dates"]).stdout.decode()
-    values = dict(line.split("=", 1) for line in shown.splitlines())
-    return _epoch(values["notBefore"]), _epoch(values["notAfter"])
+def validity(pair: Pair) -> tuple[int, int]:
+    """Start and end of the leaf, seconds since the epoch.
+
+    Raises:
+        TrustAnchorError: there is none, or it cannot be read.
+    """
+    found = facts(pair)
+    return found.not_before, found.not_after
 
 
-def _epoch(text: str) -> float:
-    """Seconds since the epoch of what openssl prints, for example ``Nov 23 15:00:00 2026 GMT``."""
-    return dt.datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=dt.UTC).timestamp()
+def _leaf(pair: Pair) -> bytes:
+    content = read(pair.chain)
+    if content is None:
+        raise TrustAnchorError(f"{pair.chain} is missing", "key and chain are replaced as a pair")
+    return content

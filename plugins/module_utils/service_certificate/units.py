@@ -4,20 +4,9 @@
 
 from __future__ import annotations
 
-from .. import errors
-from ..host import commands, files, systemd
-from ..host.files import File
-from ..host.program import name_of, pack
-from ..host.units import MARK, SANDBOX, timer
-from ..stepca import client
-from . import lifecycle, program, settings, store
+from ..host.timed_program import TimedProgram
+from . import program
 from .settings import Settings
-
-PROGRAM = "/usr/local/lib/trustanchor/renew-certificate"
-# What the renewer consists of; imported here, so that Ansible sends it along.
-_PARTS = (errors, commands, files, systemd, client, lifecycle, settings, store)
-_MODULES = [name_of(part) for part in _PARTS]
-_ENTRY = name_of(program)
 
 _SERVICE = """{mark}[Unit]
 Description=Renew the certificate {name} when it is due
@@ -37,13 +26,8 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 """
 
 
-def name(wanted: Settings, kind: str) -> str:
-    """Name of the ``service`` or ``timer`` unit."""
-    return f"service-certificate-{wanted.name}.{kind}"
-
-
-def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File]:
-    """The program and the units.
+def timed(wanted: Settings, calendar: str, delay: int) -> TimedProgram:
+    """The renewer and its units.
 
     Args:
         wanted: settings of the certificate.
@@ -51,12 +35,13 @@ def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File]:
         delay: seconds by which hosts are spread.
     """
     metrics = f" -{wanted.metrics_directory}" if wanted.metrics_directory else ""
-    service = _SERVICE.format(
-        mark=MARK, sandbox=SANDBOX, name=wanted.name, program=PROGRAM, directory=wanted.directory, metrics=metrics
+    return TimedProgram(
+        name=f"service-certificate-{wanted.name}",
+        program="renew-certificate",
+        entry=program,
+        service=_SERVICE,
+        description=f"Look every now and then whether the certificate {wanted.name} is due",
+        calendar=calendar,
+        delay=delay,
+        values={"name": wanted.name, "directory": wanted.directory, "metrics": metrics},
     )
-    looks = timer(f"Look every now and then whether the certificate {wanted.name} is due", calendar, delay)
-    return [
-        File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
-        File(f"/etc/systemd/system/{name(wanted, 'service')}", service.encode()),
-        File(f"/etc/systemd/system/{name(wanted, 'timer')}", looks.encode()),
-    ]

@@ -1,19 +1,17 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates on any host, with nothing but the standard library and the openssl program."""
+"""A root as a host handles it. Standard library only."""
 
 from __future__ import annotations
 
-import base64
+import datetime as dt
 import hashlib
-import re
 import ssl
+import time
 from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
-from ..host.commands import run
-
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+from ..host import openssl, pem
 
 
 @dataclass(frozen=True)
@@ -36,44 +34,6 @@ class Root:
         return ssl.PEM_cert_to_DER_cert(self.pem)
 
 
-def fingerprint(block: str) -> str:
-    """SHA-256 of the DER in one PEM block, lower-case hex."""
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(block.strip())).hexdigest()
-
-
-def fingerprints(text: str) -> set[str]:
-    """Fingerprints of all certificates in a PEM text; blocks that cannot be decoded are passed over."""
-    found = set()
-    for match in _BLOCK.finditer(text):
-        if match.group(1).endswith("CERTIFICATE"):
-            try:
-                found.add(hashlib.sha256(_first_element(_body(match.group(0)))).hexdigest())
-            except ValueError:
-                continue
-    return found
-
-
-def pem_blocks(text: str) -> list[str]:
-    """All PEM blocks of a text, each with a newline at its end."""
-    return [f"{match.group(0)}\n" for match in _BLOCK.finditer(text)]
-
-
-def _body(block: str) -> bytes:
-    """What a PEM block holds, whatever its label: OpenSSL loads X509 and TRUSTED CERTIFICATE as trust anchors, too."""
-    return base64.b64decode("".join(block.strip().splitlines()[1:-1]))
-
-
-def _first_element(der: bytes) -> bytes:
-    """The first DER element; OpenSSL's trusted form has trust settings behind the certificate (X.690 section 8.1)."""
-    if len(der) < 2:
-        raise ValueError("not DER")
-    size, head = der[1], 2
-    if size & 0x80:
-        head = 2 + (size & 0x7F)
-        size = int.from_bytes(der[2:head], "big")
-    return der[: head + size]
-
-
 def parse_root(text: str, where: str) -> Root:
     """Read one root, strictly.
 
@@ -84,41 +44,32 @@ def parse_root(text: str, where: str) -> Root:
     Raises:
         TrustAnchorError: not exactly one certificate, another kind of block (a private key), not a CA, expired.
     """
-    blocks = list(_BLOCK.finditer(text.replace("\r\n", "\n")))
-    kinds = [match.group(1) for match in blocks]
-    if kinds != ["CERTIFICATE"]:
+    text = text.replace("\r\n", "\n")
+    labels = pem.labels(text)
+    if labels != ["CERTIFICATE"]:
         raise TrustAnchorError(
-            f"{where} holds {', '.join(kinds) or 'no PEM block'}",
+            f"{where} holds {', '.join(labels) or 'no PEM block'}",
             "exactly one certificate is expected",
             "Give each root its own entry; a private key must never be here",
         )
     try:
-        der = ssl.PEM_cert_to_DER_cert(blocks[0].group(0))
+        der = ssl.PEM_cert_to_DER_cert(pem.blocks(text)[0].strip())
     except ValueError as error:
         raise TrustAnchorError(f"{where} cannot be decoded", str(error)) from error
-    root = Root(hashlib.sha256(der).hexdigest(), ssl.DER_cert_to_PEM_cert(der))
-    return Root(root.sha256, root.pem, _check_authority(root, where))
+    not_before = _check_authority(der, where)
+    return Root(hashlib.sha256(der).hexdigest(), ssl.DER_cert_to_PEM_cert(der), not_before)
 
 
-def _check_authority(root: Root, where: str) -> int:
+def _check_authority(der: bytes, where: str) -> int:
     """The start of a root's validity, seconds since the epoch, when it is a CA that has not expired."""
-    shown = run(
-        ["openssl", "x509", "-noout", "-subject", "-dates", "-ext", "basicConstraints", "-checkend", "0"],
-        stdin=root.pem.encode(),
-        accept=(0, 1),
-    )
-    text = shown.stdout.decode(errors="replace")
-    name = subject(text) or root.sha256[:16]
-    if "notAfter=" not in text:
-        raise TrustAnchorError(f"{where} is not a certificate", shown.stderr.decode(errors="replace").strip())
-    if "CA:TRUE" not in text:
+    try:
+        facts = openssl.read_certificate(der)
+    except TrustAnchorError as error:
+        raise TrustAnchorError(f"{where} is not a certificate", error.why or error.what, error.next_step) from error
+    name = facts.subject or hashlib.sha256(der).hexdigest()[:16]
+    if not facts.is_ca:
         raise TrustAnchorError(f"{where} ({name}) is not a CA certificate", "it would be of no use as a trust anchor")
-    if "Certificate will expire" in text:
-        raise TrustAnchorError(f"{where} ({name}) has expired", text.partition("notAfter=")[2].splitlines()[0])
-    return ssl.cert_time_to_seconds(text.partition("notBefore=")[2].splitlines()[0])
-
-
-def subject(text: str) -> str:
-    """The subject in what ``openssl x509 -subject`` printed."""
-    match = re.search(r"^subject=\s*(.*)$", text, re.MULTILINE)
-    return match.group(1).strip() if match else ""
+    if facts.not_after <= time.time():
+        end = dt.datetime.fromtimestamp(facts.not_after, dt.UTC)
+        raise TrustAnchorError(f"{where} ({name}) has expired", f"it ended on {end:%Y-%m-%d %H:%M:%S} UTC")
+    return facts.not_before

@@ -147,7 +147,7 @@ def test_no_key_on_this_host(tmp_path: Path) -> None:
 
 def test_a_damaged_request(tmp_path: Path) -> None:
     (tmp_path / "bad.csr").write_text("garbage")
-    with pytest.raises(TrustAnchorError, match="'openssl req -in' failed"):
+    with pytest.raises(TrustAnchorError, match="(?s)is not a request.*Restore it with its key"):
         preflight.check_request_key(str(tmp_path / "bad.csr"), "ab" * 32)
 
 

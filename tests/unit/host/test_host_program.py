@@ -11,13 +11,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import program
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import units
-from factories.service_host import SETTINGS
 
 
 def renewer() -> bytes:
-    return next(file.content for file in units.unit_files(SETTINGS, "hourly", 0) if file.path == units.PROGRAM)
+    return program.pack("service_certificate.program")
 
 
 def run(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -39,9 +38,6 @@ def test_the_same_bytes_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
     first = renewer()
     monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
     assert renewer() == first
-    assert program.pack(["host.files", "errors"], "host.commands") == program.pack(
-        ["errors", "host.files"], "host.commands"
-    )
 
 
 def test_nothing_in_it_has_a_date_of_its_own() -> None:
@@ -83,7 +79,7 @@ def test_a_host_needs_the_standard_library_only() -> None:
 
 
 def test_the_source_comes_from_the_collection() -> None:
-    with zipfile.ZipFile(io.BytesIO(program.pack(["errors"], "host.commands"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(program.pack("host.commands"))) as archive:
         sources = [
             "__main__.py",
             "trustanchor/__init__.py",
@@ -96,8 +92,8 @@ def test_the_source_comes_from_the_collection() -> None:
 
 
 def test_a_module_that_is_missing_is_a_mistake_of_the_caller() -> None:
-    with pytest.raises(FileNotFoundError):
-        program.pack(["no_such_module"], "host.commands")
+    with pytest.raises(TrustAnchorError, match="the source of no_such_module cannot be read"):
+        program.pack("no_such_module")
 
 
 @pytest.mark.parametrize(("compiled", "source"), [(True, False), (False, True)], ids=["this Python", "another Python"])

@@ -52,6 +52,16 @@ def test_defaults_equal_the_argument_specification(role: str) -> None:
     assert defaults == documented
 
 
+def test_one_place_runs_the_openssl_program() -> None:
+    """Anywhere else it would read the host's configuration, and its text would be read once more."""
+    for path in _files(PLUGINS):
+        lists = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.List) and node.elts]
+        wrong = [
+            node.lineno for node in lists if isinstance(node.elts[0], ast.Constant) and node.elts[0].value == "openssl"
+        ]
+        assert not wrong or path == UTILS / "host/openssl.py", f"{path.relative_to(CHECKOUT)}, lines {wrong}"
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_guard_third_party_imports(module: str) -> None:
     known = {*sys.stdlib_module_names, "ansible", "ansible_collections"}

@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import commands, files, systemd, timed_program
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import nginx, site, units, watch
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as place
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.artifacts import KINDS, Artifact
 from factories import pki
 from factories.publication_record import crl, der
 
+RUN = commands.run
 ROOT = pki.root()
 SOURCE = nginx.Source("ca1", place.parse_url("http://ca.corp.example:8080/1.0/crl", "x")[0])
+TIMER = "trustanchor-publication-watch.timer"
 MARGINS = dict.fromkeys(KINDS, 60)
 
 
@@ -130,14 +132,16 @@ class Host:
 
     def act(self, verb: str, unit: str) -> None:
         self.acts.append(f"{verb} {unit}")
-        if unit == units.TIMER:
+        if unit == TIMER:
             self.timer = True
         elif verb == "enable":
             self.enabled = True
         else:
             self.active, self.loaded = True, Path(nginx.CONFIGURATION).read_bytes()
 
-    def run(self, arguments: list[str], **_options: Any) -> Any:
+    def run(self, arguments: list[str], *more: Any, **options: Any) -> Any:
+        if arguments[0] == "openssl":
+            return RUN(arguments, *more, **options)
         self.acts.append(" ".join(arguments))
         if arguments[0] == nginx.PROGRAM and self.refused:
             raise TrustAnchorError("'nginx -t' failed", self.refused)
@@ -172,7 +176,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(systemd, "act", found.act)
     monkeypatch.setattr(systemd, "daemon_reload", lambda: found.acts.append("daemon-reload"))
     monkeypatch.setattr(nginx.commands, "run", found.run)
-    monkeypatch.setattr(units, "wanted_files", lambda *_arguments: [])
+    monkeypatch.setattr(timed_program.TimedProgram, "files", lambda _self: [])
+    monkeypatch.setattr(units, "settings_files", lambda _watched: [])
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, metrics
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import artifacts, units, url, watch
 from factories import pki
 from factories.publication_record import crl, der
@@ -96,7 +96,11 @@ def test_metrics_in_the_text_format() -> None:
         watch.Finding(watch.Watched("ca1.crl", "ca_crl", 60), None, "gone"),
         watch.Finding(watch.Watched("roots.pem", "bundle", 0), None),
     ]
-    lines = [line for line in watch.metrics(findings, NOW).splitlines() if not line.startswith("#")]
+    lines = [
+        line
+        for line in metrics.render("publication", watch.as_metrics(findings, NOW)).splitlines()
+        if not line.startswith("#")
+    ]
     prefix = "trustanchor_publication"
     assert lines == [
         f'{prefix}_up{{artifact="root-r1.crl",kind="root_crl"}} 1',
@@ -139,12 +143,12 @@ def test_no_span_of_time(text: str) -> None:
 
 def content(path: str, alert: str = "") -> bytes:
     """Of one of the files that a host needs for the watch."""
-    wanted = units.wanted_files(watch.Watch(PLACE, (), "/metrics"), "hourly", alert)
+    wanted = units.timed(watch.Watch(PLACE, (), "/metrics"), "hourly", alert).files()
     return next(one.content for one in wanted if isinstance(one, files.File) and one.path == path)
 
 
 def test_the_program_needs_the_standard_library_only(tmp_path: Path) -> None:
-    packed = content(units.PROGRAM)
+    packed = content("/usr/local/lib/trustanchor/watch-publication")
     assert zipfile.ZipFile(io.BytesIO(packed)).testzip() is None
     program = tmp_path / "watch-publication"
     program.write_bytes(packed)
@@ -162,10 +166,7 @@ def test_the_program_needs_the_standard_library_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("alert", ["", "mail-alert@%n.service"])
 def test_the_users_own_alert(alert: str) -> None:
-    wanted = units.wanted_files(watch.Watch(PLACE, (), "/metrics"), "hourly", alert)
-    service = next(
-        one.content.decode() for one in wanted if one.path.endswith(units.SERVICE) and hasattr(one, "content")
-    )
+    service = content("/etc/systemd/system/trustanchor-publication-watch.service", alert).decode()
     assert (f"OnFailure={alert}\n" in service) is bool(alert)
     assert "ReadWritePaths=-/metrics\n" in service
     head = service.partition("[Service]")[0]

@@ -27,7 +27,7 @@ from factories import pki, tls_server
 from factories import service_host as host
 
 NOW = pki.NOW.timestamp()
-_LINE = re.compile(r'^service_certificate_(\w+)\{certificate="web"\} (\d+)$')
+_LINE = re.compile(r'^trustanchor_service_certificate_(\w+)\{certificate="web"\} (\d+)$')
 
 
 @dataclass
@@ -98,7 +98,7 @@ def metrics(settings: Settings) -> dict[str, int]:
     for help_line, type_line, sample in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
         match = _LINE.match(sample)
         assert match is not None
-        name = f"service_certificate_{match[1]}"
+        name = f"trustanchor_service_certificate_{match[1]}"
         assert help_line.startswith(f"# HELP {name} ")
         assert type_line == f"# TYPE {name} gauge"
         found[match[1]] = int(match[2])
@@ -111,7 +111,7 @@ def test_not_due(settings: Settings, ca: tls_server.Server, init: Systemd) -> No
     assert not lifecycle.renew_if_due(settings, NOW)
     assert (ca.seen, init.acts) == ([], [])
     assert host.chain(settings) == leaf.chain
-    assert metrics(settings)["last_attempt_success"] == 1
+    assert metrics(settings)["last_run_success"] == 1
 
 
 def test_due(settings: Settings, ca: tls_server.Server, init: Systemd) -> None:
@@ -124,9 +124,9 @@ def test_due(settings: Settings, ca: tls_server.Server, init: Systemd) -> None:
     assert init.acts == [("reload-or-restart", "nginx.service")]
     assert ca.seen[0].client["subject"] == ((("commonName", "web.corp.example"),),)
     found = metrics(settings)
-    assert found["not_after_seconds"] == int(fresh.certificate.not_valid_after_utc.timestamp())
+    assert found["expiry_timestamp_seconds"] == int(fresh.certificate.not_valid_after_utc.timestamp())
     assert found["renew_before_seconds"] == 57600
-    assert abs(found["last_success_seconds"] - time.time()) < 60
+    assert abs(found["last_success_timestamp_seconds"] - time.time()) < 60
 
 
 def test_the_ca_is_down(settings: Settings) -> None:
@@ -136,7 +136,7 @@ def test_the_ca_is_down(settings: Settings) -> None:
     with pytest.raises(TrustAnchorError, match="does not answer"):
         lifecycle.renew_if_due(down, NOW)
     assert host.chain(settings) == leaf.chain
-    assert metrics(settings) == {**before, "last_attempt_success": 0}
+    assert metrics(settings) == {**before, "last_run_success": 0}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_an_answer_that_is_not_good(
     with pytest.raises(TrustAnchorError, match=message):
         lifecycle.renew_if_due(settings, NOW)
     assert host.chain(settings) == leaf.chain
-    assert metrics(settings)["last_attempt_success"] == 0
+    assert metrics(settings)["last_run_success"] == 0
 
 
 def test_a_failed_reload_is_tried_again(settings: Settings, ca: tls_server.Server, init: Systemd) -> None:
@@ -170,11 +170,11 @@ def test_a_failed_reload_is_tried_again(settings: Settings, ca: tls_server.Serve
     init.broken = True
     with pytest.raises(TrustAnchorError, match=r"nginx\.service failed"):
         lifecycle.renew_if_due(settings, NOW)
-    assert metrics(settings)["last_attempt_success"] == 0
+    assert metrics(settings)["last_run_success"] == 0
     init.broken = False
     assert not lifecycle.renew_if_due(settings, NOW)
     assert init.acts == [("reload-or-restart", "nginx.service")]
-    assert metrics(settings)["last_attempt_success"] == 1
+    assert metrics(settings)["last_run_success"] == 1
     assert not lifecycle.renew_if_due(settings, NOW)
     assert len(init.acts) == 1
 
@@ -190,8 +190,8 @@ def test_a_certificate_that_is_gone_raises_an_alarm(settings: Settings, damage: 
     with pytest.raises(TrustAnchorError):
         lifecycle.renew_if_due(settings, NOW)
     found = metrics(settings)
-    assert (found["not_after_seconds"], found["last_attempt_success"]) == (0, 0)
-    assert found["last_success_seconds"] > 0
+    assert (found["expiry_timestamp_seconds"], found["last_run_success"]) == (0, 0)
+    assert found["last_success_timestamp_seconds"] > 0
     assert lifecycle.fault(settings)
 
 

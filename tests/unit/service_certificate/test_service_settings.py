@@ -119,12 +119,11 @@ def test_damaged_settings(content: bytes) -> None:
 @pytest.mark.parametrize("metrics", ["", "/var/lib/metrics"])
 def test_units(metrics: str) -> None:
     found: dict[str, Any] = {
-        file.path: file for file in units.unit_files(replace(SETTINGS, metrics_directory=metrics), "*:0/15", 300)
+        file.path: file for file in units.timed(replace(SETTINGS, metrics_directory=metrics), "*:0/15", 300).files()
     }
     service = found["/etc/systemd/system/service-certificate-web.service"].content.decode()
     timer = found["/etc/systemd/system/service-certificate-web.timer"].content.decode()
-    assert f"ExecStart={units.PROGRAM} web\n" in service
+    assert "ExecStart=/usr/local/lib/trustanchor/renew-certificate web\n" in service
     assert f"ReadWritePaths={SETTINGS.directory}{' -' + metrics if metrics else ''}\n" in service
     assert "OnCalendar=*:0/15\nRandomizedDelaySec=300\n" in timer
-    assert found[units.PROGRAM].mode == 0o755
-    assert units.name(SETTINGS, "timer") == "service-certificate-web.timer"
+    assert found["/usr/local/lib/trustanchor/renew-certificate"].mode == 0o755

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.pem import fingerprints
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import cycle, fetch, settings, units
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push, receipt, state
@@ -106,7 +107,7 @@ def test_a_new_manifest_is_taken_up(web: Web, roots: Path) -> None:
     url = web.put("/trust.p7m", signed(2, both=True))
     first = run(url)
     assert (first["result"], first["source"], first["error"]) == ("converged", url, None)
-    assert pem.fingerprints(roots.read_text()) == {R1.sha256, R2.sha256}
+    assert fingerprints(roots.read_text()) == {R1.sha256, R2.sha256}
     assert first["manifest"]["sequence"] == 2
     assert first["stores"][0]["state"] == "ok"
     assert run(url)["result"] == "unchanged"
@@ -127,7 +128,7 @@ def test_a_publication_host_that_is_down_does_no_harm(web: Web, roots: Path) -> 
     roots.write_text(R1.pem)
     content = run(url, "http://127.0.0.1:1/trust.p7m")
     assert (content["result"], content["error"]) == ("converged", None)
-    assert pem.fingerprints(roots.read_text()) == {R1.sha256, R2.sha256}
+    assert fingerprints(roots.read_text()) == {R1.sha256, R2.sha256}
     assert "answers 503" in content["refused"][url]
     assert "cannot be reached" in content["refused"]["http://127.0.0.1:1/trust.p7m"]
 
@@ -154,7 +155,7 @@ def test_the_newest_of_several_hosts_wins(web: Web, roots: Path) -> None:
     urls = [web.put("/old", signed(2)), web.put("/new", signed(3, both=True)), web.put("/bad", b"garbage")]
     content = run(*urls)
     assert (content["result"], content["source"]) == ("converged", urls[1])
-    assert pem.fingerprints(roots.read_text()) == {R1.sha256, R2.sha256}
+    assert fingerprints(roots.read_text()) == {R1.sha256, R2.sha256}
     again = run(*urls)
     assert (again["result"], again["source"], sorted(again["refused"])) == ("unchanged", urls[1], [urls[2], urls[0]])
 
@@ -232,15 +233,16 @@ def test_metrics(web: Web, roots: Path, tmp_path: Path) -> None:
     for line in (
         "trustanchor_trust_last_run_success 1\n",
         "trustanchor_trust_manifest_sequence 2\n",
-        f"trustanchor_trust_manifest_expiry_timestamp_seconds {(pki.NOW + 30 * DAYS).timestamp()}\n",
+        f"trustanchor_trust_manifest_expiry_timestamp_seconds {(pki.NOW + 30 * DAYS).timestamp():.0f}\n",
         "# TYPE trustanchor_trust_stale_processes gauge\n",
     ):
         assert line in text
 
 
 def unit(declared: Declaration) -> str:
-    files = {item.path: item for item in units.unit_files(settings.Settings(("http://x/y",), declared), "hourly", 5)}
-    content: bytes = files[f"/etc/systemd/system/{units.NAME}.service"].content  # type: ignore[union-attr]
+    timed = units.timed(settings.Settings(("http://x/y",), declared), "hourly", 5)
+    found = {item.path: item for item in timed.files()}
+    content: bytes = found["/etc/systemd/system/trustanchor-trust-agent.service"].content  # type: ignore[union-attr]
     return content.decode()
 
 
@@ -257,11 +259,9 @@ def test_the_unit_may_write_where_its_stores_are_and_nowhere_else() -> None:
 
 
 def test_the_program_has_all_its_parts(tmp_path: Path) -> None:
-    (packed,) = [
-        item.content  # type: ignore[union-attr]
-        for item in units.unit_files(settings.Settings(("http://x/y",), Declaration()), "hourly", 5)
-        if item.path == units.PROGRAM
-    ]
+    timed = units.timed(settings.Settings(("http://x/y",), Declaration()), "hourly", 5)
+    assert timed.path == "/usr/local/lib/trustanchor/trust-agent"
+    (packed,) = [item.content for item in timed.files() if item.path == timed.path]  # type: ignore[union-attr]
     path = tmp_path / "trust-agent"
     path.write_bytes(packed)
 

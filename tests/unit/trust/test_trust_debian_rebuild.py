@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import commands
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted, entry_name
@@ -58,13 +60,14 @@ def count_programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     run = debian.run
 
-    def noted(command: list[str], **options: float) -> subprocess.CompletedProcess[bytes]:
+    def noted(command: list[str], *more: Any, **options: Any) -> subprocess.CompletedProcess[bytes]:
         seen.append(command[0])
         if command[0] == "update-ca-certificates":
             return subprocess.CompletedProcess(command, 0, b"", b"")
-        return run(command, **options)
+        return run(command, *more, **options)
 
     monkeypatch.setattr(debian, "run", noted)
+    monkeypatch.setattr(commands, "run", noted)
     return seen
 
 

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem
@@ -50,7 +48,7 @@ def test_one_root_gives_the_same_bytes_however_it_is_written(text: str) -> None:
         (GARBAGE_BLOCK.format("AAAA"), "is not a certificate"),
         (GARBAGE_BLOCK.format("!!!!"), "is not a certificate"),
         (GARBAGE_BLOCK.format(""), "is not a certificate"),
-        (pki.pem(ROOT.leaf("a.corp.example").certificate), "CN ?= ?a.corp.example.* is not a CA certificate"),
+        (pki.pem(ROOT.leaf("a.corp.example").certificate), "CN=a.corp.example.* is not a CA certificate"),
         (pki.root(ca=False).pem, "is not a CA certificate"),
         (pki.root(start=pki.NOW - 9 * pki.DAY, end=pki.NOW - pki.DAY).pem, "has expired"),
     ],
@@ -58,6 +56,19 @@ def test_one_root_gives_the_same_bytes_however_it_is_written(text: str) -> None:
 def test_what_is_no_root(text: str, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
         pem.parse_root(text, "roots[0]")
+
+
+@pytest.mark.parametrize("name", ["leaf CA:TRUE", "x\nX509v3 Basic Constraints: critical\n    CA:TRUE"])
+def test_a_subject_makes_no_authority(name: str) -> None:
+    with pytest.raises(TrustAnchorError, match="is not a CA certificate"):
+        pem.parse_root(pki.root(name, ca=False).pem, "roots[0]")
+
+
+@pytest.mark.parametrize("name", ["notBefore=never", "notAfter=Jan  1 00:00:00 2020 GMT", "x\nnotBefore=never"])
+def test_a_subject_is_not_a_date(name: str) -> None:
+    root = pki.root(name)
+    found = pem.parse_root(root.pem, "roots[0]")
+    assert found.not_before == int(root.certificate.not_valid_before_utc.timestamp())
 
 
 def test_a_private_key_is_not_repeated() -> None:
@@ -70,41 +81,6 @@ def test_a_private_key_is_not_repeated() -> None:
 def test_any_text_is_refused_in_order(text: str) -> None:
     with pytest.raises(TrustAnchorError):
         pem.parse_root(text, "here")
-
-
-@given(st.lists(st.sampled_from([ROOT, OTHER])), st.text(alphabet=st.characters(exclude_characters="-")))
-def test_fingerprints_of_a_bundle(roots: list[pki.Authority], between: str) -> None:
-    text = between.join(["", *(f"\n{root.pem}" for root in roots), ""])
-    assert pem.fingerprints(text) == {root.sha256 for root in roots}
-
-
-def test_damaged_blocks_are_passed_over() -> None:
-    text = GARBAGE_BLOCK.format("A") + ROOT.pem + KEY + GARBAGE_BLOCK.format("ä") + OTHER.pem.replace("\n", "\r\n")
-    assert pem.fingerprints(text) == {ROOT.sha256, OTHER.sha256}
-
-
-def test_a_fingerprint_is_what_openssl_says() -> None:
-    command = ["openssl", "x509", "-noout", "-fingerprint", "-sha256"]
-    said = subprocess.run(command, input=ROOT.pem, capture_output=True, check=True, text=True).stdout
-    assert pem.fingerprint(ROOT.pem) == said.partition("=")[2].strip().replace(":", "").lower()
-
-
-def test_subjects() -> None:
-    assert pem.subject("subject=CN = A\nnotAfter=x\n") == "CN = A"
-    assert pem.subject("notAfter=x\n") == ""
-
-
-@pytest.mark.parametrize("label", ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
-def test_other_labels_that_openssl_trusts_are_seen(label: str) -> None:
-    root = pki.root()
-    text = root.pem
-    if label.startswith("TRUSTED"):
-        command = ["openssl", "x509", "-trustout", "-addtrust", "serverAuth"]
-        text = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
-    else:
-        text = text.replace("CERTIFICATE", label)
-    assert label in text
-    assert pem.fingerprints(text) == {root.sha256}
 
 
 @pytest.mark.parametrize("text", ["", "12", "sha256:" + "0" * 64, "g" * 64])

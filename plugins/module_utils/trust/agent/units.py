@@ -6,31 +6,12 @@ from __future__ import annotations
 
 import os
 
-from ... import errors, schema
-from ...host import accounts, commands, files, systemd
 from ...host.files import Directory, File
-from ...host.program import name_of, pack
-from ...host.units import MARK, SANDBOX, timer
-from ...service_certificate import settings as service_settings
-from ...x509 import fingerprints
-from .. import pem
-from ..host import convergence, effective, leaves, push, receipt, report, state
-from ..manifest import signed
-from ..stores import base, cache, debian, declaration, discovery, environment, java, jks, managed, nss
-from . import acceptance, cycle, fetch, program, settings
+from ...host.timed_program import TimedProgram
+from ..host import state
+from ..stores import cache, debian, discovery
+from . import program, settings
 from .settings import Settings
-
-PROGRAM = "/usr/local/lib/trustanchor/trust-agent"
-NAME = "trustanchor-trust-agent"
-# What the agent consists of; imported here, so that Ansible sends it along.
-_PARTS = (
-    *(errors, schema, accounts, commands, files, systemd, service_settings, fingerprints),
-    *(convergence, declaration, discovery, effective, leaves, pem, push, receipt, report, signed, state),
-    *(base, cache, debian, environment, java, jks, managed, nss),
-    *(acceptance, cycle, fetch, settings),
-)
-_MODULES = [name_of(part) for part in _PARTS]
-_ENTRY = name_of(program)
 
 # CAP_SYS_PTRACE: to see which libraries the processes of others have loaded. CAP_SETUID, CAP_SETGID: to work in a
 # user's database as that user. CAP_KILL: to end what a user has stopped there. Not MemoryDenyWriteExecute=: keytool is
@@ -61,8 +42,13 @@ _BROWSERS = {"firefox": "/etc/firefox", "chromium": "/etc/chromium", "chrome": "
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 
-def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File | Directory]:
-    """Everything that the agent is on a host.
+def settings_files(wanted: Settings) -> list[File | Directory]:
+    """What tells the agent what to do."""
+    return [Directory(os.path.dirname(settings.PATH)), File(settings.PATH, wanted.dump())]
+
+
+def timed(wanted: Settings, calendar: str, delay: int) -> TimedProgram:
+    """The agent and its units.
 
     Args:
         wanted: its settings.
@@ -71,22 +57,19 @@ def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File | Direc
     """
     writable = _writable(wanted)
     at_home = wanted.stores.discover or any(f"{path}/".startswith(_HOMES) for path in writable)
-    service = _SERVICE.format(
-        mark=MARK,
-        sandbox=SANDBOX,
-        program=PROGRAM,
-        writable=" ".join(f"-{path}" for path in writable),
-        protect_home="no" if at_home else "yes",
+    return TimedProgram(
+        name="trustanchor-trust-agent",
+        program="trust-agent",
+        entry=program,
+        service=_SERVICE,
+        description="Look for a new trust manifest, and whether somebody changed a trust store",
+        calendar=calendar,
+        delay=delay,
+        values={
+            "writable": " ".join(f"-{path}" for path in writable),
+            "protect_home": "no" if at_home else "yes",
+        },
     )
-    looks = timer("Look for a new trust manifest, and whether somebody changed a trust store", calendar, delay)
-    return [
-        Directory(os.path.dirname(settings.PATH)),
-        Directory(os.path.dirname(PROGRAM)),
-        File(settings.PATH, wanted.dump()),
-        File(PROGRAM, pack(_MODULES, _ENTRY), 0o755),
-        File(f"/etc/systemd/system/{NAME}.service", service.encode()),
-        File(f"/etc/systemd/system/{NAME}.timer", looks.encode()),
-    ]
 
 
 def _writable(wanted: Settings) -> list[str]:

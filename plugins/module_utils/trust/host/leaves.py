@@ -8,8 +8,8 @@ import os
 from dataclasses import dataclass
 
 from ...errors import TrustAnchorError
+from ...host.pem import fingerprint
 from ...service_certificate import settings
-from ..pem import fingerprint
 
 
 @dataclass(frozen=True)

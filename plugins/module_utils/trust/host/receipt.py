@@ -11,11 +11,23 @@ import json
 import os
 from typing import Any
 
+from ...host import metrics
 from ...host.files import read, write_atomically
+from ...host.metrics import Metric
 from . import state
 
 PATH = f"{state.DIRECTORY}/receipt.json"
 METRICS = "trustanchor_trust.prom"
+_HELP = {
+    "last_run_timestamp_seconds": "When the trust agent ran last, seconds since the epoch.",
+    "last_run_success": "Whether its last run succeeded.",
+    "manifest_sequence": "Sequence of the trust manifest that the host follows; 0 where it has none.",
+    "manifest_expiry_timestamp_seconds": "When that manifest expires, seconds since the epoch; 0 where it has none.",
+    "stores": "How many trust stores the host has.",
+    "stores_unknown": "How many of them could not be read.",
+    "stores_repaired": "How many the last run had to repair.",
+    "stale_processes": "How many processes are older than the last change of the roots they may use.",
+}
 
 
 def load() -> dict[str, Any] | None:
@@ -37,15 +49,14 @@ def save(content: dict[str, Any], metrics_directory: str) -> None:
     os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
     write_atomically(PATH, (json.dumps(content, indent=1) + "\n").encode(), 0o644, "root", "root")
     if metrics_directory and os.path.isdir(metrics_directory):
-        write_atomically(f"{metrics_directory}/{METRICS}", _metrics(content).encode(), 0o644, "root", "root")
+        metrics.write(f"{metrics_directory}/{METRICS}", "trust", _metrics(content))
 
 
-def _metrics(content: dict[str, Any]) -> str:
-    """In the text format of Prometheus."""
+def _metrics(content: dict[str, Any]) -> list[Metric]:
     stores = content.get("stores") or []
     values = {
         "last_run_timestamp_seconds": content["time"],
-        "last_run_success": int(content["result"] != "failed"),
+        "last_run_success": content["result"] != "failed",
         "manifest_sequence": content["manifest"].get("sequence", 0),
         "manifest_expiry_timestamp_seconds": content["manifest"].get("not_after", 0),
         "stores": len(stores),
@@ -53,7 +64,4 @@ def _metrics(content: dict[str, Any]) -> str:
         "stores_repaired": len(content.get("repaired") or []),
         "stale_processes": len((content.get("effective") or {}).get("processes") or []),
     }
-    lines = [
-        f"# TYPE trustanchor_trust_{name} gauge\ntrustanchor_trust_{name} {value}\n" for name, value in values.items()
-    ]
-    return "".join(lines)
+    return [Metric.single(name, _HELP[name], value) for name, value in values.items()]

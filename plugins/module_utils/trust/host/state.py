@@ -18,7 +18,8 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ...host.files import read, write_atomically
-from ..pem import Root, fingerprint
+from ...host.pem import fingerprint
+from ..pem import Root
 
 DIRECTORY = "/var/lib/trustanchor"
 PATH = f"{DIRECTORY}/trust.json"

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import TrustAnchorError
-from ...host.commands import run
+from ...host import openssl, pem
 from ...schema import check_keys, read_int, read_text
 from ...x509.fingerprints import normalise_fingerprint
 
@@ -128,10 +127,10 @@ def _check_signer(path: str) -> None:
         path: PEM of all signers.
     """
     with open(path, encoding="ascii") as handle:
-        signers = handle.read().count("-----BEGIN CERTIFICATE-----")
-    shown = run(["openssl", "x509", "-in", path, "-noout", "-ext", "extendedKeyUsage,basicConstraints"]).stdout.decode()
-    purposes = re.search(r"Extended Key Usage: critical\s*\n\s*(.*)", shown)
-    if signers != 1 or "CA:TRUE" in shown or purposes is None or purposes.group(1).strip() != "E-mail Protection":
+        signers = handle.read()
+    signer = openssl.read_certificate(signers.encode())
+    only_messages = openssl.Extension(critical=True, values=("E-mail Protection",))
+    if len(pem.blocks(signers)) != 1 or signer.is_ca or signer.extended_key_usage != only_messages:
         raise TrustAnchorError("its signer is not a manifest signer", "its only purpose must be signing messages")
 
 
@@ -148,7 +147,7 @@ def read_unverified(signed: bytes) -> SignedManifest:
 
 
 def _opened(signed: bytes, options: list[str]) -> bytes:
-    return run(["openssl", "cms", "-verify", "-binary", "-inform", "DER", *options], stdin=signed, timeout=30).stdout
+    return openssl.run(["cms", "-verify", "-binary", "-inform", "DER", *options], stdin=signed).stdout
 
 
 def _reason(error: TrustAnchorError) -> str:

@@ -17,10 +17,13 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 
 from ...errors import TrustAnchorError
+from ...host import openssl
 from ...host.commands import run
 from ...host.files import File, read, write_atomically
 from ...host.files import converge as converge_files
-from ..pem import Root, fingerprints, pem_blocks
+from ...host.pem import blocks as pem_blocks
+from ...host.pem import fingerprints
+from ..pem import Root
 from .base import PREFIX, Finding, Wanted, compared, entry_name, found
 
 SOURCE = "/usr/local/share/ca-certificates"
@@ -155,7 +158,7 @@ def rebuild() -> list[str]:
         return _rebuild_here()
     with _hooks() as hooks:
         done = run(["update-ca-certificates", "--hooksdir", hooks], timeout=300)
-    run(["openssl", "rehash", DIRECTORY], timeout=300)
+    openssl.run(["rehash", DIRECTORY], timeout=300)
     said = (done.stdout + done.stderr).decode(errors="replace")
     return [
         f"the hook {os.path.basename(hook)} of update-ca-certificates failed with exit code {code}: what it feeds may "
@@ -205,7 +208,7 @@ def _rebuild_here() -> list[str]:
                 os.unlink(new)  # of a run that was killed
             os.symlink(source, new)
             os.rename(new, _link(source))
-    run(["openssl", "rehash", DIRECTORY], timeout=300)
+    openssl.run(["rehash", DIRECTORY], timeout=300)
     parts = [read(source) or b"" for source in (*listed, *_local())]
     content = b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts if part)
     write_atomically(BUNDLE, content, 0o644, "root", "root")

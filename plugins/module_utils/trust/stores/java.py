@@ -22,7 +22,8 @@ from ...errors import TrustAnchorError
 from ...host.accounts import is_roots_alone, run_as, writer_of
 from ...host.commands import run
 from ...host.files import read, replace, write_atomically
-from ..pem import Root, fingerprint
+from ...host.pem import fingerprint
+from ..pem import Root
 from . import jks
 from .base import PREFIX, Finding, Wanted, compared, entry_name
 from .cache import Cache

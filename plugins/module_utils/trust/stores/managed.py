@@ -14,7 +14,7 @@ from ...errors import TrustAnchorError
 from ...host.accounts import run_as, writer_of
 from ...host.files import Directory, File, read, wrong
 from ...host.files import converge as converge_files
-from ..pem import fingerprints
+from ...host.pem import fingerprints
 from .base import PREFIX, Finding, Wanted, entry_name, found
 
 Items = Sequence[File | Directory]

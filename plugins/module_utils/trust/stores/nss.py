@@ -17,7 +17,8 @@ from ...errors import TrustAnchorError
 from ...host.accounts import is_roots_alone
 from ...host.commands import run
 from ...host.files import ids
-from ..pem import Root, fingerprints
+from ...host.pem import fingerprints
+from ..pem import Root
 from .base import PREFIX, Finding, Wanted, compared, entry_name
 from .cache import Cache
 

@@ -1,0 +1,65 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PEM (RFC 7468) and the fingerprints of what is in it. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import ssl
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
+
+def blocks(text: str) -> list[str]:
+    """All PEM blocks of a text, each with a newline at its end."""
+    return [f"{match.group(0)}\n" for match in _BLOCK.finditer(text)]
+
+
+def labels(text: str) -> list[str]:
+    """What each PEM block of a text says that it is, for example ``CERTIFICATE``."""
+    return [match.group(1) for match in _BLOCK.finditer(text)]
+
+
+def fingerprint(block: str) -> str:
+    """SHA-256 of the DER in one PEM block of a certificate, lower-case hex.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(block.strip())).hexdigest()
+
+
+def fingerprints(text: str) -> set[str]:
+    """Fingerprints of all certificates in a PEM text; blocks that cannot be decoded are passed over."""
+    found = set()
+    for match in _BLOCK.finditer(text):
+        if match.group(1).endswith("CERTIFICATE"):
+            try:
+                found.add(hashlib.sha256(_first_element(decode(match.group(0)))).hexdigest())
+            except ValueError:
+                continue
+    return found
+
+
+def decode(block: str) -> bytes:
+    """What one PEM block holds, whatever its label.
+
+    OpenSSL loads X509 CERTIFICATE and TRUSTED CERTIFICATE as trust anchors, too.
+
+    Raises:
+        ValueError: its content is not base64.
+    """
+    return base64.b64decode("".join(block.strip().splitlines()[1:-1]))
+
+
+def _first_element(der: bytes) -> bytes:
+    """The first DER element; OpenSSL's trusted form has trust settings behind the certificate (X.690 section 8.1)."""
+    if len(der) < 2:
+        raise ValueError("not DER")
+    size, head = der[1], 2
+    if size & 0x80:
+        head = 2 + (size & 0x7F)
+        size = int.from_bytes(der[2:head], "big")
+    return der[: head + size]
