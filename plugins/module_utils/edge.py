@@ -34,6 +34,11 @@ def run(
     module.exit_json(**result)
 
 
+def refuse(module: AnsibleModule) -> None:
+    """What a module says whose work is its action plugin's: without that plugin it was not called by Ansible."""
+    module.fail_json(msg="This module works by its action plugin only. Use it in a task, by its full name.")
+
+
 def failure(error: TrustAnchorError) -> dict[str, Any]:
     """A failed result, the same of modules and of actions: ``msg`` for people, ``error`` in its parts."""
     return {"failed": True, "msg": str(error), "error": error.as_dict()}

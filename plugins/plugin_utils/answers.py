@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -155,6 +156,24 @@ def content(value: Any, where: str) -> bytes:
     except (binascii.Error, ValueError):
         pass
     raise refusal(where, f"base64 of at most {LARGEST} bytes", value)
+
+
+def digest(value: Any, where: str) -> bytes:
+    """A SHA-256 in base64."""
+    found = content(value, where)
+    if len(found) != hashlib.sha256().digest_size:
+        raise refusal(where, "a SHA-256 in base64", value)
+    return found
+
+
+def part(answer: Mapping[str, Any], name: str, reader: Reader[T]) -> T:
+    """One required entry of an answer.
+
+    Raises:
+        TrustAnchorError: it is absent, or not what the reader takes.
+    """
+    found: T = fields({name: reader})(answer, "the answer")[name]
+    return found
 
 
 def _mapping(value: Any, where: str) -> list[tuple[Any, Any]]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -84,15 +84,6 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
         if "msg" in said:
             said["msg"] = printable(said["msg"])
         return {**answer, **said}
-
-
-def part(answer: Mapping[str, Any], name: str, reader: Callable[[Any, str], Any]) -> Any:
-    """One required key of an answer.
-
-    Raises:
-        TrustAnchorError: it is absent, or not what the reader takes.
-    """
-    return answers.fields({name: reader})(answer, "the answer")[name]
 
 
 def parse_options(
