@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -127,6 +128,18 @@ def fields(required: Mapping[str, Reader[Any]], **others: Reader[Any]) -> Reader
                 raise refusal(f"{where}.{name}", "a value", None)
         readers = {**required, **others}
         return {name: readers[name](found[name], f"{where}.{name}") for name in readers if name in found}
+
+    return read
+
+
+def within(size: int, reader: Reader[T]) -> Reader[T]:
+    """What the reader takes, of at most so many bytes as JSON."""
+
+    def read(value: Any, where: str) -> T:
+        found = reader(value, where)
+        if len(json.dumps(found)) > size:
+            raise refusal(where, f"at most {size} bytes", value)
+        return found
 
     return read
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -122,9 +122,16 @@ def without(secrets: set[str], found: Result) -> Result:
 
 def printable(text: str) -> str:
     """Text from a host for a terminal: its lines stay, no other control character does."""
-    return "\n".join(visible(line) for line in text.splitlines())
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def show(text: str) -> None:
-    """Show text on the terminal of the play."""
-    Display().display(printable(text))
+def warnings(answer: Mapping[str, Any]) -> list[Any]:
+    """The warnings of an answer; Ansible has made objects of its own of some."""
+    found = answer.get("warnings")
+    listed = found if isinstance(found, list) else []
+    return [printable(one) if isinstance(one, str) else one for one in listed]
+
+
+def show(lines: Iterable[str]) -> None:
+    """Show lines on the terminal of the play; nothing in one can make another."""
+    Display().display("\n".join(visible(line) for line in lines))

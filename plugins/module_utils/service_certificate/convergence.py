@@ -100,7 +100,7 @@ def enrol(wanted: Settings, token: str) -> dict[str, Any]:
 
 
 def facts(wanted: Settings, fault: str) -> dict[str, Any]:
-    """What a diff shows of the current certificate: ``names``, ``not_after``, ``chain``; nothing of one with a fault."""
+    """What a diff shows of the current certificate (names, not_after, chain); nothing of one that has a fault."""
     pair = store.current(wanted)
     chain = {"chain": pair.chain}
     if fault:

@@ -102,6 +102,8 @@ PREFLIGHT = {
     "root": ROOT.pem,
     "root_sha256": ROOT.sha256,
     "certificate": "",
+    "version": "0.30.2-1",
+    "cli_version": "0.30.6-1",
 }
 
 
