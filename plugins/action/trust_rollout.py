@@ -128,7 +128,8 @@ class ActionModule(edge.EdgeAction):
         result["files"] = [rollout_report.path(self._record, self._release, form) for form in ("md", "html", "json")]
         if not report["complete"] and self.options["require"] and not self._task.check_mode:
             left = ", ".join(report["missing"][:10]) + (" ..." if len(report["missing"]) > 10 else "")
-            result |= {"failed": True, "msg": f"The rollout is not complete: {left}. {result['files'][1]} says why."}
+            what, why = f"The rollout is not complete: {left}", f"{result['files'][1]} says why"
+            result |= edge.failure(TrustAnchorError(what, why))
         return result
 
 

@@ -179,7 +179,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         module.warn(warning)
     result = {**_result(outcome.plan, host), "changed": outcome.plan.changed, "repaired": outcome.repaired}
     if failure := outcome.failure():
-        result |= {"failed": True, "msg": str(failure), "error": failure.as_dict()}
+        result |= edge.failure(failure)
     return result
 
 

@@ -14,7 +14,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.edge import failure
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.edge import failure as failure
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.document import visible
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers

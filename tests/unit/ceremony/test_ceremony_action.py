@@ -53,8 +53,8 @@ class Room:
         return found
 
     def execute(self, _name: str, args: dict[str, Any], task_vars: Any = None) -> dict[str, Any]:
-        """What plugins/modules/ceremony.py does."""
-        given = args["act"]
+        """What plugins/modules/ceremony_host.py does."""
+        given = {"confirmed_by": [], **args}
         material = setup.Material(
             given["plan"].encode(), given["tokens"].encode(), {}, self.host.home, bool(args.get("rehearsal"))
         )
