@@ -16,8 +16,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import TokensFile, parse_tokens
 from ansible_collections.trustanchor.private_ca.plugins.modules.ceremony import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.modules.ceremony_host import SPECIFICATION as HOST
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import ceremony_prompts
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, ceremony_prompts, edge
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.answers import (
     each,
     fields,
