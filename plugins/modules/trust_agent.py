@@ -71,42 +71,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import convergence, settings
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
-    """Files first, then the timer; a killed run is finished by the next."""
+    """Plan and apply."""
     given = module.params
     own = {name: given[name] for name in ("urls", "metrics_directory")}
     wanted = settings.parse({**own, "stores": options.stores(given)})
-    preflight.check_systemd()
-    if not module.check_mode and not state.load().roots:
-        raise TrustAnchorError(
-            "this host trusts none of our roots yet",
-            "the agent verifies the manifest with roots that the host already trusts",
-            "Run the role trust_store on it first",
-        )
-    corrected = files.converge(units.unit_files(wanted, given["calendar"], given["random_delay"]), module.check_mode)
-    timer, service = systemd.show(f"{units.NAME}.timer"), systemd.show(f"{units.NAME}.service")
-    reload = timer.needs_daemon_reload or service.needs_daemon_reload
-    reload = reload or any(path.startswith("/etc/systemd/") for path in corrected)
-    running = timer.enabled and timer.active
-    if not module.check_mode:
-        _start(reload, running)
-    diff = edge.diff(corrected, {path: [] for path in corrected}, "trust agent")
-    return {"changed": bool(corrected or reload or not running), "corrected": corrected, "diff": diff}
-
-
-def _start(reload: bool, running: bool) -> None:
-    if reload:
-        systemd.daemon_reload()
-    if reload or not running:
-        systemd.act("enable", f"{units.NAME}.timer")
-        systemd.act("restart", f"{units.NAME}.timer")
+    done = convergence.converge(wanted, given["calendar"], given["random_delay"], module.check_mode)
+    diff = edge.diff(done.corrected, {path: [] for path in done.corrected}, "trust agent")
+    return {"changed": done.changed, "corrected": done.corrected, "diff": diff}
 
 
 def main() -> None:
