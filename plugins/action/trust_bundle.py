@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 
@@ -58,7 +59,8 @@ class ActionModule(edge.EdgeAction):
             found = self._converge()
             measured = (_FAILED if found.get("failed") else _CONVERGED)(found, "the answer")
         except AnsibleConnectionFailure as error:
-            self._note("unreachable", {"error": {"what": edge.printable(str(error))}})
+            with contextlib.suppress(TrustAnchorError):  # the lost connection is the error to tell
+                self._note("unreachable", {"error": {"what": edge.printable(str(error))}})
             raise
         except TrustAnchorError as error:
             found = edge.failure(error)

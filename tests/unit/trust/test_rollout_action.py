@@ -115,6 +115,12 @@ def test_a_host_that_cannot_be_reached_is_noted(record: Path) -> None:
     assert "no route" in line.error["what"]
 
 
+def test_a_lost_connection_is_told_before_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "rollouts").write_text("")
+    with pytest.raises(AnsibleConnectionFailure):
+        Host(AnsibleConnectionFailure("no route")).converge(journal=str(tmp_path / "rollouts/x.jsonl"))
+
+
 def test_a_host_whose_clients_refuse_a_service_has_failed(record: Path) -> None:
     refused = {"failed": True, "msg": "Handshakes failed. a:443 curl", "handshakes": [SHAKEN]}
     host = Host(FOUND, refused)
