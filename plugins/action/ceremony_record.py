@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.modules.ceremony_record import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.modules.ceremony_record_host import SPECIFICATION as HOST
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
+
+_FILES = answers.table(answers.content)
 
 
 def require_complete(home: Path) -> None:
@@ -32,39 +35,30 @@ def require_complete(home: Path) -> None:
             )
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(edge.EdgeAction):
     """Read the record and send it, or receive and merge into the record."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        home = Path(str(args.get("record", ""))).expanduser()
-        try:
-            if args.get("direction") == "in":
-                return {**result, **self._send(home, args, task_vars)}
-            return {**result, **self._receive(home, self._remote(args, task_vars))}
-        except TrustAnchorError as error:
-            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
+    module = "ceremony_record"
+    specification = SPECIFICATION
 
-    def _send(self, home: Path, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+    def handle(self) -> edge.Result:
+        """One of the two ways."""
+        home = Path(self.options["record"])
+        return self._send(home) if self.options["direction"] == "in" else self._receive(home)
+
+    def _send(self, home: Path) -> edge.Result:
         require_complete(home)
         files = exchange.read(home, exchange.IN)
-        args["files"] = {name: base64.b64encode(data).decode() for name, data in files.items()}
+        encoded = {name: base64.b64encode(data).decode() for name, data in files.items()}
         requests = {name: data.decode() for name, data in files.items() if name.startswith("requests/")}
-        return {**self._remote(args, task_vars), "requests": requests}
+        return {**self.on_host("ceremony_record_host", {**self.given(HOST), "files": encoded}), "requests": requests}
 
-    def _remote(self, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._execute_module(
-            "trustanchor.private_ca.ceremony_record", args, task_vars=task_vars
-        )
-        return found
-
-    def _receive(self, home: Path, answer: dict[str, Any]) -> dict[str, Any]:
+    def _receive(self, home: Path) -> edge.Result:
+        answer = self.on_host("ceremony_record_host", self.given(HOST))
         if answer.get("failed"):
             return answer
-        files = {str(name): base64.b64decode(data) for name, data in answer.pop("files").items()}
-        merge = exchange.plan_merge(home, files)
+        merge = exchange.plan_merge(home, answers.part(answer, "files", _FILES))
+        del answer["files"]
         if not self._task.check_mode:
             merge.apply()
         diff = {"before": {"written": []}, "after": {"written": merge.paths()}, "before_header": str(home)}

@@ -8,37 +8,35 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from pathlib import Path
-from typing import Any
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as place
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as publication_url
+from ansible_collections.trustanchor.private_ca.plugins.modules.publication import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.modules.publication_host import SPECIFICATION as HOST
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 
-_MODULE = "trustanchor.private_ca.publication"
 
-
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(edge.EdgeAction):
     """Read the record here, publish there."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        try:
-            _place, url = place.parse_url(str(args.get("url") or ""), "url")
-            found = collection.collect(Path(str(args.get("record") or "")).expanduser(), url, dt.datetime.now(dt.UTC))
-        except TrustAnchorError as error:
-            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
-        args["artifacts"] = [
-            {
-                "name": one.name,
-                "kind": one.kind,
-                "content": base64.b64encode(one.content).decode(),
-                "issuer": one.issuer,
-            }
-            for one in found.artifacts
-        ]
-        args["issuers"] = dict(found.issuers)
-        done = self._execute_module(_MODULE, args, task_vars=task_vars)
-        return {**result, **done, "warnings": [*found.warnings, *done.get("warnings", [])]}
+    module = "publication"
+    specification = SPECIFICATION
+
+    def handle(self) -> edge.Result:
+        """The host gets what is published, and no path of the record."""
+        _url, url = publication_url.parse_url(self.options["url"], "url")
+        found = collection.collect(Path(self.options["record"]), url, dt.datetime.now(dt.UTC))
+        payload = {
+            "artifacts": [
+                {
+                    "name": one.name,
+                    "kind": one.kind,
+                    "content": base64.b64encode(one.content).decode(),
+                    "issuer": one.issuer,
+                }
+                for one in found.artifacts
+            ],
+            "issuers": dict(found.issuers),
+        }
+        done = self.on_host("publication_host", {**self.given(HOST), **payload})
+        return {**done, "warnings": [*found.warnings, *edge.warnings(done)]}

@@ -5,53 +5,31 @@
 
 from __future__ import annotations
 
-import base64
 import time
-from typing import Any
 
-from ansible.module_utils.common.validation import check_type_list
-from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
+from ansible_collections.trustanchor.private_ca.plugins.modules.service_certificate import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.modules.service_certificate_host import SPECIFICATION as HOST
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
 
-_MODULE = "trustanchor.private_ca.service_certificate"
 
-
-class ActionModule(ActionBase):
+class ActionModule(edge.EdgeAction):
     """Prepare on the host, mint here, enrol on the host."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        key_pem = str(self._task.args.get("provisioner_key") or "")
-        try:
-            key = tokens.load_key(key_pem)
-        except TrustAnchorError as error:
-            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
-        # The provisioner's key stays here; the module only checks that the option was given.
-        args = {
-            **self._task.args,
-            "provisioner_key": "(kept on the controller)",
-            "controller_time": time.time(),
-        }
-        prepared = self._execute_module(_MODULE, args, task_vars=task_vars)
-        digest = prepared.pop("request_sha256", "")
-        if prepared.get("failed") or not digest:
-            return {**result, **prepared}
-        try:
-            token = self._mint(key, base64.b64decode(digest))
-        except TrustAnchorError as error:
-            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
-        enrolled = self._execute_module(_MODULE, {**args, "phase": "enrol", "token": token}, task_vars=task_vars)
-        return {**result, **prepared, **enrolled}
+    module = "service_certificate"
+    specification = SPECIFICATION
 
-    def _mint(self, key: tokens.ec.EllipticCurvePrivateKey, request_sha256: bytes) -> str:
-        """A token for the one request."""
-        options = self._task.args
-        root = certificates.load_certificate(str(options["root"]).encode(), "root")
-        audience = f"{str(options['ca_url']).rstrip('/')}/1.0/sign"
-        names = [str(name) for name in check_type_list(options["names"])]
-        return tokens.mint(
-            key, str(options["provisioner"]), audience, names, certificates.fingerprint(root), request_sha256
-        )
+    def handle(self) -> edge.Result:
+        """The provisioner's key stays here: the host's half has no option for it."""
+        key = tokens.load_key(self.options["provisioner_key"])
+        options = {**self.given(HOST), "controller_time": time.time()}
+        prepared = self.on_host("service_certificate_host", options)
+        request = prepared.pop("request_sha256", "")
+        if prepared.get("failed") or not request:
+            return prepared
+        digest = answers.digest(request, "request_sha256")
+        audience = f"{self.options['ca_url'].rstrip('/')}/1.0/sign"
+        root = certificates.fingerprint(certificates.load_certificate(self.options["root"].encode(), "root"))
+        token = tokens.mint(key, self.options["provisioner"], audience, self.options["names"], root, digest)
+        return {**prepared, **self.on_host("service_certificate_host", {**options, "token": token})}

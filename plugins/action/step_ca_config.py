@@ -6,32 +6,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional, replace
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.config import render
+from ansible_collections.trustanchor.private_ca.plugins.modules.step_ca_config import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
+
+_CONFIG = answers.table(answers.plain)
+_CORRECTED = answers.table(answers.each(answers.text))
 
 
-class ActionModule(ActionBase):
+class ActionModule(edge.EdgeAction):
     """Converge on the host, then record here."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        found = self._execute_module("trustanchor.private_ca.step_ca_config", task_vars=task_vars)
+    module = "step_ca_config"
+    specification = SPECIFICATION
+
+    def handle(self) -> edge.Result:
+        """What the host shows of ca.json goes into the record."""
+        found = self.on_host("step_ca_config", self.given(SPECIFICATION))
         # It would show the settings, and with them what only ca.json may hold, to logs and registered results.
         found.pop("invocation", None)
-        record = self._task.args.get("record")
+        record = self.options["record"]
         if found.get("failed") or not record or not found.get("config"):
-            return {**result, **found}
-        try:
-            corrected = self._keep(Path(str(record)).expanduser(), render(found["config"]))
-        except TrustAnchorError as error:
-            return {**result, **found, "failed": True, "msg": str(error), "error": error.as_dict()}
-        found["corrected"] |= corrected
-        return {**result, **found, "changed": bool(found["changed"] or corrected)}
+            return found
+        config = answers.part(found, "config", _CONFIG)
+        corrected = answers.part(found, "corrected", _CORRECTED)
+        kept = self._keep(Path(record).expanduser(), render(config))
+        return {**found, "corrected": {**corrected, **kept}, "changed": bool(found.get("changed") or kept)}
 
     def _keep(self, path: Path, content: bytes) -> dict[str, list[str]]:
         """Write the record's file where it differs; only tell of it in check mode."""

@@ -7,55 +7,50 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import inputs, installation
+from ansible_collections.trustanchor.private_ca.plugins.modules.step_ca_preflight import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
+
+_INSTALLED = answers.fields(dict.fromkeys(("step-ca", "step-cli", installation.LIBRARY), answers.text))
 
 
-class ActionModule(ActionBase):
+class ActionModule(edge.EdgeAction):
     """Check the inputs here, then the host there."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        declared = inputs.Inputs(
-            settings=args.get("settings") or {},
-            root_pem=args.get("root") or "",
-            root_sha256=args.get("root_sha256") or "",
-            intermediate_pem=args.get("certificate") or "",
-            client_networks=args.get("client_networks") or [],
-        )
-        try:
-            facts = inputs.check(declared, dt.datetime.now(dt.UTC), planning=self._task.check_mode)
-        except TrustAnchorError as error:
-            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
-        args |= {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}
-        # What was checked here stays here: settings can hold credentials, and the host needs none of it.
-        args |= {"settings": {}, "root": "-", "root_sha256": "-", "certificate": "", "debs": []}
-        found = self._execute_module("trustanchor.private_ca.step_ca_preflight", args, task_vars=task_vars)
-        if found.get("failed"):
-            return {**result, **found}
-        return {**result, **found, **self._check_installation(found["installed"])}
+    module = "step_ca_preflight"
+    specification = SPECIFICATION
 
-    def _check_installation(self, installed: dict[str, str]) -> dict[str, Any]:
+    def handle(self) -> edge.Result:
+        """What was checked here stays here: settings can hold credentials, and the host needs none of it."""
+        options = self.options
+        declared = inputs.Inputs(
+            settings=options["settings"],
+            root_pem=options["root"],
+            root_sha256=options["root_sha256"],
+            intermediate_pem=options["certificate"],
+            client_networks=options["client_networks"],
+        )
+        facts = inputs.check(declared, dt.datetime.now(dt.UTC), planning=self._task.check_mode)
+        payload = {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}
+        found = self.on_host("step_ca_preflight_host", payload)
+        if found.get("failed"):
+            return found
+        return {**found, **self._check_installation(answers.part(found, "installed", _INSTALLED))}
+
+    def _check_installation(self, installed: dict[str, str]) -> edge.Result:
         """What has to be installed, and whether the controller has what that needs."""
-        args = self._task.args
+        options = self.options
         wanted = installation.Installation(
-            method=args.get("install_method") or "apt",
-            versions={"step-ca": str(args.get("version")), "step-cli": str(args.get("cli_version"))},
-            apt_key=args.get("apt_key") or "",
-            debs=args.get("debs") or [],
+            method=options["install_method"],
+            versions={"step-ca": options["version"], "step-cli": options["cli_version"]},
+            apt_key=options["apt_key"],
+            debs=options["debs"],
         )
         outdated = wanted.outdated(installed)
-        try:
-            if outdated:
-                wanted.check(self._find)
-        except TrustAnchorError as error:
-            return {"failed": True, "msg": str(error), "error": error.as_dict()}
+        if outdated:
+            wanted.check(self._find)
         return {"outdated": outdated, "library_missing": not installed[installation.LIBRARY]}
 
     def _find(self, path: str) -> str:

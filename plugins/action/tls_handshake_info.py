@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
+from ansible_collections.trustanchor.private_ca.plugins.modules.tls_handshake_info import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
 
 
-class ActionModule(ActionBase):
+class ActionModule(edge.EdgeAction):
     """Measure on the host, show here."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        measured = self._execute_module("trustanchor.private_ca.tls_handshake_info", task_vars=task_vars)
+    module = "tls_handshake_info"
+    specification = SPECIFICATION
+
+    def handle(self) -> edge.Result:
+        """The table is shown whether or not all went well."""
+        measured = self.on_host("tls_handshake_info", self.given(SPECIFICATION))
         if measured.get("table"):
-            Display().display(f"\n{measured['table']}\n")
-        return {**result, **measured}
+            edge.show(["", *answers.part(measured, "table", answers.text).split("\n"), ""])
+        return measured

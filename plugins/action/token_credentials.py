@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from ansible_collections.trustanchor.private_ca.plugins.modules.token_credentials import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import PinAction, Secret
 
 
 class ActionModule(PinAction):
     """Ask for the new secrets, twice each."""
 
-    module = "trustanchor.private_ca.token_credentials"
+    module = "token_credentials"
+    specification = SPECIFICATION
     secrets = (
         Secret("pin", "PIN", new=True),
         Secret("puk", "PUK", new=True),

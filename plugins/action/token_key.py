@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.trustanchor.private_ca.plugins.modules.token_key import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import PinAction, Secret
 
 
 class ActionModule(PinAction):
     """Ask for the PINs when a key has to be made."""
 
-    module = "trustanchor.private_ca.token_key"
+    module = "token_key"
+    specification = SPECIFICATION
     secrets = (
         Secret("pin", "PIN"),
         Secret("management_key", "Management key (hexadecimal)"),
@@ -21,14 +23,10 @@ class ActionModule(PinAction):
         Secret("copy_management_keys", "Management key (hexadecimal)"),
     )
 
-    def _value(self, secret: Secret, given: dict[str, Any], purpose: str) -> Any:
+    def value_of(self, secret: Secret, purpose: str) -> Any:
         """One value, or one for each copy."""
         if not secret.option.startswith("copy_"):
-            return super()._value(secret, given, purpose)
-        values = list(given[secret.option] or [])
-        values += [""] * (len(self._task.args.get("copies") or []) - len(values))
-        one = secret.option
-        return [
-            super(ActionModule, self)._value(secret, {one: value}, f"import the key to copy {n}")
-            for n, value in enumerate(values, start=1)
-        ]
+            return super().value_of(secret, purpose)
+        values = list(self.options[secret.option] or [])
+        values += [""] * (len(self.options["copies"]) - len(values))
+        return [self.one_value(secret, value, f"import the key to copy {n}") for n, value in enumerate(values, start=1)]

@@ -5,74 +5,100 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
-from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import effective
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import base
+from ansible_collections.trustanchor.private_ca.plugins.modules.trust_bundle import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.answers import choice, each, fields, number, text
 
-_MODULE = "trustanchor.private_ca.trust_bundle"
-_PROBE = "trustanchor.private_ca.tls_handshake_info"
 _HERE = ("journal", "probe_targets", "probe_clients")
-Result = dict[str, Any]
+_LONGEST_LINE = 4 * 1024 * 1024  # bytes; a busy host with all its older processes has some 100 KB
+
+_STORE = fields(
+    {"name": text, "state": choice(base.OK, base.WRONG, base.UNKNOWN)},
+    path=text,
+    missing=each(text),
+    unwanted=each(text),
+    why=text,
+)
+_PROCESS = fields({"pid": answers.whole, "program": text, "unit": text, "runtime": text, "started": number})
+_MEASURED = {
+    "stores": each(_STORE),
+    "repaired": each(text),
+    "effective": fields(
+        {"state": choice(effective.EFFECTIVE, effective.STALE, effective.UNKNOWN)},
+        changed_at=number,
+        processes=each(_PROCESS),
+    ),
+    "leaves": each(fields({"name": text, "root": text})),
+}
+_OTHERS = {
+    "handshakes": each(fields({"target": text, "clients": answers.table(text)}, issuer=text, not_after=text)),
+    "error": fields({}, what=text, why=text, next_step=text),
+}
+_CONVERGED = answers.within(_LONGEST_LINE, fields(_MEASURED, **_OTHERS))
+_FAILED = answers.within(_LONGEST_LINE, fields({}, **_MEASURED, **_OTHERS))  # it may have failed before it measured
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(edge.EdgeAction):
     """Converge on the host, let its clients shake hands, note the outcome here."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        self._task_vars = task_vars or {}
-        args = {name: value for name, value in self._task.args.items() if name not in _HERE}
-        try:
-            found = self._converge(args)
-            outcome = "failed" if found.get("failed") else "converged"
-        except AnsibleConnectionFailure as error:
-            self._note(args, "unreachable", {"error": {"what": str(error)}})
-            raise
-        return {**result, **found, **self._note(args, outcome, found)}
+    module = "trust_bundle"
+    specification = SPECIFICATION
 
-    def _converge(self, args: Result) -> Result:
+    def handle(self) -> edge.Result:
+        """A host whose answer cannot be used has failed; the journal says nothing else of it."""
+        try:
+            found = self._converge()
+            measured = (_FAILED if found.get("failed") else _CONVERGED)(found, "the answer")
+        except AnsibleConnectionFailure as error:
+            with contextlib.suppress(TrustAnchorError):  # the lost connection is the error to tell
+                self._note("unreachable", {"error": {"what": edge.printable(str(error))}})
+            raise
+        except TrustAnchorError as error:
+            found = edge.failure(error)
+            measured = {"error": error.as_dict()}
+        if found.get("failed") and "error" not in measured:
+            measured["error"] = {"what": str(found.get("msg", ""))}
+        try:
+            self._note("failed" if found.get("failed") else "converged", measured, bool(found.get("changed")))
+        except TrustAnchorError as error:
+            return {**found, **edge.failure(error)}
+        return found
+
+    def _converge(self) -> edge.Result:
         """One outcome for both: a host whose clients refuse a service has not converged."""
-        found: Result = self._execute_module(_MODULE, args, task_vars=self._task_vars)
-        targets = self._task.args.get("probe_targets")
+        options = self.given(SPECIFICATION)
+        found = self.on_host("trust_bundle", {name: options[name] for name in options if name not in _HERE})
+        targets = self.options["probe_targets"]
         if found.get("failed") or self._task.check_mode or not targets:
             return found
-        probe = {"targets": targets, "clients": self._task.args.get("probe_clients") or ["curl", "python"]}
-        shaken: Result = self._execute_module(_PROBE, probe, task_vars=self._task_vars)
+        shaken = self.on_host("tls_handshake_info", {"targets": targets, "clients": self.options["probe_clients"]})
         found["handshakes"] = shaken.get("handshakes", [])
         if shaken.get("failed"):
             what = "the stores are as declared, but the host's clients refuse a service"
-            found |= {"failed": True, "msg": f"{what}: {shaken.get('msg', '')}"}
-            found["error"] = {"what": what, "why": str(shaken.get("msg", "")), "next_step": ""}
+            found |= edge.failure(TrustAnchorError(what, str(shaken.get("msg", ""))))
         return found
 
-    def _note(self, args: Result, outcome: str, found: Result) -> Result:
-        """Write the line; what the task then has to say of it."""
-        journal = self._task.args.get("journal")
-        if not journal:
-            return {}
+    def _note(self, outcome: str, measured: edge.Result, changed: bool = False) -> None:
+        """Write the line."""
+        if not self.options["journal"]:
+            return
         entry = rollout_journal.Entry(
-            host=str(self._task_vars["inventory_hostname"]),
+            host=str(self.task_vars["inventory_hostname"]),
             time=dt.datetime.now(dt.UTC).strftime(rollout_journal.TIME),
             outcome=outcome,
             check=bool(self._task.check_mode),
-            changed=bool(found.get("changed")),
+            changed=changed,
             # A host that failed may not have said it.
-            manifest={"id": str(args.get("manifest_id") or ""), "sequence": int(args.get("sequence") or 0)},
-            stores=found.get("stores", []),
-            repaired=found.get("repaired", []),
-            effective=found.get("effective", {}),
-            leaves=found.get("leaves", []),
-            handshakes=found.get("handshakes", []),
-            error=found.get("error") or ({"what": str(found.get("msg", ""))} if found.get("failed") else {}),
+            manifest={"id": self.options["manifest_id"], "sequence": self.options["sequence"]},
+            **measured,
         )
-        try:
-            rollout_journal.append(str(Path(str(journal)).expanduser()), entry)
-        except TrustAnchorError as error:
-            return {"failed": True, "msg": str(error), "error": error.as_dict()}
-        return {}
+        rollout_journal.append(str(Path(self.options["journal"])), entry)

@@ -8,38 +8,25 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
-from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import replace
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
-
-_SPEC: dict[str, dict[str, Any]] = {
-    "record": {"type": "path", "required": True},
-    "key": {"type": "str", "required": True, "no_log": True},
-    "valid": {"type": "str", "default": "720h"},
-    "renew_before": {"type": "str", "default": "480h"},
-}
+from ansible_collections.trustanchor.private_ca.plugins.modules.trust_manifest_sign import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 
 
-class ActionModule(ActionBase):
+class ActionModule(edge.EdgeAction):
     """Plan, and sign what has to be signed."""
 
     _requires_connection = False
+    module = "trust_manifest_sign"
+    specification = SPECIFICATION
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        _validated, options = self.validate_argument_spec(_SPEC)
-        try:
-            return {**result, **self._sign(options)}
-        except TrustAnchorError as error:
-            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
-
-    def _sign(self, options: dict[str, Any]) -> dict[str, Any]:
+    def handle(self) -> edge.Result:
+        """The key is in this process's memory only."""
+        options = self.options
         key = manifest_signing.load_key(options["key"])
         durations = [dt.timedelta(seconds=seconds(options[name], name)) for name in ("valid", "renew_before")]
         signing = manifest_signing.plan(options["record"], key, dt.datetime.now(dt.UTC), *durations)

@@ -9,61 +9,36 @@ import datetime as dt
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from ansible import constants
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import durations
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock, plan, waivers
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import report as rollout_report
+from ansible_collections.trustanchor.private_ca.plugins.modules.trust_rollout import REQUIRED_IF, SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 
-_NAMES = {"type": "list", "elements": "str", "default": []}
-_SPEC = {
-    "phase": {"type": "str", "required": True, "choices": ["plan", "gate", "report"]},
-    "record": {"type": "path", "required": True},
-    "hosts": {"type": "list", "elements": "str"},
-    "only": _NAMES,
-    "canaries": _NAMES,
-    "waivers": {"type": "path"},
-    "waves": {"type": "list", "elements": "raw", "default": [1, "10%", "100%"]},
-    "max_age": {"type": "str", "default": "12h"},
-    "wave": {"type": "list", "elements": "str"},
-    "since": {"type": "str"},
-    "max_fail_percentage": {"type": "int", "default": 10},
-    "manifest": {
-        "type": "dict",
-        "options": {"id": {"type": "str", "required": True}, "sequence": {"type": "int", "required": True}},
-    },
-    "require": {"type": "bool", "default": True},
-}
-_NEEDS = [("phase", "plan", ("hosts",)), ("phase", "report", ("hosts",)), ("phase", "gate", ("wave", "since"))]
-Result = dict[str, Any]
+Result = edge.Result
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(edge.EdgeAction):
     """One of three phases."""
 
-    TRANSFERS_FILES = False
+    module = "trust_rollout"
+    specification = SPECIFICATION
+    required_if = REQUIRED_IF
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        _found, self._options = self.validate_argument_spec(argument_spec=_SPEC, required_if=_NEEDS)
+    def handle(self) -> Result:
+        """What the phase is about is the same of all three: the record, and the manifest that is rolled out."""
         self._now = dt.datetime.now(dt.UTC)
-        phase = {"plan": self._plan, "gate": self._gate, "report": self._report}[self._options["phase"]]
-        try:
-            self._record = str(Path(self._options["record"]).expanduser().absolute())
-            self._release = self._declared()
-            return {**result, **phase()}
-        except TrustAnchorError as error:
-            return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
+        self._record = str(Path(self.options["record"]).absolute())
+        self._release = self._declared()
+        return {"plan": self._plan, "gate": self._gate, "report": self._report}[self.options["phase"]]()
 
     def _declared(self) -> journal.Release:
         """What is rolled out: the record may be changed while a run is under way."""
-        if given := self._options["manifest"]:
+        if given := self.options["manifest"]:
             return journal.Release(given["id"], given["sequence"])
         declared = store.read_manifest(self._record)
         return journal.Release(declared.id, declared.sequence)
@@ -81,7 +56,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return plan.states(entries, self._release, check=self._task.check_mode)
 
     def _scope(self) -> plan.Scope:
-        options = self._options
+        options = self.options
         path = str(Path(options["waivers"]).expanduser()) if options["waivers"] else ""
         hosts = tuple(options["hosts"])
         content = _read(path, "it lists the hosts that are waived") if path else b""
@@ -94,14 +69,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _plan(self) -> Result:
         scope = self._scope()
-        age = self._options["max_age"]
+        age = self.options["max_age"]
         max_age = dt.timedelta(seconds=0 if age == "0" else durations.seconds(age, "max_age"))
-        if not 0 <= self._options["max_fail_percentage"] <= 100:
+        if not 0 <= self.options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
         roots = {name: anchor.as_dict() for name, anchor in store.read(self._record).items()}
         planned = plan.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
-        sizes = plan.check_waves(self._options["waves"], canaries)
+        sizes = plan.check_waves(self.options["waves"], canaries)
         if not self._task.check_mode:
             # The worker's parent is ansible-playbook itself, which lives as long as the run.
             lock.claim(os.path.join(self._record, "rollouts", ".lock"), os.getppid())
@@ -112,24 +87,24 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "trust": {**release, "roots": roots},
             "record": self._record,
             "hosts": list(scope.hosts),
-            "waivers": self._options["waivers"] or "",
+            "waivers": self.options["waivers"] or "",
             "journal": self._journal(),
             "started": self._now.strftime(journal.TIME),
             "todo": list(planned.todo),
             "waived": list(planned.waived),
             "done": planned.done,
             "waves": sizes,
-            "max_fail_percentage": self._options["max_fail_percentage"],
+            "max_fail_percentage": self.options["max_fail_percentage"],
         }
 
     def _gate(self) -> Result:
-        options = self._options
+        options = self.options
         since = dt.datetime.strptime(options["since"], journal.TIME).replace(tzinfo=dt.UTC)
         gate = plan.gate(options["wave"], self._states(), since, options["max_fail_percentage"])
         if gate.failed:
             then = "the rollout goes on" if gate.passed else "the rollout stops here"
             lines = [f"{len(gate.failed)} of {len(options['wave'])} hosts of this wave failed, {then}"]
-            Display().display("\n".join([*lines, *[f"  {host}: {why}" for host, why in gate.failed.items()], ""]))
+            edge.show([*lines, *[f"  {host}: {why}" for host, why in gate.failed.items()], ""])
         return {"changed": False, "failed_hosts": gate.failed, "share": gate.share, "go": gate.passed}
 
     def _report(self) -> Result:
@@ -143,7 +118,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             keep = plan.superseded
             journal.compact(self._journal(), lambda entries: keep(entries, self._release))
         lines = rollout_report.summary(report)
-        Display().display("\n".join(["", *lines, ""]))
+        edge.show(["", *lines, ""])
         result: Result = {
             "changed": changed,
             "complete": report["complete"],
@@ -151,9 +126,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "diff": _diff(before, report),
         }
         result["files"] = [rollout_report.path(self._record, self._release, form) for form in ("md", "html", "json")]
-        if not report["complete"] and self._options["require"] and not self._task.check_mode:
+        if not report["complete"] and self.options["require"] and not self._task.check_mode:
             left = ", ".join(report["missing"][:10]) + (" ..." if len(report["missing"]) > 10 else "")
-            result |= {"failed": True, "msg": f"The rollout is not complete: {left}. {result['files'][1]} says why."}
+            what, why = f"The rollout is not complete: {left}", f"{result['files'][1]} says why"
+            result |= edge.failure(TrustAnchorError(what, why))
         return result
 
 

@@ -46,3 +46,20 @@ attributes:
     membership:
       - trustanchor.private_ca.pki
 """
+
+    HOST = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    description: Runs the same plan and stops before the first change.
+  diff_mode:
+    support: full
+    description: Shows parsed facts, never PEM and never a secret.
+  idempotent:
+    support: full
+    description: A second run with the same options changes nothing.
+notes:
+  - Internal. It is the half of another module that runs on the host, and its options change without notice. Do not use
+    it in a task. It is not in the action group, so defaults of a group do not reach it.
+"""

@@ -14,24 +14,34 @@ from .errors import TrustAnchorError
 
 def run(
     module: AnsibleModule,
-    act: Callable[[AnsibleModule], dict[str, Any]],
+    handler: Callable[[AnsibleModule], dict[str, Any]],
     missing: tuple[str, str] | None = None,
 ) -> None:
-    """Run ``act`` and turn its outcome into the module's result.
+    """Run ``handler`` and turn its outcome into the module's result.
 
     Args:
         module: the module, its options parsed.
-        act: takes the module, returns the result (with ``changed``).
+        handler: takes the module, returns the result (with ``changed``).
         missing: name of a Python library that could not be imported, and the traceback of the attempt.
     """
     if missing is not None:
         reason = missing[1].strip().rpartition("\n")[2]
         module.fail_json(msg=f"{missing_required_lib(missing[0])} ({reason})", exception=missing[1])
     try:
-        result = act(module)
+        result = handler(module)
     except TrustAnchorError as error:
-        module.fail_json(msg=str(error), error=error.as_dict())
+        module.fail_json(**failure(error))
     module.exit_json(**result)
+
+
+def refuse(module: AnsibleModule) -> None:
+    """What a module says whose work is its action plugin's: without that plugin it was not called by Ansible."""
+    module.fail_json(msg="This module works by its action plugin only. Use it in a task, by its full name.")
+
+
+def failure(error: TrustAnchorError) -> dict[str, Any]:
+    """A failed result, the same of modules and of actions: ``msg`` for people, ``error`` in its parts."""
+    return {"failed": True, "msg": str(error), "error": error.as_dict()}
 
 
 def diff(before: dict[str, Any], after: dict[str, Any], header: str) -> dict[str, Any]:

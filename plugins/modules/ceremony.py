@@ -74,41 +74,6 @@ options:
         management key is not on the token itself, protected by the PIN.
     type: dict
     default: {}
-  act:
-    description: What the action hands to the module on the ceremony machine. Not to be given in a task.
-    type: dict
-    default: {}
-    suboptions:
-      plan:
-        description: Content of O(plan).
-        type: str
-        required: true
-      tokens:
-        description: Content of O(tokens).
-        type: str
-        required: true
-      attestation_files:
-        description: Content of the files that O(tokens) pins, by their name there.
-        type: dict
-        default: {}
-      run:
-        description: Random name of this run.
-        type: str
-        default: ""
-      confirmed_by:
-        description: Who confirmed the plan, and how.
-        type: list
-        elements: dict
-        default: []
-      files:
-        description: Content of the files of O(record) in base64, by path, in check mode.
-        type: dict
-        default: {}
-      orders:
-        description: The steps to take, each with the digest that was shown and who confirmed it.
-        type: list
-        elements: dict
-        default: []
 requirements:
   - cryptography >= 42
   - python-pkcs11 >= 0.10
@@ -208,83 +173,27 @@ over:
   sample: true
 """
 
-import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 
-MISSING = None
-try:
-    import base64
-    from pathlib import Path
-
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import (
-        check_mode,
-        lock,
-        runner,
-        setup,
-    )
-except ImportError:
-    MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
-
-
-def converge(module: AnsibleModule) -> dict[str, Any]:
-    """Survey, or take the steps that people agreed to."""
-    options, given, directory = module.params, module.params["act"], Path(module.params["directory"])
-    if module.check_mode:
-        incoming = {name: base64.b64decode(data) for name, data in (given["files"] or {}).items()}
-        with check_mode.carried_in(directory, incoming) as foreseen:
-            before = setup.state(set_stage(options, foreseen))
-        return {"changed": not before["over"], **before, "diff": setup.diff(before, before)}
-    with lock.sole_run(directory):
-        stage = set_stage(options, directory)
-        before = setup.state(stage)
-        run = setup.parse_run(given, options["confirmed_plan"], options["rehearsal"])
-        runner.perform(stage, run, setup.parse_orders(given["orders"] or []))
-        after = setup.state(stage)
-    changed = before["steps"] != after["steps"]
-    return {"changed": changed, **after, "diff": setup.diff(before, after)}
-
-
-def set_stage(options: dict[str, Any], directory: Any) -> Any:
-    """The stage, with what the action handed over."""
-    given = options["act"]
-    material = setup.Material(
-        plan=given["plan"].encode(),
-        tokens=given["tokens"].encode(),
-        attestation_files=given["attestation_files"] or {},
-        directory=directory,
-        rehearsal=options["rehearsal"],
-        abandon=options["abandon"],
-    )
-    return setup.set_stage(material, options["pins"], options["management_keys"])
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "plan": {"type": "path"},
+    "tokens": {"type": "path", "required": True, "no_log": False},
+    "directory": {"type": "path", "required": True},
+    "record": {"type": "path"},
+    "rehearsal": {"type": "bool", "default": False},
+    "abandon": {"type": "bool", "default": False},
+    "confirmed_plan": {"type": "str", "default": ""},
+    "pins": {"type": "dict", "default": {}, "no_log": True},
+    "management_keys": {"type": "dict", "default": {}, "no_log": True},
+}
 
 
 def main() -> None:
-    """Entry point."""
-    act = {
-        "plan": {"type": "str", "required": True},
-        "tokens": {"type": "str", "required": True, "no_log": False},
-        "attestation_files": {"type": "dict", "default": {}},
-        "run": {"type": "str", "default": ""},
-        "confirmed_by": {"type": "list", "elements": "dict", "default": []},
-        "files": {"type": "dict", "default": {}},
-        "orders": {"type": "list", "elements": "dict", "default": []},
-    }
-    spec = {
-        "plan": {"type": "path"},
-        "tokens": {"type": "path", "required": True},
-        "directory": {"type": "path", "required": True},
-        "record": {"type": "path"},
-        "rehearsal": {"type": "bool", "default": False},
-        "abandon": {"type": "bool", "default": False},
-        "confirmed_plan": {"type": "str", "default": ""},
-        "pins": {"type": "dict", "default": {}, "no_log": True},
-        "management_keys": {"type": "dict", "default": {}, "no_log": True},
-        "act": {"type": "dict", "default": {}, "options": act},
-    }
-    edge.run(AnsibleModule(spec, supports_check_mode=True), converge, MISSING)
+    """Entry point; the action plugin does the work and never calls it."""
+    edge.refuse(AnsibleModule(SPECIFICATION, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -40,10 +40,6 @@ options:
     type: str
     choices: [in, out]
     required: true
-  files:
-    description: Set by the action, file to content in base64.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
@@ -74,53 +70,21 @@ requests:
   sample: {requests/ca1.csr: "-----BEGIN CERTIFICATE REQUEST-----..."}
 """
 
-import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 
-MISSING = None
-try:
-    import base64
-    from pathlib import Path
-
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
-except ImportError:
-    MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
-
-
-def converge(module: AnsibleModule) -> dict[str, Any]:
-    """The ceremony host's end."""
-    options, directory = module.params, Path(module.params["directory"])
-    if options["direction"] == "out":
-        found = exchange.read(directory, exchange.OUT)
-        return {
-            "changed": False,
-            "files": {name: base64.b64encode(data).decode() for name, data in found.items()},
-        }
-    incoming = {name: base64.b64decode(data) for name, data in options["files"].items()}
-    merge = exchange.plan_merge(directory, incoming)
-    new = not directory.is_dir()
-    if not module.check_mode:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        merge.apply()
-    return {
-        "changed": merge.changed or new,
-        "written": merge.paths(),
-        "diff": edge.diff({"written": []}, {"written": merge.paths()}, str(directory)),
-    }
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "record": {"type": "path", "required": True},
+    "directory": {"type": "path", "required": True},
+    "direction": {"type": "str", "choices": ["in", "out"], "required": True},
+}
 
 
 def main() -> None:
-    """Entry point."""
-    spec = {
-        "record": {"type": "path", "required": True},
-        "directory": {"type": "path", "required": True},
-        "direction": {"type": "str", "choices": ["in", "out"], "required": True},
-        "files": {"type": "dict", "default": {}},
-    }
-    edge.run(AnsibleModule(spec, supports_check_mode=True), converge, MISSING)
+    """Entry point; the action plugin does the work and never calls it."""
+    edge.refuse(AnsibleModule(SPECIFICATION, supports_check_mode=True))
 
 
 if __name__ == "__main__":

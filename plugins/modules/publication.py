@@ -29,92 +29,12 @@ requirements:
   - cryptography >= 42 on the controller
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.publication
 options:
   record:
     description: Directory of the public record, on the controller.
     type: path
     required: true
-  url:
-    description: Publication URL, the one that certificates name; plain http.
-    type: str
-    required: true
-  ca_crls:
-    description: CRLs that nginx fetches from their CAs.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description:
-          - Published as C(NAME.crl). When the record has an intermediate of that name, the watch wants its signature.
-        type: str
-        required: true
-      url:
-        description: Where the CA serves it over plain HTTP.
-        type: str
-        required: true
-  margins:
-    description: How long before its end the watch must have seen a successor (C(m), C(h), C(d)), by kind.
-    type: dict
-    suboptions:
-      root:
-        description: Certificates of roots.
-        type: str
-        default: 730d
-      intermediate:
-        description: Certificates of intermediates.
-        type: str
-        default: 90d
-      root_crl:
-        description: CRLs of roots. A ceremony has to be held before.
-        type: str
-        default: 30d
-      ca_crl:
-        description: CRLs of CAs.
-        type: str
-        default: 6h
-      manifest:
-        description: The signed trust manifest.
-        type: str
-        default: 7d
-  metrics_directory:
-    description: Directory of node_exporter's textfile collector; no metrics when empty.
-    type: str
-    default: /var/lib/prometheus/node-exporter
-  calendar:
-    description: When the watch looks (systemd calendar event).
-    type: str
-    default: "*:0/5"
-  alert_unit:
-    description: A unit of your own that systemd starts when the watch finds something (C(OnFailure=)); none when empty.
-    type: str
-    default: ""
-  artifacts:
-    description: Set by the action plugin.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: Name of the file.
-        type: str
-        required: true
-      kind:
-        description: Kind of artifact.
-        type: str
-        required: true
-      content:
-        description: Its bytes in base64.
-        type: str
-        required: true
-      issuer:
-        description: Who signed a CRL, PEM.
-        type: str
-        default: ""
-  issuers:
-    description: Set by the action plugin.
-    type: dict
-    default: {}
 """
 
 EXAMPLES = r"""
@@ -145,70 +65,18 @@ published:
       next_update: "2027-11-24T15:00:00+00:00"
 """
 
-import base64
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
-    artifacts,
-    nginx,
-    site,
-    url,
-    watch,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.options import PUBLICATION
 
-
-def converge(module: AnsibleModule) -> dict[str, Any]:
-    """Plan, apply, read back."""
-    done = site.converge(_site(module.params), module.check_mode)
-    return {
-        "changed": bool(done["corrected"]),
-        "corrected": done["corrected"],
-        "published": done["after"],
-        "diff": edge.diff(done["before"], done["after"], "publication"),
-    }
-
-
-def _site(options: dict[str, Any]) -> site.Site:
-    margins = {kind: watch.seconds(text, f"margins: {kind}") for kind, text in options["margins"].items()}
-    sources = (
-        nginx.Source(one["name"], url.parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in options["ca_crls"]
-    )
-    return site.Site(
-        place=url.parse_url(options["url"], "url")[0],
-        artifacts=tuple(
-            artifacts.Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"])
-            for one in options["artifacts"]
-        ),
-        sources=tuple(sources),
-        issuers=options["issuers"],
-        margins=margins,
-        metrics_directory=options["metrics_directory"],
-        calendar=options["calendar"],
-        alert_unit=options["alert_unit"],
-    )
+SPECIFICATION: dict[str, dict[str, Any]] = {"record": {"type": "path", "required": True}, **PUBLICATION}
 
 
 def main() -> None:
-    """Entry point."""
-    margins = {"root": "730d", "intermediate": "90d", "root_crl": "30d", "ca_crl": "6h", "manifest": "7d"}
-    texts = {key: {"type": "str", "default": value} for key, value in margins.items()}
-    source = {"name": {"type": "str", "required": True}, "url": {"type": "str", "required": True}}
-    artifact = {key: {"type": "str", "required": True} for key in ("name", "kind", "content")}
-    artifact["issuer"] = {"type": "str", "default": ""}
-    spec = {
-        "record": {"type": "path", "required": True},
-        "url": {"type": "str", "required": True},
-        "ca_crls": {"type": "list", "elements": "dict", "default": [], "options": source},
-        "margins": {"type": "dict", "apply_defaults": True, "options": texts},
-        "metrics_directory": {"type": "str", "default": "/var/lib/prometheus/node-exporter"},
-        "calendar": {"type": "str", "default": "*:0/5"},
-        "alert_unit": {"type": "str", "default": ""},
-        "artifacts": {"type": "list", "elements": "dict", "default": [], "options": artifact},
-        "issuers": {"type": "dict", "default": {}},
-    }
-    edge.run(AnsibleModule(spec, supports_check_mode=True), converge)
+    """Entry point; the action plugin does the work and never calls it."""
+    edge.refuse(AnsibleModule(SPECIFICATION, supports_check_mode=True))
 
 
 if __name__ == "__main__":

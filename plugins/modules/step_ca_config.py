@@ -95,6 +95,14 @@ try:
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "settings": {"type": "dict", "required": True},
+    "crl_url": {"type": "str", "default": ""},
+    "ca_url": {"type": "str", "required": True},
+    "root_sha256": {"type": "str", "required": True},
+    "record": {"type": "str", "default": ""},
+}
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Compose, check, compare, write."""
@@ -133,14 +141,7 @@ def _current(layout: Layout) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        "settings": {"type": "dict", "required": True},
-        "crl_url": {"type": "str", "default": ""},
-        "ca_url": {"type": "str", "required": True},
-        "root_sha256": {"type": "str", "required": True},
-        "record": {"type": "str", "default": ""},
-    }
-    module = AnsibleModule(spec, supports_check_mode=True)
+    module = AnsibleModule(SPECIFICATION, supports_check_mode=True)
     if MISSING is not None and module.check_mode:
         # A virgin host: the role installs the library first, and then writes everything.
         module.exit_json(changed=True, corrected={Layout().config: ["absent"]}, config={})

@@ -72,18 +72,6 @@ options:
     type: list
     elements: dict
     default: []
-  controller_time:
-    description: Set by the action plugin. The controller's clock, seconds since the epoch.
-    type: float
-  ports:
-    description: Set by the action plugin. Ports that the CA listens on.
-    type: list
-    elements: int
-    default: []
-  key_sha256:
-    description: Set by the action plugin. SHA-256 of the intermediate certificate's public key.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""
@@ -145,53 +133,24 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import packages, preflight
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 
-
-def check(module: AnsibleModule) -> dict[str, Any]:
-    """The host's part; the action plugin has done the controller's."""
-    options = module.params
-    facts = preflight.check_host(options["controller_time"])
-    for port in options["ports"]:
-        preflight.check_port(port, Layout().user)
-    ready = bool(options["key_sha256"])
-    if ready:
-        try:
-            preflight.check_request_key(Layout().request, options["key_sha256"])
-        except TrustAnchorError as error:
-            if not module.check_mode:
-                raise
-            module.warn(f"The play would stop here: {error}")
-            ready = False
-    return {
-        "changed": False,
-        "ready": ready,
-        "account_missing": not preflight.account_exists(Layout().user),
-        "installed": packages.versions(["step-ca", "step-cli", "python3-cryptography"]),
-        **facts,
-    }
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "settings": {"type": "dict", "required": True},
+    "root": {"type": "str", "required": True},
+    "root_sha256": {"type": "str", "required": True},
+    "certificate": {"type": "str", "default": ""},
+    "client_networks": {"type": "list", "elements": "str", "default": []},
+    "install_method": {"type": "str", "choices": ["apt", "deb", "file"], "default": "apt"},
+    "version": {"type": "str", "required": True},
+    "cli_version": {"type": "str", "required": True},
+    "apt_key": {"type": "str", "default": "", "no_log": False},
+    "debs": {"type": "list", "elements": "dict", "default": []},
+}
 
 
 def main() -> None:
-    """Entry point."""
-    spec = {
-        "settings": {"type": "dict", "required": True},
-        "root": {"type": "str", "required": True},
-        "root_sha256": {"type": "str", "required": True},
-        "certificate": {"type": "str", "default": ""},
-        "client_networks": {"type": "list", "elements": "str", "default": []},
-        "install_method": {"type": "str", "choices": ["apt", "deb", "file"], "default": "apt"},
-        "version": {"type": "str", "required": True},
-        "cli_version": {"type": "str", "required": True},
-        "apt_key": {"type": "str", "default": "", "no_log": False},
-        "debs": {"type": "list", "elements": "dict", "default": []},
-        "controller_time": {"type": "float"},
-        "ports": {"type": "list", "elements": "int", "default": []},
-        "key_sha256": {"type": "str", "default": "", "no_log": False},
-    }
-    edge.run(AnsibleModule(spec, supports_check_mode=True), check)
+    """Entry point; the action plugin does the work and never calls it."""
+    edge.refuse(AnsibleModule(SPECIFICATION, supports_check_mode=True))
 
 
 if __name__ == "__main__":

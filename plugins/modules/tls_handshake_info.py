@@ -76,6 +76,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "targets": {"type": "list", "elements": "str", "required": True},
+    "clients": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(handshakes.CLIENTS),
+        "default": ["curl", "python"],
+    },
+    "require": {"type": "bool", "default": True},
+}
+
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
     """All handshakes; the action plugin shows the table."""
@@ -89,17 +100,7 @@ def measure(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        "targets": {"type": "list", "elements": "str", "required": True},
-        "clients": {
-            "type": "list",
-            "elements": "str",
-            "choices": list(handshakes.CLIENTS),
-            "default": ["curl", "python"],
-        },
-        "require": {"type": "bool", "default": True},
-    }
-    edge.run(AnsibleModule(spec, supports_check_mode=True), measure)
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), measure)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,20 @@ except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
 
 
+def _specification() -> dict[str, dict[str, Any]]:
+    spec: dict[str, dict[str, Any]] = token_options()
+    spec["key"] |= {"required": False, "default": {"id": "02"}}
+    spec |= {name: {"type": "str", "no_log": True} for name in ("pin", "puk", "management_key")}
+    spec["pin_holders"] = {"type": "list", "elements": "str", "default": [], "no_log": False}
+    spec |= {name: {"type": "int"} for name in ("pin_retries", "puk_retries")}
+    algorithms = ["aes192", "aes256"]
+    spec["management_key_algorithm"] = {"type": "str", "choices": algorithms, "default": "aes192", "no_log": False}
+    return spec
+
+
+SPECIFICATION = _specification()
+
+
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Set what is as the factory set it."""
     options = module.params
@@ -186,14 +200,7 @@ def _planned(plan: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = token_options()
-    spec["key"] |= {"required": False, "default": {"id": "02"}}
-    spec |= {name: {"type": "str", "no_log": True} for name in ("pin", "puk", "management_key")}
-    spec["pin_holders"] = {"type": "list", "elements": "str", "default": [], "no_log": False}
-    spec |= {name: {"type": "int"} for name in ("pin_retries", "puk_retries")}
-    algorithms = ["aes192", "aes256"]
-    spec["management_key_algorithm"] = {"type": "str", "choices": algorithms, "default": "aes192", "no_log": False}
-    edge.run(AnsibleModule(spec, supports_check_mode=True), converge, MISSING)
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), converge, MISSING)
 
 
 if __name__ == "__main__":

@@ -168,6 +168,28 @@ except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
 
 
+def _specification() -> dict[str, dict[str, Any]]:
+    spec: dict[str, dict[str, Any]] = token_options()
+    choices = {
+        "algorithm": ["ec-p384", "ec-p256", "rsa-3072", "rsa-4096", "ed25519"],
+        "origin": ["generated", "imported"],
+        "pin_policy": ["always", "once", "never"],
+        "touch_policy": ["always", "cached", "never"],
+        "state": ["present"],
+    }
+    spec |= {name: {"type": "str", "choices": values, "default": values[0]} for name, values in choices.items()}
+    spec["pin_policy"]["no_log"] = False
+    spec["pin_holders"] = {"type": "list", "elements": "str", "default": [], "no_log": False}
+    spec["copies"] = {"type": "list", "elements": "dict", "default": [], "options": dict(TOKEN)}
+    spec |= {name: {"type": "str", "no_log": True} for name in ("pin", "management_key")}
+    many = {"type": "list", "elements": "str", "no_log": True}
+    spec |= {"copy_pins": many, "copy_management_keys": many}
+    return spec
+
+
+SPECIFICATION = _specification()
+
+
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Make the key unless it is there."""
     options = module.params
@@ -205,22 +227,7 @@ def _facts(public_key_sha256: str | None, wanted: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = token_options()
-    choices = {
-        "algorithm": ["ec-p384", "ec-p256", "rsa-3072", "rsa-4096", "ed25519"],
-        "origin": ["generated", "imported"],
-        "pin_policy": ["always", "once", "never"],
-        "touch_policy": ["always", "cached", "never"],
-        "state": ["present"],
-    }
-    spec |= {name: {"type": "str", "choices": values, "default": values[0]} for name, values in choices.items()}
-    spec["pin_policy"]["no_log"] = False
-    spec["pin_holders"] = {"type": "list", "elements": "str", "default": [], "no_log": False}
-    spec["copies"] = {"type": "list", "elements": "dict", "default": [], "options": dict(TOKEN)}
-    spec |= {name: {"type": "str", "no_log": True} for name in ("pin", "management_key")}
-    many = {"type": "list", "elements": "str", "no_log": True}
-    spec |= {"copy_pins": many, "copy_management_keys": many}
-    edge.run(AnsibleModule(spec, supports_check_mode=True), converge, MISSING)
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), converge, MISSING)
 
 
 if __name__ == "__main__":

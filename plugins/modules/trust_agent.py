@@ -71,29 +71,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import preflight
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import convergence, settings
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
-    """Files first, then the timer; a killed run is finished by the next."""
+    """Plan and apply."""
     given = module.params
     own = {name: given[name] for name in ("urls", "metrics_directory")}
     wanted = settings.parse({**own, "stores": options.stores(given)})
-    preflight.check_systemd()
-    if not module.check_mode and not state.load().roots:
-        raise TrustAnchorError(
-            "this host trusts none of our roots yet",
-            "the agent verifies the manifest with roots that the host already trusts",
-            "Run the role trust_store on it first",
-        )
-    timed = units.timed(wanted, given["calendar"], given["random_delay"])
-    done = timed.install(units.settings_files(wanted), module.check_mode)
-    if not module.check_mode:
-        timed.start(done)
+    done = convergence.converge(wanted, given["calendar"], given["random_delay"], module.check_mode)
     diff = edge.diff(done.corrected, {path: [] for path in done.corrected}, "trust agent")
     return {"changed": done.changed, "corrected": done.corrected, "diff": diff}
 

@@ -149,6 +149,17 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, push, report, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    **options.ROOTS,
+    **options.STORES,
+    "manifest_id": {"type": "str", "default": ""},
+    "sequence": {"type": "int", "default": 0},
+    "override": {"type": "bool", "default": False},
+    "journal": {"type": "path"},
+    "probe_targets": {"type": "list", "elements": "str", "default": []},
+    "probe_clients": {"type": "list", "elements": "str", "default": ["curl", "python"]},
+}
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
@@ -168,7 +179,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         module.warn(warning)
     result = {**_result(outcome.plan, host), "changed": outcome.plan.changed, "repaired": outcome.repaired}
     if failure := outcome.failure():
-        result |= {"failed": True, "msg": str(failure), "error": failure.as_dict()}
+        result |= edge.failure(failure)
     return result
 
 
@@ -180,17 +191,7 @@ def _result(todo: convergence.Plan, host: state.State) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        **options.ROOTS,
-        **options.STORES,
-        "manifest_id": {"type": "str", "default": ""},
-        "sequence": {"type": "int", "default": 0},
-        "override": {"type": "bool", "default": False},
-        "journal": {"type": "path"},
-        "probe_targets": {"type": "list", "elements": "str", "default": []},
-        "probe_clients": {"type": "list", "elements": "str", "default": ["curl", "python"]},
-    }
-    edge.run(AnsibleModule(spec, supports_check_mode=True), converge)
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), converge)
 
 
 if __name__ == "__main__":

@@ -75,21 +75,22 @@ manifest:
     signer: CN=Example Corp Manifest Signer 1
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "record": {"type": "path", "required": True},
+    "key": {"type": "str", "required": True, "no_log": True},
+    "valid": {"type": "str", "default": "720h"},
+    "renew_before": {"type": "str", "default": "480h"},
+}
 
 
 def main() -> None:
-    """Never called with the key: the action plugin does all of it."""
-    module = AnsibleModule(
-        {
-            "record": {"type": "path", "required": True},
-            "key": {"type": "str", "required": True, "no_log": True},
-            "valid": {"type": "str", "default": "720h"},
-            "renew_before": {"type": "str", "default": "480h"},
-        },
-        supports_check_mode=True,
-    )
-    module.fail_json(msg="trust_manifest_sign works on the controller only, by its action plugin.")
+    """Entry point; the action plugin does the work and never calls it, so the key is sent nowhere."""
+    edge.refuse(AnsibleModule(SPECIFICATION, supports_check_mode=True))
 
 
 if __name__ == "__main__":

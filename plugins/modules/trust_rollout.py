@@ -219,3 +219,38 @@ files:
   elements: str
   sample: [/srv/pki/rollouts/000007.md]
 """
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+
+_NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "phase": {"type": "str", "required": True, "choices": ["plan", "gate", "report"]},
+    "record": {"type": "path", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
+    "only": _NAMES,
+    "canaries": _NAMES,
+    "waivers": {"type": "path"},
+    "waves": {"type": "list", "elements": "raw", "default": [1, "10%", "100%"]},
+    "max_age": {"type": "str", "default": "12h"},
+    "wave": {"type": "list", "elements": "str"},
+    "since": {"type": "str"},
+    "max_fail_percentage": {"type": "int", "default": 10},
+    "manifest": {
+        "type": "dict",
+        "options": {"id": {"type": "str", "required": True}, "sequence": {"type": "int", "required": True}},
+    },
+    "require": {"type": "bool", "default": True},
+}
+REQUIRED_IF = [("phase", "plan", ("hosts",)), ("phase", "report", ("hosts",)), ("phase", "gate", ("wave", "since"))]
+
+
+def main() -> None:
+    """Entry point; the action plugin does the work and never calls it."""
+    edge.refuse(AnsibleModule(SPECIFICATION, required_if=REQUIRED_IF, supports_check_mode=True))
+
+
+if __name__ == "__main__":
+    main()

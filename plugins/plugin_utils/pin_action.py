@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.answers import each, fields, text
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.edge import EdgeAction, Result, printable
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.prompts import ask_parts, register_secret
 
 _NO_TERMINAL = "Run the play from a terminal, or give the PIN by a variable from a secrets manager."
@@ -42,7 +44,10 @@ class Secret:
     in_parts: bool = True
 
 
-class PinAction(ActionBase):  # type: ignore[misc]
+_PLAN = fields({"purpose": text}, missing=text, needed=each(text))
+
+
+class PinAction(EdgeAction):
     """Run the module in check mode first; with work to do, get the PIN and run it for real.
 
     The module's result may name in ``needed`` the secrets that its work needs; without that it is all of them. One
@@ -50,39 +55,33 @@ class PinAction(ActionBase):  # type: ignore[misc]
     prompt is here.
     """
 
-    module = ""
     secrets: tuple[Secret, ...] = (Secret("pin", "PIN"),)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the task."""
-        result = super().run(tmp, task_vars)
-        args = dict(self._task.args)
-        self._holders = [str(name) for name in args.pop("pin_holders", None) or []]
-        given = {secret.option: args.pop(secret.option, None) for secret in self.secrets}
-        rehearsal = self._run_module(args, task_vars, check=True)
-        if rehearsal.get("failed") or not rehearsal.get("changed") or self._task.check_mode:
-            return {**result, **rehearsal}
-        if rehearsal.get("missing"):
-            raise AnsibleActionFail(rehearsal["missing"])
+    def handle(self) -> Result:
+        """Plan without a secret, ask for what the plan needs, carry it out."""
+        here = {"pin_holders", *(secret.option for secret in self.secrets)}
+        options = {name: value for name, value in self.given(self.specification).items() if name not in here}
+        planned = self.on_host(self.module, options, check_mode=True)
+        if planned.get("failed") or not planned.get("changed") or self._task.check_mode:
+            return planned
+        plan = _PLAN(planned, "the answer")
+        if plan.get("missing"):
+            raise AnsibleActionFail(printable(plan["missing"]))
         require_pipelining(self)
-        needed = rehearsal.get("needed", [secret.option for secret in self.secrets])
-        wanted = [secret for secret in self.secrets if given[secret.option] or secret.option in needed]
-        pins = {secret.option: self._value(secret, given, rehearsal["purpose"]) for secret in wanted}
-        return {**result, **self._run_module({**args, **pins}, task_vars, check=False)}
+        needed = plan.get("needed", [secret.option for secret in self.secrets])
+        wanted = [secret for secret in self.secrets if self.options[secret.option] or secret.option in needed]
+        values = {secret.option: self.value_of(secret, printable(plan["purpose"])) for secret in wanted}
+        return self.on_host(self.module, {**options, **values}, check_mode=False)
 
-    def _run_module(self, args: dict[str, Any], task_vars: Any, check: bool) -> dict[str, Any]:
-        asked = self._task.check_mode
-        self._task.check_mode = check
-        try:
-            found: dict[str, Any] = self._execute_module(self.module, args, task_vars=task_vars)
-            return found
-        finally:
-            self._task.check_mode = asked
+    def value_of(self, secret: Secret, purpose: str) -> Any:
+        """What is passed on for a secret: given, or entered by people."""
+        return self.one_value(secret, self.options[secret.option], purpose)
 
-    def _value(self, secret: Secret, given: dict[str, Any], purpose: str) -> Any:
-        if given[secret.option]:
-            value = str(given[secret.option])
+    def one_value(self, secret: Secret, given: Any, purpose: str) -> str:
+        """One text: as given, or asked for."""
+        if given:
+            value = str(given)
             register_secret(value)
             return value
-        holders = self._holders if secret.in_parts else []
+        holders = self.options["pin_holders"] if secret.in_parts else []
         return ask_parts(holders, secret.title, purpose, _NO_TERMINAL, secret.new)

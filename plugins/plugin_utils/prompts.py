@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail, AnsiblePromptInterrupt, AnsiblePro
 from ansible.utils.display import Display
 
 try:  # ansible-core 2.22 and newer mask registered secrets in all output
-    from ansible.module_utils.secrets import register_secret
+    from ansible.module_utils.secrets import register_secret as register_secret
 except ImportError:
 
     def register_secret(value: str) -> None:

@@ -53,8 +53,8 @@ class Room:
         return found
 
     def execute(self, _name: str, args: dict[str, Any], task_vars: Any = None) -> dict[str, Any]:
-        """What plugins/modules/ceremony.py does."""
-        given = args["act"]
+        """What plugins/modules/ceremony_host.py does."""
+        given = {"confirmed_by": [], **args}
         material = setup.Material(
             given["plan"].encode(), given["tokens"].encode(), {}, self.host.home, bool(args.get("rehearsal"))
         )
@@ -215,4 +215,31 @@ def test_without_pipelining_there_is_no_ceremony(monkeypatch: pytest.MonkeyPatch
     room.pipelining = False
     with pytest.raises(AnsibleActionFail, match="Pipelining is off"):
         room.hold()
+    assert not host.place.exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": [{"id": "root:r1"}]},
+        {"steps": "none"},
+        {"people": ["Ada"]},
+        {"over": "no"},
+        {"signed": {"root:r1": []}},
+        {"tokens": ["primary"]},
+        {"diff": None},
+        {"plan_sha256": 7},
+    ],
+)
+def test_an_answer_that_cannot_be_used_stops_the_ceremony(
+    monkeypatch: pytest.MonkeyPatch, host: CeremonyHost, changes: dict[str, Any]
+) -> None:
+    room = Room(monkeypatch, host)
+    answered = room.execute
+    monkeypatch.setattr(
+        ceremony.ActionModule, "_execute_module", lambda _self, name, args, **_: {**answered(name, args), **changes}
+    )
+    found = room.hold()
+    assert "the host's answer cannot be used" in found["error"]["what"]
+    assert room.asked == []
     assert not host.place.exists()

@@ -18,6 +18,7 @@ UTILS = PLUGINS / "module_utils"
 PREFIX = "ansible_collections.trustanchor.private_ca.plugins.module_utils."
 ROLES = sorted(path.parent.name for path in CHECKOUT.glob("roles/*/meta"))
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("[a-z]*.py"))
+HOST_HALVES = {name for name in MODULES if name.endswith("_host")}
 
 
 def _imports(path: Path, *, top_level: bool = False) -> Iterator[str]:
@@ -69,10 +70,41 @@ def test_modules_guard_third_party_imports(module: str) -> None:
     assert not [name for name in names if name.partition(".")[0] not in known]
 
 
-def test_all_modules_are_in_the_action_group() -> None:
+def test_all_public_modules_are_in_the_action_group() -> None:
+    """Defaults of the group are not for the halves that run on hosts: they get what their action hands to them."""
     runtime = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text())
     group = {entry for entry in runtime["action_groups"]["pki"] if isinstance(entry, str)}
-    assert group == set(MODULES)
+    assert group == set(MODULES) - HOST_HALVES
+
+
+@pytest.mark.parametrize("module", sorted(HOST_HALVES))
+def test_a_hosts_half_belongs_to_an_action_and_says_so(module: str) -> None:
+    public = module.removesuffix("_host")
+    assert public in MODULES
+    assert f'"{module}"' in (PLUGINS / "action" / f"{public}.py").read_text()
+    documented = (PLUGINS / "modules" / f"{module}.py").read_text()
+    assert f'short_description: "Internal: the half of {public} that runs on the ' in documented
+    assert "trustanchor.private_ca.attributes.host" in documented
+
+
+def test_no_module_shows_users_how_its_halves_talk() -> None:
+    for path in _files(PLUGINS / "modules"):
+        assert "set by the action" not in path.read_text().lower(), path
+
+
+def test_every_action_stands_on_the_edge() -> None:
+    """Options, errors and answers of hosts are read in one way."""
+    for path in _files(PLUGINS / "action"):
+        text = path.read_text()
+        assert "specification = SPECIFICATION" in text, path
+        assert "_execute_module" not in text, path
+        assert '"failed": True' not in text, path
+
+
+def test_no_task_calls_a_hosts_half() -> None:
+    for folder in ("roles", "playbooks", "molecule"):
+        for path in (CHECKOUT / folder).rglob("*.yml"):
+            assert not [half for half in HOST_HALVES if f"trustanchor.private_ca.{half}:" in path.read_text()], path
 
 
 def test_a_changelog_fragment_exists() -> None:

@@ -65,7 +65,7 @@ def test_a_token_for_the_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(prepared, {"changed": True, "not_after": "tomorrow"})
     found = enrol(host, monkeypatch)
     assert found == {"changed": True, "diff": {}, "not_after": "tomorrow"}
-    assert host.seen[1]["phase"] == "enrol"
+    assert "token" not in host.seen[0]
     claims = json.loads(base64.urlsafe_b64decode(host.seen[1]["token"].split(".")[1] + "=="))
     assert claims["aud"] == "https://ca.corp.example/1.0/sign"
     assert (claims["iss"], claims["sans"], claims["sha"]) == ("enrolment", ["web.corp.example"], ROOT.sha256)
@@ -102,6 +102,8 @@ PREFLIGHT = {
     "root": ROOT.pem,
     "root_sha256": ROOT.sha256,
     "certificate": "",
+    "version": "0.30.2-1",
+    "cli_version": "0.30.6-1",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible.errors import AnsibleActionFail
@@ -12,11 +12,15 @@ from ansible_collections.trustanchor.private_ca.plugins.action import token_cred
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import prompts
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import PinAction, Secret
 
+TOKEN = {"token": {"module_path": "/usr/lib/softhsm/libsofthsm2.so", "label": "test"}, "key": {"id": "02"}}
+COPIES = [TOKEN["token"], TOKEN["token"]]
+
 
 class NewPinAction(PinAction):
     """An action that sets two secrets."""
 
     module = "test"
+    specification: ClassVar = {**token_key.SPECIFICATION, "puk": {"type": "str", "no_log": True}}
     secrets = (Secret("puk", "New PUK", new=True), Secret("pin", "New PIN", new=True))
 
 
@@ -30,14 +34,15 @@ class Harness:
         self.rehearsal = {"changed": True, "purpose": "sign it", "missing": "", "needed": ["pin"]}
         self.pipelining = True
         self.action: Any = object.__new__(kind)
-        self.action._task = SimpleNamespace(args=args, check_mode=check)
+        self.action._task = SimpleNamespace(args={**TOKEN, **args}, check_mode=check)
         monkeypatch.setattr(ActionBase, "run", lambda *_: {})
         monkeypatch.setattr(kind, "_execute_module", self.execute)
         monkeypatch.setattr(kind, "_is_pipelining_enabled", lambda *_: self.pipelining)
         monkeypatch.setattr(prompts, "display", SimpleNamespace(prompt_until=self.prompt))
 
     def execute(self, _name: str, args: dict[str, Any], task_vars: Any = None) -> dict[str, Any]:
-        self.calls.append((self.action._task.check_mode, args))
+        assert args["token"] == TOKEN["token"]
+        self.calls.append((self.action._task.check_mode, {name: args[name] for name in args if name not in TOKEN}))
         return self.rehearsal if self.action._task.check_mode else {"changed": True}
 
     def prompt(self, text: str, private: bool) -> bytes:
@@ -114,15 +119,15 @@ def test_only_what_is_needed_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_each_copy_of_a_key_has_its_pin(monkeypatch: pytest.MonkeyPatch) -> None:
-    args = {"pin": "pin-1", "copies": [{}, {}], "copy_pins": ["pin-2"]}
+    args = {"pin": "pin-1", "copies": COPIES, "copy_pins": ["pin-2"]}
     harness = Harness(monkeypatch, token_key.ActionModule, args)
     harness.rehearsal["needed"] = ["pin", "copy_pins"]
     harness.answers = [b"pin-3"]
     harness.run()
     assert harness.prompts == ["PIN to import the key to copy 2: "]
     assert harness.calls == [
-        (True, {"copies": [{}, {}]}),
-        (False, {"copies": [{}, {}], "pin": "pin-1", "copy_pins": ["pin-2", "pin-3"]}),
+        (True, {"copies": COPIES}),
+        (False, {"copies": COPIES, "pin": "pin-1", "copy_pins": ["pin-2", "pin-3"]}),
     ]
 
 

@@ -15,11 +15,20 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import trust_bundle, trust_rollout
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 from factories import pki
 
 ROOT = pki.root()
 ID = ROOT.sha256[:32]
-FOUND = {"changed": True, "stores": [{"name": "java", "state": "wrong"}], "repaired": ["java"], "effective": {"x": 1}}
+SHAKEN = {"target": "a:443", "clients": {"curl": "refused"}}
+EFFECTIVE = {"state": "effective", "changed_at": 0.0, "processes": []}
+FOUND = {
+    "changed": True,
+    "stores": [{"name": "java", "state": "wrong"}],
+    "repaired": ["java"],
+    "effective": EFFECTIVE,
+    "leaves": [],
+}
 
 
 @pytest.fixture
@@ -86,7 +95,7 @@ def test_the_outcome_is_noted(record: Path) -> None:
     assert host.converge(journal=journal(record)) == FOUND
     (line,) = rollout_journal.read(journal(record))
     assert (line.host, line.outcome, line.changed, line.check) == ("web1", "converged", True, False)
-    assert (line.manifest, line.repaired, line.effective) == ({"id": ID, "sequence": 7}, ["java"], {"x": 1})
+    assert (line.manifest, line.repaired, line.effective) == ({"id": ID, "sequence": 7}, ["java"], EFFECTIVE)
     assert "journal" not in host.seen[0][1]
 
 
@@ -106,15 +115,80 @@ def test_a_host_that_cannot_be_reached_is_noted(record: Path) -> None:
     assert "no route" in line.error["what"]
 
 
+def test_a_lost_connection_is_told_before_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "rollouts").write_text("")
+    with pytest.raises(AnsibleConnectionFailure):
+        Host(AnsibleConnectionFailure("no route")).converge(journal=str(tmp_path / "rollouts/x.jsonl"))
+
+
 def test_a_host_whose_clients_refuse_a_service_has_failed(record: Path) -> None:
-    refused = {"failed": True, "msg": "Handshakes failed. a:443 curl", "handshakes": [{"target": "a:443"}]}
+    refused = {"failed": True, "msg": "Handshakes failed. a:443 curl", "handshakes": [SHAKEN]}
     host = Host(FOUND, refused)
     result = host.converge(journal=journal(record), probe_targets=["a:443"], probe_clients=["curl"])
     assert result["failed"]
     assert host.seen[1] == ("tls_handshake_info", {"targets": ["a:443"], "clients": ["curl"]})
     (line,) = rollout_journal.read(journal(record))
-    assert (line.outcome, line.handshakes, line.repaired) == ("failed", [{"target": "a:443"}], ["java"])
+    assert (line.outcome, line.handshakes, line.repaired) == ("failed", [SHAKEN], ["java"])
     assert "a:443 curl" in line.error["why"]
+
+
+BAD = [
+    {"stores": [{}]},
+    {"stores": "all are fine"},
+    {"stores": [{"name": "java", "state": "splendid"}]},
+    {"stores": [{"name": ["java"], "state": "ok"}]},
+    {"stores": [{"name": "x" * 100_000, "state": "ok"}]},
+    {"stores": [{"name": "java", "state": "ok"}] * 30_000},
+    {"stores": [{"name": "java", "state": "ok", "missing": [["x"]]}]},
+    {"stores": None},
+    {"repaired": {"java": 1}},
+    {"effective": {"state": "stale", "changed_at": float("nan"), "processes": []}},
+    {"effective": {"state": "stale", "changed_at": 1.0, "processes": [{"pid": "1"}]}},
+    {"leaves": [["web", "00"]]},
+    {"changed": "yes"},
+    {"failed": "no"},
+    {"failed": True, "msg": {"a": 1}},
+    {"failed": True, "msg": "no", "error": "no"},
+]
+
+
+@pytest.mark.parametrize("changes", BAD)
+def test_an_answer_that_cannot_be_used_fails_its_host_only(record: Path, changes: dict[str, Any]) -> None:
+    found = Host({**FOUND, **changes}).converge(journal=journal(record))
+    assert found["failed"]
+    assert "the host's answer cannot be used" in found["error"]["what"]
+    assert len(found["msg"]) < 1000
+    (line,) = rollout_journal.read(journal(record))
+    assert (line.outcome, line.stores, line.error) == ("failed", [], found["error"])
+    report = rolled(record, "report", hosts=["web1"], require=False)
+    assert not report["complete"]
+    assert "the host's answer cannot be used" in (record / "rollouts/000007.md").read_text()
+
+
+@pytest.mark.parametrize("missing", ["stores", "repaired", "effective", "leaves"])
+def test_a_host_that_leaves_something_out_has_not_converged(record: Path, missing: str) -> None:
+    answer = {name: value for name, value in FOUND.items() if name != missing}
+    assert missing in Host(answer).converge(journal=journal(record))["error"]["what"]
+
+
+@pytest.mark.parametrize("handshakes", [None, [{}], "ok", [{"target": "a:443", "clients": ["curl"]}]])
+def test_handshakes_that_cannot_be_used_fail_the_host(record: Path, handshakes: Any) -> None:
+    host = Host(FOUND, {"changed": False, "handshakes": handshakes})
+    assert host.converge(journal=journal(record), probe_targets=["a:443"])["failed"]
+    assert [line.outcome for line in rollout_journal.read(journal(record))] == ["failed"]
+
+
+def test_nothing_that_a_host_says_moves_the_cursor(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(edge, "Display", lambda: SimpleNamespace(display=shown.append))
+    plan = rolled(record, "plan", hosts=["web1"])
+    says = "gone\x1b[2J\nweb2: converged"
+    found = Host({"failed": True, "msg": says, "error": {"what": says}}).converge(journal=plan["journal"])
+    assert found["msg"] == "gone\\x1b[2J\nweb2: converged"
+    rolled(record, "gate", wave=["web1"], since=plan["started"])
+    assert "gone\\x1b[2J\\nweb2: converged" in shown[0]
+    rolled(record, "report", hosts=["web1"], require=False)
+    assert "\x1b" not in "".join(shown)
 
 
 def test_a_host_that_is_lost_between_the_two_is_unreachable(record: Path) -> None:

@@ -1,0 +1,119 @@
+#!/usr/bin/python
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The half of publication that runs on the host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: publication_host
+short_description: "Internal: the half of publication that runs on the host"
+version_added: 1.0.0
+author:
+  - The trustanchor.private_ca authors (@trustanchor)
+description:
+  - Used by M(trustanchor.private_ca.publication), which reads the record on the controller.
+extends_documentation_fragment:
+  - trustanchor.private_ca.attributes.host
+  - trustanchor.private_ca.publication
+options:
+  artifacts:
+    description: What is published of the record.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the file.
+        type: str
+        required: true
+      kind:
+        description: Kind of artifact.
+        type: str
+        required: true
+      content:
+        description: Its bytes in base64.
+        type: str
+        required: true
+      issuer:
+        description: Who signed a CRL, PEM.
+        type: str
+        default: ""
+  issuers:
+    description: Name of an intermediate to its certificate, PEM, to check its CRL with.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Use the public module
+  trustanchor.private_ca.publication:
+    record: pki
+    url: http://pki.corp.example
+"""
+
+RETURN = r"""# """
+
+import base64
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
+    artifacts,
+    nginx,
+    options,
+    site,
+    url,
+    watch,
+)
+
+_TEXT = {"type": "str", "required": True}
+_ARTIFACT = {"name": _TEXT, "kind": _TEXT, "content": _TEXT, "issuer": {"type": "str", "default": ""}}
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    **options.PUBLICATION,
+    "artifacts": {"type": "list", "elements": "dict", "required": True, "options": _ARTIFACT},
+    "issuers": {"type": "dict", "required": True},
+}
+
+
+def converge(module: AnsibleModule) -> dict[str, Any]:
+    """Plan, apply, read back."""
+    done = site.converge(_site(module.params), module.check_mode)
+    return {
+        "changed": bool(done["corrected"]),
+        "corrected": done["corrected"],
+        "published": done["after"],
+        "diff": edge.diff(done["before"], done["after"], "publication"),
+    }
+
+
+def _site(given: dict[str, Any]) -> site.Site:
+    margins = {kind: watch.seconds(text, f"margins: {kind}") for kind, text in given["margins"].items()}
+    sources = (
+        nginx.Source(one["name"], url.parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in given["ca_crls"]
+    )
+    return site.Site(
+        place=url.parse_url(given["url"], "url")[0],
+        artifacts=tuple(
+            artifacts.Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"])
+            for one in given["artifacts"]
+        ),
+        sources=tuple(sources),
+        issuers=given["issuers"],
+        margins=margins,
+        metrics_directory=given["metrics_directory"],
+        calendar=given["calendar"],
+        alert_unit=given["alert_unit"],
+    )
+
+
+def main() -> None:
+    """Entry point."""
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), converge)
+
+
+if __name__ == "__main__":
+    main()

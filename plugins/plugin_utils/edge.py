@@ -1,0 +1,137 @@
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's edge: options, errors, and what runs on the host; the counterpart of module_utils/edge.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.edge import failure as failure
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.document import visible
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers
+
+COLLECTION = "trustanchor.private_ca"
+Result = dict[str, Any]
+_ANSIBLES = ("exception", "warnings", "deprecations")
+_SAID = answers.fields({}, failed=answers.flag, changed=answers.flag, msg=answers.text)
+
+
+class EdgeAction(ActionBase):  # type: ignore[misc]
+    """An action plugin: it states its module's specification, and does its work in `handle`.
+
+    Ansible refuses ``async`` for it, since its work is on the controller.
+    """
+
+    module = ""  # its name without the collection's
+    specification: Mapping[str, Any] = {}  # the module's own
+    required_if: Sequence[Sequence[Any]] = ()
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> Result:
+        """Run the task: options, `handle`, one form of errors, no secret in the result."""
+        result: Result = super().run(tmp, task_vars)
+        self.task_vars = dict(task_vars or {})
+        self.options, secrets = parse_options(self.module, self._task.args, self.specification, self.required_if)
+        try:
+            found = self.handle()
+        except TrustAnchorError as error:
+            found = failure(error)
+        return {**result, **without(secrets, found)}
+
+    def handle(self) -> Result:
+        """Do the work with ``self.options``; the result, with ``changed``.
+
+        Raises:
+            TrustAnchorError: becomes a failed result with ``msg`` and ``error``.
+        """
+        raise NotImplementedError
+
+    def given(self, specification: Mapping[str, Any]) -> Result:
+        """Those of the task's options that a module takes, as they were written: paths are the host's to resolve."""
+        return {name: value for name, value in self._task.args.items() if name in specification}
+
+    def on_host(self, module: str, options: Mapping[str, Any], check_mode: bool | None = None) -> Result:
+        """Run a module of this collection on the host of the task.
+
+        Args:
+            module: its name without the collection's.
+            options: for it.
+            check_mode: the task's own unless given.
+
+        Returns:
+            What it answered. Whether it failed, whether it changed something and the message have the right types, and
+            nothing in the message can move a terminal's cursor; all else is to be read with `answers`.
+
+        Raises:
+            TrustAnchorError: these three are not what a module says.
+            AnsibleConnectionFailure: the host cannot be reached.
+        """
+        asked = self._task.check_mode
+        self._task.check_mode = asked if check_mode is None else check_mode
+        try:
+            answer = self._execute_module(f"{COLLECTION}.{module}", dict(options), task_vars=self.task_vars)
+        finally:
+            self._task.check_mode = asked
+        said = _SAID(answer, "the answer")
+        if "msg" in said:
+            said["msg"] = printable(said["msg"])
+        return {**answer, **said}
+
+
+def parse_options(
+    module: str, given: Mapping[str, Any], specification: Mapping[str, Any], required_if: Sequence[Sequence[Any]] = ()
+) -> tuple[Result, set[str]]:
+    """The options by the rules by which Ansible reads a module's, and those that are secret.
+
+    Args:
+        module: its name without the collection's.
+        given: the task's options.
+        specification: of the module.
+        required_if: as AnsibleModule takes it.
+
+    Returns:
+        The options with their defaults, and the values that no result may show.
+
+    Raises:
+        AnsibleActionFail: an unknown option, a wrong type, a missing one.
+    """
+    read = ArgumentSpecValidator(dict(specification), required_if=list(required_if)).validate(dict(given))
+    if read.error_messages:
+        unknown = any(isinstance(error, UnsupportedError) for error in read.errors)
+        prefix = f"Unsupported parameters for ({COLLECTION}.{module}) module: " if unknown else ""
+        raise AnsibleActionFail(prefix + str(read.errors.msg))
+    options: Result = read.validated_parameters
+    return options, set(read._no_log_values)
+
+
+def without(secrets: set[str], found: Result) -> Result:
+    """A result in which no secret option is to be seen. Ansible's own entries are objects of its own."""
+    if not secrets:
+        return found
+    own = {name: value for name, value in found.items() if name not in _ANSIBLES}
+    return {**found, **remove_values(own, secrets)}
+
+
+def printable(text: str) -> str:
+    """Text from a host for a terminal: its lines stay, no other control character does."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def warnings(answer: Mapping[str, Any]) -> list[Any]:
+    """The warnings of an answer; Ansible has made objects of its own of some."""
+    found = answer.get("warnings")
+    listed = found if isinstance(found, list) else []
+    return [printable(one) if isinstance(one, str) else one for one in listed]
+
+
+def show(lines: Iterable[str]) -> None:
+    """Show lines on the terminal of the play; nothing in one can make another."""
+    Display().display("\n".join(visible(line) for line in lines))
