@@ -7,21 +7,17 @@ from __future__ import annotations
 import http.server
 import json
 import statistics
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from _measure import CHECKOUT, Lab, Measure
-
-sys.path.insert(0, str(CHECKOUT / "tests/unit"))
-
-import pki
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.signed_manifest import (
+from _measure import Lab, Measure
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
     SignedRoot,
 )
-from manifest_factory import sign, signer
+from factories import pki
+from factories.manifests import sign, signer
 
 CHECKS = 9
 # Prints CPU seconds and the largest resident set (KiB) of the program and the programs that it started.

@@ -57,7 +57,7 @@ def own(lab: Lab) -> list[Measure]:
 
 
 def require_unchanged(play: Play) -> None:
-    """A second run that changes something is no second run."""
+    """A second run that changes something is not a second run."""
     if any(play.changed.values()):
         raise SystemExit(f"the second run changed something: {play.changed}")
 

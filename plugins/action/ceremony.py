@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import record
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import TokensFile, parse_tokens
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import ceremony_desk as desk
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import ceremony_prompts as desk
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import require_pipelining
 
 Result = dict[str, Any]
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         files = {one.file: one.read(home).decode() for one in pinned}
         given = {"plan": plan.decode(), "tokens": tokens.decode(), "attestation_files": files}
         if self._task.check_mode and self._options.get("record"):
-            found = record.read(Path(str(self._options["record"])).expanduser(), record.IN)
+            found = exchange.read(Path(str(self._options["record"])).expanduser(), exchange.IN)
             given["files"] = {name: base64.b64encode(data).decode() for name, data in found.items()}
         return given
 
@@ -147,8 +147,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         now = hashlib.sha256(_read(Path(str(self._options["plan"])).expanduser())).hexdigest()
         if now != state["plan_sha256"]:
             raise AnsibleActionFail(
-                f"The plan was changed while the ceremony was held: its SHA-256 is now {now}, confirmed was "
-                f"{state['plan_sha256']}. Nothing more is signed. Find out who changed it."
+                f"The plan was changed while the ceremony was held: its SHA-256 is now {now}, but "
+                f"{state['plan_sha256']} was confirmed. Nothing more is signed. Find out who changed it."
             )
 
     def _module(self, given: Result, check: bool = False) -> Result:

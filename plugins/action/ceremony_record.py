@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import record
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
 
 
 def require_complete(home: Path) -> None:
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _send(self, home: Path, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         require_complete(home)
-        files = record.read(home, record.IN)
+        files = exchange.read(home, exchange.IN)
         args["files"] = {name: base64.b64encode(data).decode() for name, data in files.items()}
         requests = {name: data.decode() for name, data in files.items() if name.startswith("requests/")}
         return {**self._remote(args, task_vars), "requests": requests}
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if answer.get("failed"):
             return answer
         files = {str(name): base64.b64decode(data) for name, data in answer.pop("files").items()}
-        merge = record.plan_merge(home, files)
+        merge = exchange.plan_merge(home, files)
         if not self._task.check_mode:
             merge.apply()
         diff = {"before": {"written": []}, "after": {"written": merge.paths()}, "before_header": str(home)}

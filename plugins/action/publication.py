@@ -12,7 +12,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection, place
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as place
 
 _MODULE = "trustanchor.private_ca.publication"
 

@@ -14,7 +14,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import replace
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import manifest_signing, signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
 
 _SPEC: dict[str, dict[str, Any]] = {
     "record": {"type": "path", "required": True},
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
         key = manifest_signing.load_key(options["key"])
         durations = [dt.timedelta(seconds=seconds(options[name], name)) for name in ("valid", "renew_before")]
         signing = manifest_signing.plan(options["record"], key, dt.datetime.now(dt.UTC), *durations)
-        path = os.path.join(options["record"], signed_manifest.FILE_NAME)
+        path = os.path.join(options["record"], signed.FILE_NAME)
         if signing.reason and not self._task.check_mode:
             replace(Path(path), signing.sign(key))
         facts = {

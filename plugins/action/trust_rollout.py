@@ -16,14 +16,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import durations
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import (
-    record,
-    rollout,
-    rollout_journal,
-    rollout_lock,
-    rollout_report,
-    waivers,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock, plan, waivers
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import report as rollout_report
 
 _NAMES = {"type": "list", "elements": "str", "default": []}
 _SPEC = {
@@ -66,12 +61,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
 
-    def _declared(self) -> rollout_journal.Release:
+    def _declared(self) -> journal.Release:
         """What is rolled out: the record may be changed while a run is under way."""
         if given := self._options["manifest"]:
-            return rollout_journal.Release(given["id"], given["sequence"])
-        declared = record.read_manifest(self._record)
-        return rollout_journal.Release(declared.id, declared.sequence)
+            return journal.Release(given["id"], given["sequence"])
+        declared = store.read_manifest(self._record)
+        return journal.Release(declared.id, declared.sequence)
 
     def _journal(self) -> str:
         """The journal of this manifest; in check mode one that Ansible takes away with its temporary directory."""
@@ -79,18 +74,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return os.path.join(str(constants.DEFAULT_LOCAL_TMP), "rollout.jsonl")
         return rollout_report.path(self._record, self._release, "jsonl")
 
-    def _states(self) -> dict[str, rollout.State]:
-        entries = rollout_journal.read(rollout_report.path(self._record, self._release, "jsonl"))
+    def _states(self) -> dict[str, plan.State]:
+        entries = journal.read(rollout_report.path(self._record, self._release, "jsonl"))
         if self._task.check_mode:
-            entries += rollout_journal.read(self._journal())
-        return rollout.states(entries, self._release, check=self._task.check_mode)
+            entries += journal.read(self._journal())
+        return plan.states(entries, self._release, check=self._task.check_mode)
 
-    def _scope(self) -> rollout.Scope:
+    def _scope(self) -> plan.Scope:
         options = self._options
         path = str(Path(options["waivers"]).expanduser()) if options["waivers"] else ""
         hosts = tuple(options["hosts"])
-        content = _read(path, "it lists the hosts that are let off") if path else b""
-        return rollout.Scope(
+        content = _read(path, "it lists the hosts that are waived") if path else b""
+        return plan.Scope(
             hosts=hosts,
             only=tuple(options["only"]) or hosts,
             canaries=tuple(options["canaries"]),
@@ -103,13 +98,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         max_age = dt.timedelta(seconds=0 if age == "0" else durations.seconds(age, "max_age"))
         if not 0 <= self._options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
-        roots = {name: anchor.as_dict() for name, anchor in record.read(self._record).items()}
-        planned = rollout.plan(scope, self._states(), self._now, max_age)
+        roots = {name: anchor.as_dict() for name, anchor in store.read(self._record).items()}
+        planned = plan.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
-        sizes = rollout.check_waves(self._options["waves"], canaries)
+        sizes = plan.check_waves(self._options["waves"], canaries)
         if not self._task.check_mode:
             # The worker's parent is ansible-playbook itself, which lives as long as the run.
-            rollout_lock.claim(os.path.join(self._record, "rollouts", ".lock"), os.getppid())
+            lock.claim(os.path.join(self._record, "rollouts", ".lock"), os.getppid())
         release = {"id": self._release.id, "sequence": self._release.sequence}
         return {
             "changed": False,
@@ -119,7 +114,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "hosts": list(scope.hosts),
             "waivers": self._options["waivers"] or "",
             "journal": self._journal(),
-            "started": self._now.strftime(rollout_journal.TIME),
+            "started": self._now.strftime(journal.TIME),
             "todo": list(planned.todo),
             "waived": list(planned.waived),
             "done": planned.done,
@@ -129,8 +124,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _gate(self) -> Result:
         options = self._options
-        since = dt.datetime.strptime(options["since"], rollout_journal.TIME).replace(tzinfo=dt.UTC)
-        gate = rollout.gate(options["wave"], self._states(), since, options["max_fail_percentage"])
+        since = dt.datetime.strptime(options["since"], journal.TIME).replace(tzinfo=dt.UTC)
+        gate = plan.gate(options["wave"], self._states(), since, options["max_fail_percentage"])
         if gate.failed:
             then = "the rollout goes on" if gate.passed else "the rollout stops here"
             lines = [f"{len(gate.failed)} of {len(options['wave'])} hosts of this wave failed, {then}"]
@@ -145,8 +140,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         changed = not rollout_report.same({**report, "check": False}, before)
         if changed and not self._task.check_mode:
             rollout_report.write(self._record, self._release, report)
-            keep = rollout.superseded
-            rollout_journal.compact(self._journal(), lambda entries: keep(entries, self._release))
+            keep = plan.superseded
+            journal.compact(self._journal(), lambda entries: keep(entries, self._release))
         lines = rollout_report.summary(report)
         Display().display("\n".join(["", *lines, ""]))
         result: Result = {

@@ -40,7 +40,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import words
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import words
 
 
 def fingerprint_lines(sha256: str) -> list[str]:

@@ -55,7 +55,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import record
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import store
 
 
 class LookupModule(LookupBase):
@@ -65,7 +65,7 @@ class LookupModule(LookupBase):
         """One dictionary for each directory."""
         try:
             if name := str(kwargs.get("root") or ""):
-                return [record.usable(term, name).as_dict() for term in terms]
+                return [store.usable(term, name).as_dict() for term in terms]
             if kwargs.get("whole"):
                 return [self._whole(term) for term in terms]
             return [self._roots(term) for term in terms]
@@ -74,8 +74,8 @@ class LookupModule(LookupBase):
 
     @staticmethod
     def _roots(directory: str) -> dict[str, Any]:
-        return {name: anchor.as_dict() for name, anchor in record.read(directory).items()}
+        return {name: anchor.as_dict() for name, anchor in store.read(directory).items()}
 
     def _whole(self, directory: str) -> dict[str, Any]:
-        manifest = record.read_manifest(directory)
+        manifest = store.read_manifest(directory)
         return {"id": manifest.id, "sequence": manifest.sequence, "roots": self._roots(directory)}

@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _value in node.value:
             if key.tag != "tag:yaml.org,2002:str":
-                raise self._refused("a key that is no text", key.start_mark)
+                raise self._refused("a key that is not text", key.start_mark)
             if key.value in seen:
                 raise self._refused(f"the key '{key.value}' twice", key.start_mark)
             seen.add(key.value)

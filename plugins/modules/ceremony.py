@@ -53,7 +53,7 @@ options:
   abandon:
     description:
       - Close and seal the transcript of a ceremony that was begun, leaving the rest of its plan undone, whatever the
-        clock says. What is left can then be planned anew.
+        clock says. What is left can then be planned again.
     type: bool
     default: false
   confirmed_plan:
@@ -219,11 +219,11 @@ try:
     import base64
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import (
-        conduct,
-        foresight,
-        performance,
-        sole,
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import (
+        check_mode,
+        lock,
+        runner,
+        setup,
     )
 except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
@@ -234,23 +234,23 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     options, given, directory = module.params, module.params["act"], Path(module.params["directory"])
     if module.check_mode:
         incoming = {name: base64.b64decode(data) for name, data in (given["files"] or {}).items()}
-        with foresight.carried_in(directory, incoming) as foreseen:
-            before = performance.state(set_stage(options, foreseen))
-        return {"changed": not before["over"], **before, "diff": performance.diff(before, before)}
-    with sole.sole_run(directory):
+        with check_mode.carried_in(directory, incoming) as foreseen:
+            before = setup.state(set_stage(options, foreseen))
+        return {"changed": not before["over"], **before, "diff": setup.diff(before, before)}
+    with lock.sole_run(directory):
         stage = set_stage(options, directory)
-        before = performance.state(stage)
-        run = performance.parse_run(given, options["confirmed_plan"], options["rehearsal"])
-        conduct.perform(stage, run, performance.parse_orders(given["orders"] or []))
-        after = performance.state(stage)
+        before = setup.state(stage)
+        run = setup.parse_run(given, options["confirmed_plan"], options["rehearsal"])
+        runner.perform(stage, run, setup.parse_orders(given["orders"] or []))
+        after = setup.state(stage)
     changed = before["steps"] != after["steps"]
-    return {"changed": changed, **after, "diff": performance.diff(before, after)}
+    return {"changed": changed, **after, "diff": setup.diff(before, after)}
 
 
 def set_stage(options: dict[str, Any], directory: Any) -> Any:
     """The stage, with what the action handed over."""
     given = options["act"]
-    material = performance.Material(
+    material = setup.Material(
         plan=given["plan"].encode(),
         tokens=given["tokens"].encode(),
         attestation_files=given["attestation_files"] or {},
@@ -258,7 +258,7 @@ def set_stage(options: dict[str, Any], directory: Any) -> Any:
         rehearsal=options["rehearsal"],
         abandon=options["abandon"],
     )
-    return performance.set_stage(material, options["pins"], options["management_keys"])
+    return setup.set_stage(material, options["pins"], options["management_keys"])
 
 
 def main() -> None:

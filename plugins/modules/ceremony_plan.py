@@ -16,10 +16,10 @@ author:
 description:
   - Compares what is declared with what the public record has, and drafts the plan of a ceremony for what is
     missing or no longer right, V(ceremonies/NAME/ceremony.yml) in the record. Where nothing is to be done, there
-    is no plan.
+    is not a plan.
   - Everything that the plan would sign is built and checked against all rules with throw-away keys, so that a
     mistake is found at the desk and not on the day.
-  - A plan is drafted anew, in its place, when its content no longer fits or its window has ended, as long as no
+  - A plan is drafted again, in its place, when its content no longer fits or its window has ended, as long as no
     ceremony has begun with it. A ceremony that has begun and is not closed is left alone, and nothing new is
     planned until it is.
   - Plans that are named by number belong to this module. A plan that was written by hand has another name and is
@@ -130,7 +130,7 @@ options:
         type: str
         required: true
       issuer:
-        description: Name of the root that signs it; by default the first that is no standby root.
+        description: Name of the root that signs it; by default the first that is not a standby root.
         type: str
       request:
         description: The request, relative to the record; by default V(requests/NAME.csr).
@@ -160,7 +160,7 @@ options:
         type: str
         required: true
       issuer:
-        description: Name of the root that signs it; by default the first that is no standby root.
+        description: Name of the root that signs it; by default the first that is not a standby root.
         type: str
       request:
         description: The request, relative to the record; by default V(requests/NAME.csr).
@@ -205,7 +205,7 @@ options:
     default: []
     suboptions:
       issuer:
-        description: Name of the root that issued it; by default the first that is no standby root.
+        description: Name of the root that issued it; by default the first that is not a standby root.
         type: str
       certificate:
         description: The certificate, relative to the record. This or the serial is required.
@@ -349,13 +349,13 @@ MISSING = None
 try:
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import planning
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.act import utc_now
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.declaration import (
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import planning
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.declaration import (
         parse_declaration,
     )
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.words import fingerprint_lines
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import fingerprint_lines
 except ImportError:
     MISSING = ("cryptography and PyYAML", traceback.format_exc())
 

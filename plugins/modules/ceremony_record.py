@@ -85,7 +85,7 @@ try:
     import base64
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import record
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
 except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
 
@@ -94,13 +94,13 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     """The ceremony host's end."""
     options, directory = module.params, Path(module.params["directory"])
     if options["direction"] == "out":
-        found = record.read(directory, record.OUT)
+        found = exchange.read(directory, exchange.OUT)
         return {
             "changed": False,
             "files": {name: base64.b64encode(data).decode() for name, data in found.items()},
         }
     incoming = {name: base64.b64decode(data) for name, data in options["files"].items()}
-    merge = record.plan_merge(directory, incoming)
+    merge = exchange.plan_merge(directory, incoming)
     new = not directory.is_dir()
     if not module.check_mode:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -19,8 +19,9 @@ description:
     names; that people were asked, unless the plan says otherwise, and that as many as it wants confirmed the plan, each
     key and each signature; that keys are attested where the plan wants it; that each file is in the record or its
     archive, has the signature, the bytes and the digest that the transcript tells, and is what the plan says when it is
-    built anew; that no linter objects; and that the report is the one that the transcript gives.
-  - What a linter finds today fails where the same version looked at the ceremony. What another version finds is told.
+    built again; that no linter objects; and that the report is the one that the transcript gives.
+  - What a linter finds today fails where the same version looked at the ceremony. What another version finds is
+    reported.
   - Over all ceremonies, checks that each one stands on the one before, that CRL numbers rise and no revocation was
     dropped, that each file is in its place and no other is there, and that the trust manifest lists the roots.
   - A record alone cannot show that its last ceremony was cut off, or that all of it was exchanged. Give
@@ -108,7 +109,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: All checks, also with a failure.
+  description: All checks, even after a failure.
   returned: success
   type: list
   elements: dict
@@ -143,10 +144,12 @@ MISSING = None
 try:
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import verification
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.history import parse_anchors
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.stage import AttestationFiles
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import (
+        AttestationFiles,
+    )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import parse_anchors
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import PinnedFile, parse_tokens
 except ImportError:
     MISSING = ("cryptography, PyYAML and python-pkcs11", traceback.format_exc())

@@ -153,8 +153,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
     artifacts,
     nginx,
-    place,
     site,
+    url,
     watch,
 )
 
@@ -173,11 +173,10 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 def _site(options: dict[str, Any]) -> site.Site:
     margins = {kind: watch.seconds(text, f"margins: {kind}") for kind, text in options["margins"].items()}
     sources = (
-        nginx.Source(one["name"], place.parse_url(one["url"], f"ca_crls: {one['name']}")[0])
-        for one in options["ca_crls"]
+        nginx.Source(one["name"], url.parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in options["ca_crls"]
     )
     return site.Site(
-        place=place.parse_url(options["url"], "url")[0],
+        place=url.parse_url(options["url"], "url")[0],
         artifacts=tuple(
             artifacts.Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"])
             for one in options["artifacts"]

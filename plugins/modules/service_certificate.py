@@ -20,8 +20,8 @@ description:
     pair by one rename, and the declared units are reloaded.
   - A systemd timer renews the certificate when O(renew_before) of its life is left, and leaves metrics for
     node_exporter.
-  - The certificate is enrolled anew, with a new key, when it is missing, damaged, expired, for other names, or does not
-    lead to O(root); so a host that is moved to another CA ends with that CA's certificate.
+  - The certificate is enrolled again, with a new key, when it is missing, damaged, expired, for other names, or does
+    not lead to O(root); so a host that is moved to another CA ends with that CA's certificate.
   - Needs only the standard library of Python and the C(openssl) program on the host.
 requirements:
   - cryptography >= 42 on the controller
@@ -122,7 +122,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reason:
-  description: Why the certificate was (or would be) enrolled anew; empty when it is good.
+  description: Why the certificate was (or would be) enrolled again; empty when it is good.
   returned: success
   type: str
   sample: there is no certificate yet
@@ -205,7 +205,7 @@ def _proceed(wanted: settings.Settings, reason: str) -> dict[str, str]:
     """Make a request where a certificate is needed; else do what is due, and finish what a former run left undone."""
     with store.locked(wanted):
         if not reason:
-            # A renewal that is overdue fails the play: somebody should know. One that works is no change.
+            # A renewal that is overdue fails the play: somebody should know. One that works is not a change.
             lifecycle.renew_locked(wanted, time.time(), start=True)
             store.forget_pending(wanted)
             return {}

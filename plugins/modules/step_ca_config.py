@@ -91,7 +91,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layo
 
 MISSING = None
 try:
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import canary, schema
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import canary, settings
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
@@ -99,10 +99,10 @@ except ImportError:
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Compose, check, compare, write."""
     options, layout = module.params, Layout()
-    schema.check_declared(options["settings"])
+    settings.check_declared(options["settings"])
     key_made, jwk = canary.ensure_key(layout, module.check_mode)
     wanted = config.compose(options["settings"], jwk, layout)
-    schema.check(wanted)
+    settings.check(wanted)
     before = _current(layout)
     corrected = files.converge(
         [
@@ -124,7 +124,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _current(layout: Layout) -> dict[str, Any]:
-    """ca.json as it is on the host; empty when it is absent or no JSON."""
+    """ca.json as it is on the host; empty when it is absent or not JSON."""
     try:
         return config.public(json.loads(files.read(layout.config) or b"{}"))
     except (ValueError, AttributeError):

@@ -75,7 +75,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import api, daemon, unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import client as api
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 
 MISSING = None
@@ -133,7 +134,7 @@ def _parsed(content: bytes | None, layout: Layout) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise TrustAnchorError(
-            f"{layout.config} is missing or no JSON object", "step_ca_config makes it", "Run the role"
+            f"{layout.config} is missing or not a JSON object", "step_ca_config makes it", "Run the role"
         )
     return found
 

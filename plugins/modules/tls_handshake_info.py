@@ -74,14 +74,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import handshake
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
 
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
     """All handshakes; the action plugin shows the table."""
-    results = [asdict(result) for result in handshake.shake(module.params["targets"], module.params["clients"])]
-    failed = handshake.failures(results)
-    answer: dict[str, Any] = {"changed": False, "handshakes": results, "table": handshake.table(results)}
+    results = [asdict(result) for result in handshakes.shake(module.params["targets"], module.params["clients"])]
+    failed = handshakes.failures(results)
+    answer: dict[str, Any] = {"changed": False, "handshakes": results, "table": handshakes.table(results)}
     if failed and module.params["require"]:
         answer |= {"failed": True, "msg": "Handshakes failed. " + "; ".join(failed)}
     return answer
@@ -94,7 +94,7 @@ def main() -> None:
         "clients": {
             "type": "list",
             "elements": "str",
-            "choices": list(handshake.CLIENTS),
+            "choices": list(handshakes.CLIENTS),
             "default": ["curl", "python"],
         },
         "require": {"type": "bool", "default": True},

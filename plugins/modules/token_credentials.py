@@ -16,7 +16,7 @@ author:
 description:
   - Sets what still has its factory value, and nothing else. First the retry counts, since setting them resets PIN and
     PUK, then PIN, PUK and management key. An interrupted run is finished by the next one.
-  - The credentials of a token in use are left alone, also when its retry counts are other ones than asked.
+  - The credentials of a token in use are left alone, even when its retry counts are not the ones asked for.
   - The management key is a random AES key on the token itself, to which only the PIN gives access, unless
     O(management_key) gives another one.
   - Never uses up the last attempt at a PIN.
@@ -31,15 +31,15 @@ options:
     required: false
   pin:
     description:
-      - The new PIN, 6 to 8 bytes. Where it is no default any more, it is needed for a management key that still is, and
-        then it is the present PIN.
+      - The new PIN, 6 to 8 bytes. Where it is no longer the default, it is needed for a management key that still is,
+        and then it is the present PIN.
       - Without it the action asks for it at the terminal, twice, and only when it is needed.
       - It is sent only over a pipelined connection, since without pipelining Ansible writes module options to a file.
     type: str
   pin_holders:
     description:
       - People who each know a part of the PIN (and of the PUK), in the order of the parts. The action asks each of them
-        for the own part, so that nobody can use the token alone. Empty where one person knows the whole.
+        for their own part, so that nobody can use the token alone. Empty where one person knows the whole.
     type: list
     elements: str
     default: []
@@ -59,7 +59,7 @@ options:
   pin_retries:
     description:
       - Attempts at the PIN, 2 to 255, of a token whose PIN is the default. Without it the count stays.
-      - Another count than the present one sets the PUK anew, too. The count of a token in use stays.
+      - A count other than the present one sets the PUK again, too. The count of a token in use stays.
     type: int
   puk_retries:
     description: Attempts at the PUK, as O(pin_retries).
@@ -133,10 +133,12 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     purpose, before, after = _purpose(plan), _facts(plan.facts), _planned(plan)
     if plan.changed and not module.check_mode:
         with yubikit_needed():
-            from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import yubikey_credentials
+            from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.yubikey import (
+                credentials,
+            )
         new = _new(options, plan, purpose)
         check_new(new, algorithm)
-        after = _facts(yubikey_credentials.apply(plan, new))
+        after = _facts(credentials.apply(plan, new))
     return {
         "changed": plan.changed,
         "steps": list(plan.steps),

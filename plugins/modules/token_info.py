@@ -17,7 +17,7 @@ description:
   - Tells model, serial number, firmware and library, the attempts that are left, which credentials are still as the
     factory set them, and the key in a slot with its policies.
   - Checks the attestation of a YubiKey's key, where the maker's certificates are given.
-  - Needs no PIN and changes nothing. Retry counts, defaults and policies are told by YubiKeys only.
+  - Needs no PIN and changes nothing. Retry counts, defaults and policies are reported by YubiKeys only.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
   - trustanchor.private_ca.token
@@ -176,7 +176,8 @@ try:
     from pathlib import Path
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import attestation, keys
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import attestation
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import (
         PinnedFile,
         parse_device,

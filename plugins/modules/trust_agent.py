@@ -19,10 +19,10 @@ description:
     and takes up the newest one. It refuses signatures of strangers, older manifests, expired ones, those from the
     future, and those of another estate. Then it converges all trust stores, as
     M(trustanchor.private_ca.trust_bundle) does.
-  - What was changed by hand, or by the upgrade of a package, is repaired at the next run, also while no manifest can be
+  - What was changed by hand, or by the upgrade of a package, is repaired at the next run, even while no manifest can be
     fetched.
   - It leaves a receipt in C(/var/lib/trustanchor/receipt.json), and metrics for node_exporter. The service fails when
-    the host is not as it must be, so that monitoring sees it.
+    the host is not as it should be, so that monitoring sees it.
   - The host must have been told its roots once, by the role P(trustanchor.private_ca.trust_store#role).
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
@@ -73,8 +73,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import options, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:

@@ -146,7 +146,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import bundle, options, push, report, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, push, report, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
@@ -156,13 +157,13 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         host = state.load()
         told.check(host, module.params["override"])
-        todo = bundle.plan(roots, absent, declared, host)
+        todo = convergence.plan(roots, absent, declared, host)
         return {**_result(todo, host), "changed": todo.changed, "repaired": []}
     with state.locked():
         host = state.load()
         told.check(host, module.params["override"])
         told.note(host)
-        outcome = bundle.converge(roots, absent, declared, host)
+        outcome = convergence.converge(roots, absent, declared, host)
     for warning in outcome.warnings:
         module.warn(warning)
     result = {**_result(outcome.plan, host), "changed": outcome.plan.changed, "repaired": outcome.repaired}
@@ -171,7 +172,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
-def _result(todo: bundle.Plan, host: state.State) -> dict[str, Any]:
+def _result(todo: convergence.Plan, host: state.State) -> dict[str, Any]:
     before = report.summary(todo.listed)
     after = dict.fromkeys(before, "ok")
     return {**report.measured(todo.listed, host), "diff": edge.diff(before, after, "trust stores")}

@@ -74,20 +74,20 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import (
-    bundle,
-    options,
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import (
+    convergence,
     receipt,
     report,
     state,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
 
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
     """Plan alone."""
     roots, absent, declared = options.read(module.params)
     host = state.load()
-    found = bundle.plan(roots, absent, declared, host)
+    found = convergence.plan(roots, absent, declared, host)
     return {"changed": False, **report.measured(found.listed, host), "receipt": receipt.load()}
 
 

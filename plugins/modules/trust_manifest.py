@@ -35,7 +35,7 @@ options:
     type: path
     required: true
   roots:
-    description: The roots that shall be listed.
+    description: The roots to list.
     type: list
     elements: dict
     default: []
@@ -61,12 +61,12 @@ options:
         choices: [staged, trusted]
   states:
     description:
-      - Name of a listed root to the state that it shall have, one of V(trusted), V(retiring), V(distrusted).
+      - Name of a listed root to the state that it is to have, one of V(trusted), V(retiring), V(distrusted).
     type: dict
     default: {}
   remove:
     description:
-      - Names of roots that shall not be listed any more. They must be V(staged), or V(distrusted) and shown to be
+      - Names of roots that are not to be listed any more. They must be V(staged), or V(distrusted) and shown to be
         absent from every host by a complete rollout.
     type: list
     elements: str
@@ -151,8 +151,8 @@ try:
         replace,
     )
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import evidence, transitions
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, transitions
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import (
         Root,
         parse_manifest,
     )

@@ -57,7 +57,7 @@ options:
     default: []
   waivers:
     description:
-      - YAML file on the controller with the hosts that are let off, a list with C(host), C(owner), C(reason) and
+      - YAML file on the controller with the hosts that are waived, a list with C(host), C(owner), C(reason) and
         C(expires), the last day, as C(2026-12-31).
       - A waiver that has expired, is of an unknown host, or is there twice is an error.
     type: path

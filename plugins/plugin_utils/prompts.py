@@ -39,7 +39,7 @@ def ask(text: str, otherwise: str, private: bool = False) -> str:
 
 
 def ask_parts(holders: Sequence[str], title: str, purpose: str, otherwise: str, new: bool = False) -> str:
-    """A secret in parts: each holder enters the own part, and nobody sees another's. Without holders it is whole."""
+    """A secret in parts: each holder enters their own part, and nobody sees another's. Without holders it is whole."""
     if not holders:
         return ask_secret(title, purpose, otherwise, new)
     parts = [ask_secret(f"{holder}: your part of the {title}", purpose, otherwise, new) for holder in holders]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

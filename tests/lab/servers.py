@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
 from cryptography.hazmat.primitives import serialization
 
 from . import estate, hosts

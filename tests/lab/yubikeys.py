@@ -78,7 +78,7 @@ class VirtualYubiKeys:
         self._send([], settle=True)
 
     def renew(self) -> None:
-        """Begin anew, much faster than `start`: all keys as from the factory, the first two plugged in.
+        """Begin again, much faster than `start`: all keys as from the factory, the first two plugged in.
 
         The certificates f9 stay, and so do their roots.
         """

@@ -4,44 +4,22 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-def _tree() -> str:
-    """Where ansible_collections/trustanchor/private_ca is: the environment's place, or a temporary one."""
-    for place in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":"):
-        if place and (Path(place) / "ansible_collections/trustanchor/private_ca").exists():
-            return place
-    place = tempfile.mkdtemp(prefix="trustanchor-collections-")
-    home = Path(place) / "ansible_collections/trustanchor"
-    home.mkdir(parents=True)
-    (home / "private_ca").symlink_to(CHECKOUT)
-    return place
-
-
-sys.path.insert(0, _tree())
-
-SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
-PIN, SO_PIN = "test-pin-4711", "test-so-pin-4711"
+from factories.softhsm import LIBRARY, PIN, SO_PIN
 
 
 @pytest.fixture(scope="session")
 def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A SoftHSM token that was initialised by the project's own code: its TokenSpec."""
-    if not Path(SOFTHSM).exists():
-        pytest.skip(f"{SOFTHSM} is not installed (Debian: softhsm2)")
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.sessions import TokenSpec
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.softhsm import plan_softhsm
+    if not Path(LIBRARY).exists():
+        pytest.skip(f"{LIBRARY} is not installed (Debian: softhsm2)")
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11.sessions import TokenSpec
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.softhsm import plan_softhsm
 
     home = tmp_path_factory.mktemp("softhsm")
-    spec = TokenSpec(SOFTHSM, label="unit", softhsm_config=str(home / "softhsm2.conf"))
+    spec = TokenSpec(LIBRARY, label="unit", softhsm_config=str(home / "softhsm2.conf"))
     plan_softhsm(spec, home / "tokens").apply(PIN, SO_PIN)
     yield spec

@@ -39,7 +39,7 @@ class Issuer:
 
 @dataclass(frozen=True)
 class Factory:
-    """What the manufacturer has in its safe; made anew for each run of the tests."""
+    """What the manufacturer has in its safe; made again for each run of the tests."""
 
     old_root: Issuer
     new_root: Issuer

@@ -42,7 +42,7 @@ class Reference:
 
     @property
     def is_default(self) -> bool:
-        """Whether the value is the one of the factory."""
+        """Whether the value is the factory default."""
         return self._value == self._default
 
     def refusal(self) -> Status:
@@ -99,7 +99,7 @@ class ManagementKey:
 
     @property
     def is_default(self) -> bool:
-        """Whether the value is the one of the factory."""
+        """Whether the value is the factory default."""
         return self._value == DEFAULT_MANAGEMENT_KEY
 
     def set(self, algorithm: int, value: bytes, version: Version) -> None:
@@ -122,7 +122,7 @@ class ManagementKey:
         return self._encrypt(self._expected)
 
     def challenge(self) -> bytes:
-        """Begin a one-sided authentication: a challenge that the host shall encrypt."""
+        """Begin a one-sided authentication: a challenge that the host is to encrypt."""
         plain = secrets.token_bytes(self._block)
         self._expected = self._encrypt(plain)
         return plain

@@ -117,7 +117,7 @@ class PivApplet:
         """Answer a command.
 
         Raises:
-            Status: another end than 9000.
+            Status: an end other than 9000.
         """
         handler = self._handlers.get(command.ins)
         if handler is None or self.version < self._since.get(command.ins, (0, 0, 0)):

@@ -109,7 +109,7 @@ CASES = [
     ),
     Case(
         "another distribution",
-        ["distribution gentoo 2 is not supported", "supported are: debian 12", "Use one of these"],
+        ["distribution gentoo 2 is not supported", "supported: debian 12", "Use one of these"],
         hurdle=hurdles.another_distribution,
     ),
     Case(

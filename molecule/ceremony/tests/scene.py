@@ -34,7 +34,7 @@ class Scene:
     Args:
         record: directory of the record, made here.
         name: of the directory on the machine.
-        declared: variables that say what there shall be.
+        declared: variables that say what there should be.
     """
 
     def __init__(self, record: Path, name: str, declared: dict[str, Any]) -> None:

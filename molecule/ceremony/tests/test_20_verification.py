@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import verification
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
 from lab.play import play
 from scene import HOST, RECORD, VERIFY, said
 

@@ -10,7 +10,7 @@ import re
 import secrets
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.words import words
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import words
 from lab import leaks
 from lab.play import CHECKOUT, STATE
 from lab.terminal import Terminal

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes wrong on the day: it is told in plain words, and the next run finishes what was begun."""
+"""What goes wrong on the day: it is reported in plain words, and the next run finishes what was begun."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_no_ceremony_with_another_plan_than_was_confirmed(tmp_path: Path) -> Non
     scene.plan()
     stopped = scene.hold(root_ceremony_confirmed_plan="00" * 32)
     assert stopped.rc != 0
-    assert f"confirmed was the plan with the SHA-256 {'00' * 32}" in stopped.failure(HOST)
+    assert f"the confirmed plan has the SHA-256 {'00' * 32}" in stopped.failure(HOST)
     assert scene.events() == []
 
 

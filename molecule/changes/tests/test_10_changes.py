@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec

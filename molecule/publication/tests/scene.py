@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.api import Client
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import manifest_signing
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -195,6 +195,6 @@ def sign_manifest(record: Path, valid: dt.timedelta) -> bytes:
     """Sign the trust manifest of a record for a while."""
     key = estate.private_key("manifest")
     now = dt.datetime.now(dt.UTC)
-    signed = manifest_signing.plan(str(record), key, now, valid, valid).sign(key)
+    signed = signing.plan(str(record), key, now, valid, valid).sign(key)
     (record / "trust.p7m").write_bytes(signed)
     return signed

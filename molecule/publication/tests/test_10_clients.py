@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import scene
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from lab import hosts
@@ -74,7 +74,7 @@ def test_content_is_the_records() -> None:
         der("roots/r1.crt"),
         der("roots/s1.crt"),
     }
-    manifest = signed_manifest.verify(scene.ask("/trust.p7m").body, roots.decode())
+    manifest = signed.verify(scene.ask("/trust.p7m").body, roots.decode())
     assert {one.name for one in manifest.trusted} == {"r1", "s1"}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import scene
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
 from cryptography import x509
 from lab import hosts
 from lab.play import CHECKOUT
@@ -44,7 +44,7 @@ def test_quiet_when_all_is_well() -> None:
     crl = x509.load_der_x509_crl((scene.RECORD / "crls/r1.crl").read_bytes())
     assert crl.next_update_utc is not None
     assert found["expiry_timestamp_seconds"]["root-r1.crl"] == crl.next_update_utc.timestamp()
-    manifest = signed_manifest.read_unverified((scene.RECORD / "trust.p7m").read_bytes())
+    manifest = signed.read_unverified((scene.RECORD / "trust.p7m").read_bytes())
     assert found["expiry_timestamp_seconds"]["trust.p7m"] == manifest.not_after.timestamp()
     assert found["margin_seconds"]["root-r1.crl"] == 30 * 86400
     now = float(hosts.output("web1", "date +%s"))
@@ -86,7 +86,7 @@ def test_a_manifest_is_about_to_expire(tmp_path: Path) -> None:
     scene.published(record)
     content, said = scene.watch()
     assert not content
-    assert "trust.p7m: 6.5 days left, wanted 7.0 days. Sign it anew, then publish." in said
+    assert "trust.p7m: 6.5 days left, wanted 7.0 days. Sign it again, then publish." in said
     assert [name for name, value in scene.metrics()["stale"].items() if value] == ["trust.p7m"]
 
 

@@ -37,7 +37,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> scene.Record:
     return found
 
 
-# What somebody does by hand, and what succeeds when it is as it must be.
+# What somebody does by hand, and what succeeds when it is as it should be.
 ROUNDS = {
     "files": [
         (
@@ -72,7 +72,7 @@ ROUNDS = {
 
 
 def wrong(drifts: list[tuple[str, str]]) -> list[str]:
-    """What is not as it must be."""
+    """What is not as it should be."""
     return [do for do, good in drifts if hosts.run("web1", good, check=False).returncode != 0]
 
 
@@ -240,6 +240,6 @@ def test_the_ca_of_a_crl_cannot_be_reached() -> None:
     sources = [{"name": "nobody", "url": "http://nobody.corp.example:8080/1.0/crl"}]
     done = scene.publish(ca_publication_ca_crls=sources)
     assert done.rc != 0
-    assert "the CRL of nobody cannot be had from http://nobody.corp.example:8080/1.0/crl" in done.failure("web1")
+    assert "the CRL of nobody cannot be fetched from http://nobody.corp.example:8080/1.0/crl" in done.failure("web1")
     assert scene.ask("/nobody.crl").status == 502
     assert scene.ask("/root-r1.crl").status == 200

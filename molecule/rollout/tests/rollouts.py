@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
 from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts
 from ansible_collections.trustanchor.private_ca.tests.lab.play import STATE, Play, play
 

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 import rollouts
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import rollout_journal, rollout_lock
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import lock
 from ansible_collections.trustanchor.private_ca.tests.lab.play import kill_when
 from rollouts import asked, is_right, outcomes, report, roll_out, spoil, unable
 
@@ -154,7 +155,7 @@ def test_a_killed_run_is_finished_by_the_next_one():
 def test_two_at_a_time_are_refused():
     other = subprocess.Popen(["sleep", "600"])
     try:
-        rollout_lock.claim(str(rollouts.RECORD / "rollouts/.lock"), other.pid)
+        lock.claim(str(rollouts.RECORD / "rollouts/.lock"), other.pid)
         done = roll_out()
         assert (done.rc, asked(done)) == (2, set())
         assert f"another rollout of this record is at work: process {other.pid}" in done.failure("localhost")

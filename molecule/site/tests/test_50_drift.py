@@ -48,7 +48,7 @@ class Drift:
         host: where.
         what: for the reader.
         do: shell command that does it.
-        good: shell command that succeeds when it is as it must be.
+        good: shell command that succeeds when it is as it should be.
     """
 
     host: str
@@ -57,7 +57,7 @@ class Drift:
     good: str
 
     def is_repaired(self) -> bool:
-        """Whether the host is as it must be."""
+        """Whether the host is as it should be."""
         return hosts.run(self.host, self.good, check=False).returncode == 0
 
 
@@ -119,7 +119,7 @@ ROUNDS = {
             f"{JAVA} -list | grep -q {COLONS}",
         ),
     ],
-    "ca.json is no JSON": [
+    "ca.json is not JSON": [
         Drift(
             "ca1",
             "ca.json",

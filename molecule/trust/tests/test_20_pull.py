@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import manifest_signing, signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import load_certificate
 from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts, servers, streams
 from ansible_collections.trustanchor.private_ca.tests.lab.play import CHECKOUT
@@ -195,7 +196,7 @@ def test_attacks_fail_the_unit_and_change_nothing(attacked: str, old_manifest: b
         (signed(sequence=sequence() - 1), "this host was told"),  # replayed
         (signed(not_after=LONG_AGO + HOUR, not_before=LONG_AGO), "expired at"),
         (signed(sequence=sequence() + 1, not_before=NOW + HOUR), "is from the future"),
-        (signed(sequence=sequence() + 1, id="0" * 32), "is of the estate"),
+        (signed(sequence=sequence() + 1, id="0" * 32), "belongs to the estate"),
         (old_manifest, "no valid signature"),  # by a signer below the root that is distrusted now
         (good[: len(good) // 2], "no valid signature"),
         (b"<html>", "no valid signature"),

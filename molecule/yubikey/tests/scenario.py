@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import dump
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
 from lab import hosts
 from lab.play import CHECKOUT, STATE, Play, play
 from lab.yubikeys import YKCS11

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the ceremony made is right in the eyes of other programs, and the YubiKeys are as they shall be."""
+"""What the ceremony made is right in the eyes of other programs, and the YubiKeys are as they should be."""
 
 from __future__ import annotations
 

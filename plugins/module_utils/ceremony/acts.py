@@ -14,7 +14,7 @@ from .crls import crl_output
 from .issuance import cross_output, intermediate_output, manifest_signer_output, root_output
 from .linting import Lint
 from .outputs import Output
-from .plan_model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct, SigningAct
+from .plan.model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct, SigningAct
 
 
 class Place(Protocol):

@@ -67,7 +67,7 @@ def known_crls(directory: Path, root: str, key: PublicKey | None) -> list[KnownC
         key: its public key; None where its certificate is lost, then no signature is looked at.
 
     Raises:
-        TrustAnchorError: a file is no CRL of that root, or a transcript is broken.
+        TrustAnchorError: a file is not a CRL of that root, or a transcript is broken.
     """
     found = [*_in_files(directory, root, key), *_in_transcripts(directory, root, key)]
     return sorted(found, key=lambda one: one.number)
@@ -128,7 +128,7 @@ def _in_transcripts(directory: Path, root: str, key: PublicKey | None) -> Iterat
     for path in sorted(directory.glob("ceremonies/*/transcript.jsonl")):
         data = read_optional(path) or b""
         source = str(path.relative_to(directory))
-        records = read_transcript(data[: data.rfind(b"\n") + 1], source)  # a torn last line is no record
+        records = read_transcript(data[: data.rfind(b"\n") + 1], source)  # a torn last line is not a record
         mine = [record for record in records if record.data.get("act") == act]
         published = any(record.event == "written" for record in mine)
         for record in mine:
@@ -142,4 +142,4 @@ def _der(record: Record, source: str) -> bytes:
     try:
         return base64.b64decode(str(record.data.get("der", "")), validate=True)
     except binascii.Error as error:
-        raise TrustAnchorError(f"{source}: what was signed is no Base64", str(error), "Restore it") from error
+        raise TrustAnchorError(f"{source}: what was signed is not Base64", str(error), "Restore it") from error

@@ -24,7 +24,7 @@ from .crl_history import KnownCrl, dropped, known_crls, require_in_place, revoca
 from .files import read_optional
 from .linting import Lint
 from .outputs import Form, Output
-from .plan_model import CrlAct, RevokedEntry
+from .plan.model import CrlAct, RevokedEntry
 
 # certificateHold and removeFromCRL are left out: a CA that was suspended is a CA that nobody understands.
 REASONS = (
@@ -74,7 +74,7 @@ def crl_output(
     Args:
         act: of the plan; it lists every entry, also those of the CRL before.
         issuer: the root in whose name it is.
-        signer: the root that issued what is revoked; another one than ``issuer`` in a rehearsal only.
+        signer: the root that issued what is revoked; other than ``issuer`` only in a rehearsal.
         directory: where it goes.
         inputs: where the revoked certificates are.
         lint: the linters.
@@ -118,7 +118,7 @@ def require_ca(certificate: x509.Certificate, path: str) -> None:
     """Refuse to revoke what the roots' CRLs, which are about CAs alone (RFC 5280 section 5.2.5), cannot revoke.
 
     Raises:
-        TrustAnchorError: it is no CA, such as a signer of trust manifests.
+        TrustAnchorError: it is not a CA, such as a signer of trust manifests.
     """
     basic = certs.extension(certificate, x509.BasicConstraints)
     if path.startswith("signers/") or basic is None or not basic.ca:
@@ -127,7 +127,7 @@ def require_ca(certificate: x509.Certificate, path: str) -> None:
 
 def _no_ca(what: str) -> TrustAnchorError:
     return TrustAnchorError(
-        f"revoked: {what} is no CA",
+        f"revoked: {what} is not a CA",
         "a root's CRL lists CAs alone; nobody would look there for a signer of trust manifests",
         "Make another signer, and let hosts accept the trust manifest from that one alone",
     )
@@ -174,14 +174,14 @@ def _require_next(output: Output[x509.CertificateRevocationList], act: CrlAct, k
             raise TrustAnchorError(
                 f"{one.source} has number {one.number}, the plan's is {act.number}",
                 "clients keep the CRL with the higher number (RFC 5280 section 5.2.3)",
-                "Plan anew: the next number is taken from the record",
+                "Plan again: the next number is taken from the record",
             )
         same = one.number == act.number and not there
         if same and tbs(one.crl) != tbs(output.draft(0).sign_throwaway()):
             raise TrustAnchorError(
                 f"{one.source} has another CRL with the number {act.number}",
                 "two CRLs of one number: one of them may lack a revocation",
-                "Find out which one clients have, and plan anew",
+                "Find out which one clients have, and plan again",
             )
     require_in_place(output.directory, act.issuer, [one for one in known if one.number < act.number])
 
@@ -191,13 +191,13 @@ def _require_successor(existing: KnownCrl, act: CrlAct, entries: dict[int, Revok
         raise TrustAnchorError(
             f"{existing.source} was made at {existing.crl.last_update_utc.isoformat()}",
             f"the plan's is of {_text(act.this_update)}",
-            "Check the clocks; plan anew",
+            "Check the clocks; plan again",
         )
     for revoked in dropped(existing.crl, entries):
         raise TrustAnchorError(
             f"the plan's CRL does not have the entry {revoked.serial:x} {revoked.reason.name} {_text(revoked.date)}",
             f"{existing.source} has it, and a revocation is final",
-            "Plan anew: entries of the present CRL are taken over",
+            "Plan again: entries of the present CRL are taken over",
         )
 
 

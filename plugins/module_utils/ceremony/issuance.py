@@ -27,7 +27,7 @@ from ..x509.lint import lint_cross, lint_intermediate, lint_manifest_signer, lin
 from .files import read_optional, sha256
 from .linting import Lint
 from .outputs import Form, Output
-from .plan_model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct
+from .plan.model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct
 from .requests import check_request, check_signer_request, load_request
 
 ARCHIVE_DIGITS = 16  # of the fingerprint, in the name of an archived certificate
@@ -103,7 +103,7 @@ def read_request(inputs: Path, request: str, expected: str) -> x509.CertificateS
     """The request that the plan names, by digest.
 
     Raises:
-        TrustAnchorError: absent, another one than the plan's, or it cannot be parsed.
+        TrustAnchorError: absent, not the plan's, or it cannot be parsed.
     """
     pem = read_optional(inputs / request)
     if pem is None:
@@ -117,7 +117,7 @@ def read_request(inputs: Path, request: str, expected: str) -> x509.CertificateS
         raise TrustAnchorError(
             f"{request} has the SHA-256 {digest}",
             f"the plan was reviewed for {expected}",
-            "Find out who changed the request; plan anew if the new one is right",
+            "Find out who changed the request; plan again if the new one is right",
         )
     return load_request(pem, request)
 

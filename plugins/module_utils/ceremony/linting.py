@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The public linter next to the project's own rules: pkilint knows RFC 5280, the own rules know the policy."""
+"""The public linter next to the project's own rules: pkilint knows RFC 5280, our own rules know the policy."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 """A file that an act of the ceremony signs: whether it is there as planned, and how it gets there.
 
 The plan decides every byte but the serial number and the signature. So a file is as planned when building it
-anew with its own serial gives the bytes that it has.
+again with its own serial gives the bytes that it has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Generic
 from ..errors import TrustAnchorError
 from ..x509.builders import PublicKey
 from ..x509.signatures import signature_holds, tbs
-from .act import Draft, Signed
+from .draft import Draft, Signed
 from .files import read_optional, replace, write_once
 
 
@@ -105,7 +105,7 @@ class Output(Generic[Signed]):
     def _differences(self, existing: Signed, wanted: Signed) -> str:
         found, asked = self.form.facts(existing), self.form.facts(wanted)
         names = [name for name in found if found[name] != asked[name] and name not in ("sha256", "serial")]
-        return "; ".join(f"{name} is {found[name]!r}, planned is {asked[name]!r}" for name in names) or "encoding"
+        return "; ".join(f"{name} is {found[name]!r}, the plan says {asked[name]!r}" for name in names) or "encoding"
 
     def write(self, signed: Signed) -> None:
         """Put it into its place, once. What it replaces goes to the archive first. Doing it twice is harmless.

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..document import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Table, as_html, as_markdown
-from ..x509.words import fingerprint_lines
-from .plan import Plan
+from ..text.document import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Table, as_html, as_markdown
+from ..text.words import fingerprint_lines
+from .plan.document import Plan
 from .transcript import OPENED, Record, head
 
 _VERIFY = (
@@ -229,7 +229,7 @@ def _time(moment: Any) -> str:
 
 
 def _digest(value: Any) -> Block:
-    """A digest as hex and words; what is none is shown as it is."""
+    """A digest as hex and words; what is not one is shown as it is."""
     try:
         return Lines(fingerprint_lines(bytes.fromhex(value).hex()))
     except (TypeError, ValueError):

@@ -38,7 +38,7 @@ def load_request(pem: bytes, source: str) -> x509.CertificateSigningRequest:
     if not _ONE_REQUEST.fullmatch(pem):
         raise TrustAnchorError(
             f"{source} holds no request that can be parsed",
-            "expected is one PEM block of a certificate request, and nothing before or after it",
+            "expected: one PEM block of a certificate request, and nothing before or after it",
             "Make the request again on the CA host. If there is a private key in the file, it must not leave that host",
         )
     try:
@@ -103,7 +103,7 @@ def _check_subject(asked: x509.Name, wanted: x509.Name, source: str) -> None:
     if asked != wanted:
         raise TrustAnchorError(
             f"{source} asks for the subject '{asked.rfc4514_string()}'",
-            f"declared is '{wanted.rfc4514_string()}'",
+            f"'{wanted.rfc4514_string()}' is declared",
             "Check whose request this is; correct the declaration or make the request again",
         )
 
@@ -112,7 +112,7 @@ def _check_signature(request: x509.CertificateSigningRequest, source: str) -> No
     if not request.is_signature_valid:
         raise TrustAnchorError(
             f"the request in {source} is not signed by its own key",
-            "so nobody has shown to hold that key (RFC 2986 section 4.2)",
+            "so nobody has shown that they hold that key (RFC 2986 section 4.2)",
             "Make the request again on the CA host",
         )
 
@@ -139,7 +139,7 @@ _EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
 
 def _check_length(wish: x509.BasicConstraints, profile: IntermediateProfile, source: str) -> None:
     if not wish.ca:
-        raise TrustAnchorError(f"{source} asks for a certificate that is no CA", "an intermediate is one")
+        raise TrustAnchorError(f"{source} asks for a certificate that is not a CA", "an intermediate is one")
     if wish.path_length is not None and wish.path_length > profile.path_length:
         raise _beyond(source, f"the path length {wish.path_length}")
 

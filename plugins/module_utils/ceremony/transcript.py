@@ -127,7 +127,7 @@ def _parse(line: bytes) -> Record:
     try:
         content = json.loads(line.decode())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is no JSON in UTF-8 ({error})") from error
+        raise ValueError(f"it is not JSON in UTF-8 ({error})") from error
     if not isinstance(content, dict) or set(content) != _KEYS:
         raise ValueError(f"it is not an object with exactly {', '.join(sorted(_KEYS))}")
     record = Record(**content)
@@ -141,24 +141,24 @@ def _parse(line: bytes) -> Record:
 
 def _malformed(record: Record) -> str:
     if isinstance(record.seq, bool) or not isinstance(record.seq, int):
-        return "seq is no whole number"
+        return "seq is not a whole number"
     if not (isinstance(record.event, str) and _EVENT.fullmatch(record.event)):
-        return "event is no name"
+        return "event is not a name"
     if not (isinstance(record.previous, str) and _SHA256.fullmatch(record.previous)):
-        return "previous is no SHA-256"
+        return "previous is not a SHA-256"
     if not isinstance(record.data, dict):
-        return "data is no object"
+        return "data is not an object"
     try:
         exact = dt.datetime.strptime(record.time, _TIME).strftime(_TIME) == record.time
     except (TypeError, ValueError):
         exact = False
-    return "" if exact else "time is no UTC time in whole seconds"
+    return "" if exact else "time is not a UTC time in whole seconds"
 
 
 def _require_in_place(record: Record, before: Sequence[Record], previous: str) -> None:
     """A clock that goes back is no fault of the chain: it is judged by the plan's window, not here."""
     if record.seq != len(before):
-        raise ValueError(f"its seq is {record.seq}, expected is {len(before)}")
+        raise ValueError(f"its seq is {record.seq}, expected {len(before)}")
     if record.previous != previous:
         raise ValueError("it is not bound to the line before")
     if (record.event == OPENED) != (not before):
@@ -245,7 +245,7 @@ class Transcript:
             raise TrustAnchorError(
                 f"the transcript {self.path} cannot be written: {error.strerror}",
                 "no step is taken that the transcript does not hold",
-                "Free the cause and run again",
+                "Remove the cause and run again",
             ) from error
 
     def _cut_torn_line(self, descriptor: int) -> None:
@@ -256,7 +256,7 @@ class Transcript:
         if size < self._length or b"\n" in behind:
             raise TrustAnchorError(
                 f"the transcript {self.path} was changed by another process",
-                f"it has {size} bytes, expected are {self._length}",
+                f"it has {size} bytes, expected {self._length}",
                 "Let one ceremony run at a time, then run again",
             )
         os.ftruncate(descriptor, self._length)

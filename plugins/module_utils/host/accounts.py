@@ -109,7 +109,7 @@ def _lstat(path: str) -> os.stat_result | None:
 
 
 def writer_of(path: str) -> tuple[int, int]:
-    """User and group id of who shall write a file: root where only root can change the way to it, else its directory's
+    """User and group id of who is to write a file: root where only root can change the way to it, else its directory's
     owner.
 
     Raises:

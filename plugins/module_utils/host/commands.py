@@ -31,7 +31,7 @@ def run(
         arguments: program and its arguments; never a secret (other users see them).
         stdin: what it reads; secrets go this way.
         timeout: seconds.
-        accept: exit codes that are no fault.
+        accept: exit codes that are not a fault.
         account: user and group id of who runs it, without further groups; None: who runs this.
 
     Raises:

@@ -99,7 +99,7 @@ def read(path: str) -> bytes | None:
     """Content of a file, None where it is absent.
 
     Raises:
-        TrustAnchorError: it is no regular file, cannot be read, or is larger than anything here.
+        TrustAnchorError: it is not a regular file, cannot be read, or is larger than anything here.
     """
     try:
         # Not to wait for a pipe that somebody has put there.
@@ -179,7 +179,7 @@ def replace(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
         raise TrustAnchorError(
             f"cannot write {path}",
             error.strerror or str(error),
-            "The old file is untouched; free the cause and run again",
+            "The old file is untouched; remove the cause and run again",
         ) from error
 
 

@@ -34,7 +34,7 @@ def check_distribution(os_release: str) -> str:
         supported = ", ".join(" ".join(pair) for pair in sorted(SUPPORTED))
         raise TrustAnchorError(
             f"distribution {' '.join(found).strip()} is not supported",
-            f"supported are: {supported}",
+            f"supported: {supported}",
             "Use one of these",
         )
     return " ".join(found)

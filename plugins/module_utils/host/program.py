@@ -29,7 +29,7 @@ def name_of(module: ModuleType) -> str:
 def pack(modules: Sequence[str], entry: str) -> bytes:
     """A zipapp (PEP 441), with each module as source and compiled for the Python that runs this.
 
-    Compiling anew would be a third of what a short program costs at each start. Another Python takes the sources.
+    Recompiling would be a third of what a short program costs at each start. Another Python takes the sources.
 
     Args:
         modules: names below module_utils, for example ``host.files``; standard library only.
@@ -39,7 +39,7 @@ def pack(modules: Sequence[str], entry: str) -> bytes:
         TrustAnchorError: a module's source cannot be read.
     """
     names = sorted({*modules, entry})
-    packages = sorted({name.rpartition(".")[0] for name in names if "." in name})
+    packages = sorted({package for name in names for package in _packages(name)})
     content = io.BytesIO()
     content.write(b"#!/usr/bin/python3\n")
     with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -53,6 +53,12 @@ def pack(modules: Sequence[str], entry: str) -> bytes:
         for name in names:
             _add(archive, f"trustanchor/{name.replace('.', '/')}.py", _source(name))
     return content.getvalue()
+
+
+def _packages(name: str) -> list[str]:
+    """All packages that a module is in, the outermost first."""
+    parts = name.split(".")[:-1]
+    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
 from ..host.commands import run
-from ..trust import signed_manifest
+from ..trust.manifest import signed
 
 DAY = 86400
 
@@ -51,7 +51,7 @@ class Artifact:
         name: last part of its URL.
         kind: one of `KINDS`.
         content: its bytes.
-        issuer: PEM of the certificate whose key must have signed it; empty where it is no CRL.
+        issuer: PEM of the certificate whose key must have signed it; empty where it is not a CRL.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Artifact:
             require_signed_by(self.content, self.issuer)
             return self.issuer, read_crl(self.content).number
         if self.kind == "manifest":
-            manifest = signed_manifest.read_unverified(self.content)
+            manifest = signed.read_unverified(self.content)
             return manifest.id, manifest.sequence
         return "", 0
 
@@ -86,7 +86,7 @@ class Artifact:
             crl = read_crl(self.content)
             return {"crl_number": str(crl.number), "next_update": _iso(crl.next_update)}
         if self.kind == "manifest":
-            manifest = signed_manifest.read_unverified(self.content)
+            manifest = signed.read_unverified(self.content)
             return {"sequence": str(manifest.sequence), "not_after": manifest.not_after.isoformat()}
         return {}
 
@@ -120,12 +120,12 @@ def read_crl(der: bytes) -> Crl:
     """Number and end of a CRL.
 
     Raises:
-        TrustAnchorError: it is none in DER, or does not say when the next one comes.
+        TrustAnchorError: it is not one in DER, or does not say when the next one comes.
     """
     try:
         done = run(["openssl", "crl", "-inform", "DER", "-noout", "-nextupdate", "-crlnumber"], stdin=der, timeout=30)
     except TrustAnchorError as error:
-        raise TrustAnchorError("this is no CRL in DER", error.why) from error
+        raise TrustAnchorError("this is not a CRL in DER", error.why) from error
     values = dict(line.split("=", 1) for line in done.stdout.decode(errors="replace").splitlines() if "=" in line)
     number = re.fullmatch(r"(?:0x)?([0-9A-Fa-f]+)", values.get("crlNumber", "").strip())
     return Crl(int(number.group(1), 16) if number else -1, _moment(values.get("nextUpdate", ""), "nextUpdate"))
@@ -135,12 +135,12 @@ def certificate_end(der: bytes) -> float:
     """End of a certificate's validity, seconds since the epoch.
 
     Raises:
-        TrustAnchorError: it is none in DER.
+        TrustAnchorError: it is not one in DER.
     """
     try:
         done = run(["openssl", "x509", "-inform", "DER", "-noout", "-enddate"], stdin=der, timeout=30)
     except TrustAnchorError as error:
-        raise TrustAnchorError("this is no certificate in DER", error.why) from error
+        raise TrustAnchorError("this is not a certificate in DER", error.why) from error
     return _moment(done.stdout.decode().strip().removeprefix("notAfter="), "notAfter")
 
 

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
 from ..host.files import read
-from ..trust import manifest as trust_manifest
-from ..trust import record, signed_manifest
+from ..trust.manifest import model as trust_manifest
+from ..trust.manifest import signed as signed_manifest
+from ..trust.manifest import store
 from ..x509 import certificates
 from ..x509.builders import checked_key
 from ..x509.crls import load_crl
@@ -90,7 +91,7 @@ def _roots(home: Path) -> _Roots:
     found = {path.stem: _certificate(path) for path in sorted((home / "roots").glob("*.crt"))}
     distrusted, trusted, sequence = [], tuple(found), 0
     if (home / "trust.yml").exists():
-        anchors = record.read(str(home))
+        anchors = store.read(str(home))
         distrusted = [found.pop(one.name) for one in anchors.values() if one.state == "distrusted" and one.pem]
         trusted = tuple(one.name for one in anchors.values() if one.state in signed_manifest.TRUSTED_STATES)
         sequence = trust_manifest.parse_manifest(read(str(home / "trust.yml")), "trust.yml").sequence
@@ -175,7 +176,7 @@ def _manifest(home: Path, roots: _Roots, now: dt.datetime, warnings: list[str]) 
     manifest = signed_manifest.verify(signed, "".join(certificates.to_pem(root).decode() for root in trusted))
     if manifest.not_after <= now:
         raise TrustAnchorError(
-            f"{path} has expired ({manifest.not_after.isoformat()})", "every host would refuse it", "Sign it anew"
+            f"{path} has expired ({manifest.not_after.isoformat()})", "every host would refuse it", "Sign it again"
         )
     if manifest.sequence < roots.sequence:
         warnings.append(

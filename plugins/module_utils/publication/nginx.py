@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..errors import TrustAnchorError
 from ..host import commands, files, systemd
 from .artifacts import KINDS
-from .place import Place, get
+from .url import Place, get
 
 UNIT = "nginx.service"
 PROGRAM = "/usr/sbin/nginx"
@@ -281,7 +281,7 @@ def run(place: Place, configuration: bytes, found: Sequence[str]) -> None:
         TrustAnchorError: it does not.
     """
     began = time.time()
-    test()  # also when a run before this one died after it had written the configuration
+    test()  # even when a run before this one died after it had written the configuration
     if "not enabled" in found:
         systemd.act("enable", UNIT)
     if "not running" in found:

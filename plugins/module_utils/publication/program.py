@@ -15,7 +15,7 @@ def main() -> int:
     """Look at everything once.
 
     Returns:
-        0: good; 1: something expires soon, cannot be had, or the look could not be taken.
+        0: good; 1: something expires soon, cannot be fetched, or the look could not be taken.
     """
     try:
         wanted = watch.load()

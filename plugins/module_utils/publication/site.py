@@ -15,7 +15,7 @@ from ..host import commands, files, systemd
 from ..host.files import Directory, File
 from . import nginx, units, watch
 from .artifacts import KINDS, Artifact, check_name, read_crl
-from .place import Place, fetch, get
+from .url import Place, fetch, get
 
 _PATIENCE = 5.0  # seconds; nginx starts new workers and tells the old ones to go 0.1 seconds later
 _LIBRARY = "/var/lib/trustanchor"  # the web server must be able to pass through it
@@ -246,7 +246,7 @@ def _require_crl(place: Place, source: nginx.Source) -> None:
         read_crl(fetch(place, source.file))
     except TrustAnchorError as error:
         raise TrustAnchorError(
-            f"the CRL of {source.name} cannot be had from http://{source.place.authority}{source.place.prefix}",
+            f"the CRL of {source.name} cannot be fetched from http://{source.place.authority}{source.place.prefix}",
             str(error),
             "Everything else is published. Look whether step-ca runs and its plain-HTTP listener "
             "(step_ca_insecure_address) is reachable from this host",

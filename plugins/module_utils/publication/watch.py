@@ -13,9 +13,9 @@ from typing import Any
 
 from ..errors import TrustAnchorError
 from ..host.files import read, write_atomically
-from ..trust import signed_manifest
+from ..trust.manifest import signed
 from . import artifacts
-from .place import Place, fetch
+from .url import Place, fetch
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -30,7 +30,7 @@ _NEXT_STEP = {
     "intermediate": "Renew it: request_intermediate, plan_ceremony, ceremony",
     "root_crl": "Renew it: plan_ceremony, ceremony, then publish",
     "ca_crl": "Look at step-ca on its CA host, and at the network between",
-    "manifest": "Sign it anew, then publish",
+    "manifest": "Sign it again, then publish",
     "bundle": "Publish again",
 }
 
@@ -78,7 +78,7 @@ class Finding:
     Args:
         watched: it.
         end: when it expires, seconds since the epoch; None: never, or it could not be read.
-        fault: why it is not as it must be; empty: it is.
+        fault: why it is not as it should be; empty: it is.
     """
 
     watched: Watched
@@ -123,12 +123,12 @@ def seconds(text: str, where: str) -> int:
     """A span such as ``30d``, ``6h`` or ``90m``.
 
     Raises:
-        TrustAnchorError: it is none.
+        TrustAnchorError: it is not one.
     """
     found = re.fullmatch("([0-9]+)([mhd])", text)
     if not found:
         raise TrustAnchorError(
-            f"{where}: '{text}' is no span of time", "a number and m, h or d are expected", "Write for example 30d"
+            f"{where}: '{text}' is not a span of time", "a number and m, h or d are expected", "Write for example 30d"
         )
     return int(found.group(1)) * _UNITS[found.group(2)]
 
@@ -159,7 +159,7 @@ def _end(watched: Watched, content: bytes) -> float | None:
             artifacts.require_signed_by(content, watched.issuer)
         return artifacts.read_crl(content).next_update
     if watched.kind == "manifest":
-        return signed_manifest.read_unverified(content).not_after.timestamp()
+        return signed.read_unverified(content).not_after.timestamp()
     if watched.kind == "bundle":
         if b"-----BEGIN CERTIFICATE-----" not in content:
             raise TrustAnchorError("there is no certificate in it")

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host import systemd
 from ..host.files import File, read, write_atomically
-from ..stepca.api import Client
+from ..stepca.client import Client
 from . import store
 from .settings import Settings
 
@@ -41,19 +41,19 @@ def _wrong_key_type(settings: Settings) -> str:
     found = store.key_type(store.current(settings))
     if found == settings.key_type:
         return ""
-    return f"the certificate's key is of type {found}, wanted is {settings.key_type}"
+    return f"the certificate's key is of type {found}, wanted {settings.key_type}"
 
 
 def _wrong_lifetime(settings: Settings) -> str:
     """A renewal keeps the lifetime of the certificate (authority/tls.go Renew), so another one needs an enrolment.
 
-    The CA backdates the start (authority.backdate, one minute by default): a tenth and ten minutes are no difference.
+    The CA backdates the start (authority.backdate, one minute by default): a tenth and ten minutes make no difference.
     """
     start, end = store.validity(store.current(settings))
     found = end - start
     if settings.lifetime * 0.9 <= found <= settings.lifetime * 1.1 + 600:
         return ""
-    return f"the certificate was made to live for {found:.0f} seconds, wanted are {settings.lifetime}"
+    return f"the certificate was made to live for {found:.0f} seconds, wanted {settings.lifetime}"
 
 
 def enrol(settings: Settings, token: str) -> None:

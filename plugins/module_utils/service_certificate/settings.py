@@ -84,7 +84,7 @@ def check(settings: Settings) -> None:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", settings.name):
         raise TrustAnchorError(
-            f"'{settings.name}' is no name for a certificate", "letters, digits, '-', '_' and '.' are allowed"
+            f"'{settings.name}' is not a name for a certificate", "letters, digits, '-', '_' and '.' are allowed"
         )
     if not settings.names:
         raise TrustAnchorError(

@@ -80,7 +80,7 @@ def pair_files(settings: Settings) -> list[Directory | File]:
 
 
 def _regular(path: str) -> bool:
-    """Whether a path is a regular file, and no link to another one."""
+    """Whether a path is a regular file, and not a link to another one."""
     return os.path.isfile(path) and not os.path.islink(path)
 
 

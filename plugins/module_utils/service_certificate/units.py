@@ -9,13 +9,13 @@ from ..host import commands, files, systemd
 from ..host.files import File
 from ..host.program import name_of, pack
 from ..host.units import MARK, SANDBOX, timer
-from ..stepca import api
+from ..stepca import client
 from . import lifecycle, program, settings, store
 from .settings import Settings
 
 PROGRAM = "/usr/local/lib/trustanchor/renew-certificate"
 # What the renewer consists of; imported here, so that Ansible sends it along.
-_PARTS = (errors, commands, files, systemd, api, lifecycle, settings, store)
+_PARTS = (errors, commands, files, systemd, client, lifecycle, settings, store)
 _MODULES = [name_of(part) for part in _PARTS]
 _ENTRY = name_of(program)
 

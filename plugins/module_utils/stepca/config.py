@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .layout import Layout
-from .schema import SECRETS
+from .settings import SECRETS
 
 CANARY = "canary"  # name of the provisioner that proves that the CA signs
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bring the running step-ca to what is on the disk: nothing, reload, restart or start.
 
-Facts that decide (ca/ca.go of v0.30.2): SIGHUP reads ca.json, certificates, keys, templates and provisioners anew, but
+Facts that decide (ca/ca.go of v0.30.2): SIGHUP reads ca.json, certificates, keys, templates and provisioners again, but
 neither the password nor listeners nor the database; it is refused silently, systemd sees success all the same.
 What the process has loaded is remembered in /run, so that a play that was interrupted between writing a file and
 reloading is finished by the next one.

@@ -16,7 +16,8 @@ from ..x509 import certificates
 from ..x509.chains import check_chain
 from ..x509.fingerprints import normalise_fingerprint
 from ..x509.name_constraints import permits
-from . import schema, unit
+from . import settings as schema
+from . import unit
 from .config import CANARY, compose
 from .layout import Layout
 
@@ -48,7 +49,7 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
     Args:
         inputs: what was declared.
         at: the time at which certificates must be valid (aware).
-        planning: only a plan is wanted, so an intermediate that is not signed yet is no fault.
+        planning: only a plan is wanted, so an intermediate that is not signed yet is not a fault.
 
     Returns:
         Facts for the host's part: ports, and the SHA-256 of the intermediate's public key (empty: not signed yet).

@@ -71,7 +71,7 @@ class Installation:
         if self.method == "file" and (found := _sha256(find(package["path"]))) != package["sha256"].lower():
             raise TrustAnchorError(
                 f"{package['path']} is not the package that was declared",
-                f"its SHA-256 is {found}, declared is {package['sha256']}",
+                f"its SHA-256 is {found}, but {package['sha256']} is declared",
                 "Copy it again from its origin, and compare with the vendor's checksums",
             )
 

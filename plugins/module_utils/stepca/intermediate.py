@@ -53,7 +53,7 @@ def ensure_key(layout: Layout, curve: str, check: bool) -> bool:
     """Make key and password where there is no key yet.
 
     The password is written first: a crash between the two leaves a password without a key, and the rerun makes both
-    anew. An existing key is opened, so that a lost password is found before step-ca is restarted into it.
+    again. An existing key is opened, so that a lost password is found before step-ca is restarted into it.
 
     Returns:
         Whether a key was (or would be) made.

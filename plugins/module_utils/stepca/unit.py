@@ -103,7 +103,7 @@ def render(config: Mapping[str, Any], settings: Settings, layout: Layout) -> byt
         layout: paths and account.
 
     Raises:
-        TrustAnchorError: a client network is no CIDR network.
+        TrustAnchorError: a client network is not a CIDR network.
     """
     text = _UNIT.format(
         base=layout.base,
@@ -139,7 +139,7 @@ def port(address: str) -> int:
     """
     digits = address.rpartition(":")[2]
     if not re.fullmatch("[0-9]{1,5}", digits) or not 0 < int(digits) < 65536:
-        raise TrustAnchorError(f"'{address}' is no listen address", "a port is required", "Write for example :443")
+        raise TrustAnchorError(f"'{address}' is not a listen address", "a port is required", "Write for example :443")
     return int(digits)
 
 
@@ -170,7 +170,7 @@ def _network(networks: Sequence[str]) -> str:
             ipaddress.ip_network(network)
         except ValueError as error:
             raise TrustAnchorError(
-                f"client network '{network}' is no network", str(error), "Write for example 10.20.0.0/16"
+                f"client network '{network}' is not a network", str(error), "Write for example 10.20.0.0/16"
             ) from error
     allowed = "\n".join(f"IPAddressAllow={network}" for network in ["localhost", *networks])
     return f"IPAddressDeny=any\n{allowed}\n"

@@ -20,7 +20,7 @@ from ..errors import TrustAnchorError
 from ..x509 import certificates
 from ..x509.chains import check_chain
 from . import tokens
-from .api import Client
+from .client import Client
 from .config import CANARY
 
 
@@ -51,7 +51,7 @@ def verify(client: Client, expected: Expected, canary_key: ec.EllipticCurvePriva
         What was seen: intermediate, provisioners, canary certificate.
 
     Raises:
-        TrustAnchorError: the first thing that is not as it must be.
+        TrustAnchorError: the first thing that is not as it should be.
     """
     client.health()
     if (expected.config.get("crl") or {}).get("enabled"):

@@ -3,7 +3,7 @@
 """Whether Yubico says that a key was made on a YubiKey and is nowhere else.
 
 A YubiKey signs a certificate for a key that it generated, with a key of its own (slot f9) that Yubico certified. This
-is no path validation of RFC 5280: f9 certificates of older firmware have no basicConstraints, and newer ones chain to
+is not path validation by RFC 5280: f9 certificates of older firmware have no basicConstraints, and newer ones chain to
 another root through intermediates that are not on the token (Yubico, "PIV attestation"). So the signatures are
 followed by hand, up to a certificate that the operator pinned. Only pinned certificates can be links above f9: a key
 in another slot of the same YubiKey therefore cannot pass for f9.
@@ -23,8 +23,8 @@ from cryptography import x509
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates as certs
+from .backends.pkcs11.keys import AnyPublicKey
 from .devices import Device
-from .keys import AnyPublicKey
 from .optional import yubikit_needed
 from .readiness import has_roca
 
@@ -90,7 +90,7 @@ def read_attestation(device: Device) -> tuple[bytes, bytes]:
     if device.kind != "yubikey":
         raise TrustAnchorError(f"the {device.spec} cannot attest keys", f"its kind is {device.kind}")
     with yubikit_needed():
-        from .yubikey_keys import attest
+        from .backends.yubikey.keys import attest
     leaf, own = attest(device)
     return certs.to_pem(leaf), certs.to_pem(own)
 
@@ -139,7 +139,7 @@ def verify_attestation(
     trusted = [one for pem in roots for one in certs.load_bundle(pem, "attestation roots")]
     between = [one for pem in intermediates for one in certs.load_bundle(pem, "attestation intermediates")]
     if not _signed(leaf, own):
-        raise _refused("the attestation is not signed by the token's own key (slot f9)", "it is made up")
+        raise _refused("the attestation is not signed by the token's own key (slot f9)", "it is forged")
     chain = [leaf, *_path(own, trusted, between)]
     _check_dates(chain, now or dt.datetime.now(dt.UTC))
     found = _read(leaf, chain)
@@ -164,11 +164,11 @@ def _path(
     """f9 and what leads from it to a root.
 
     Raises:
-        TrustAnchorError: nothing does, or f9 says that it is no authority.
+        TrustAnchorError: nothing does, or f9 says that it is not an authority.
     """
     constraints = certs.extension(own, x509.BasicConstraints)
     if constraints is not None and not constraints.ca:
-        raise _refused("the certificate in slot f9 is none of an authority", "it cannot attest keys")
+        raise _refused("the certificate in slot f9 is not an authority's", "it cannot attest keys")
     found = next(_paths([own], roots, [one for one in between if certs.is_ca(one)]), None)
     if found is None:
         raise _refused(
@@ -238,7 +238,7 @@ def _value(leaf: x509.Certificate, oid: x509.ObjectIdentifier, name: str, length
 def _integer(der: bytes) -> int:
     """A DER INTEGER (X.690 section 8.3), read without a sign: serial numbers have none, whatever the first bit is."""
     if len(der) < 3 or der[0] != 0x02 or der[1] != len(der) - 2:
-        raise _refused(f"the attestation's serial number is no number ({der.hex()})", "Yubico's is one")
+        raise _refused(f"the attestation's serial number is not a number ({der.hex()})", "Yubico's is one")
     return int.from_bytes(der[2:], "big")
 
 
@@ -253,10 +253,10 @@ def _check(found: Attestation, serial: str | None, public_key: AnyPublicKey, pol
     if certs.spki_sha256(public_key) != found.public_key_sha256:
         raise _refused("the attestation is for another key", f"it is for {found.public_key_sha256}")
     if found.serial != serial:
-        raise _refused(f"the attestation is by the YubiKey {found.serial}", f"expected is {serial}")
+        raise _refused(f"the attestation is by the YubiKey {found.serial}", f"expected {serial}")
     if (found.pin_policy, found.touch_policy) != policies:
         raise _refused(
             f"the key has PIN policy {found.pin_policy} and touch policy {found.touch_policy}",
-            f"wanted are {policies[0]} and {policies[1]}; a key keeps the policies that it was made with",
+            f"wanted: {policies[0]} and {policies[1]}; a key keeps the policies that it was made with",
             "Make another key",
         )

@@ -75,7 +75,7 @@ class CredentialPlan:
 def plan_credentials(
     device: Device, facts: TokenFacts, pin_retries: int | None, puk_retries: int | None, algorithm: str
 ) -> CredentialPlan:
-    """Compare a token with what is wanted. A token that is no YubiKey has no defaults: nothing to do.
+    """Compare a token with what is wanted. A token that is not a YubiKey has no defaults: nothing to do.
 
     The retry counts are set before the first PIN only: setting them puts PIN and PUK back to their defaults, and takes
     the present PIN. So the credentials of a token in use are left alone, and nothing is tried on it.
@@ -146,7 +146,7 @@ def check_new(new: NewCredentials, algorithm: str) -> None:
         if value and not _LENGTHS[0] <= len(value.encode()) <= _LENGTHS[1]:
             raise TrustAnchorError(f"the new {name} has {len(value.encode())} bytes", "6 to 8 are possible")
         if value == default:
-            raise TrustAnchorError(f"the new {name} is the one of the factory", "everybody knows it", "Choose another")
+            raise TrustAnchorError(f"the new {name} is the factory default", "everybody knows it", "Choose another")
     if new.pin and new.pin == new.puk:
         raise TrustAnchorError("PIN and PUK are the same", "the PUK unblocks the PIN, so it must be another secret")
     if new.management_key is not None:
@@ -162,4 +162,4 @@ def _check_key(text: str, algorithm: str) -> None:
     if len(key) != ALGORITHMS[algorithm]:
         raise TrustAnchorError(f"the management key has {len(key)} bytes", f"{algorithm} has {ALGORITHMS[algorithm]}")
     if key == DEFAULT_MANAGEMENT_KEY:
-        raise TrustAnchorError("the management key is the one of the factory", "everybody knows it", "Choose another")
+        raise TrustAnchorError("the management key is the factory default", "everybody knows it", "Choose another")

@@ -14,8 +14,8 @@ from typing import Any
 from .. import strict_yaml
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_int, read_text
-from .keys import KeySpec, parse_key
-from .sessions import TokenSpec, parse_token
+from .backends.pkcs11.keys import KeySpec, parse_key
+from .backends.pkcs11.sessions import TokenSpec, parse_token
 
 KINDS = ("yubikey", "softhsm", "pkcs11")
 SOFTHSM_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
@@ -80,7 +80,7 @@ class PinnedFile:
         found = hashlib.sha256(data).hexdigest()
         if found != self.sha256:
             raise TrustAnchorError(
-                f"{path} has the SHA-256 {found}, pinned is {self.sha256}",
+                f"{path} has the SHA-256 {found}, but {self.sha256} is pinned",
                 "attestation would be checked with a certificate that nobody approved",
                 "Get the file from its publisher again, compare, and correct the one of the two that is wrong",
             )
@@ -164,7 +164,7 @@ def make_device(name: str, data: Mapping[str, Any], where: str, softhsm_home: Pa
         number = isinstance(given, int) and not isinstance(given, bool)
         serial = str(given) if number else read_text(data, "serial", where)
         if not serial.isascii() or not serial.isdigit():
-            raise TrustAnchorError(f"{where}: serial {serial!r} is no number", "it is printed on the YubiKey")
+            raise TrustAnchorError(f"{where}: serial {serial!r} is not a number", "it is printed on the YubiKey")
         slot = str(data.get("slot") or "9c").lower()
         return Device(name, kind, TokenSpec(read_text(data, "module_path", where), serial), slot_key(slot), slot)
     key = parse_key({"id": read_text(data, "id", where)})
@@ -224,7 +224,7 @@ def slot_of(key: KeySpec) -> str:
 
 
 def _check_apart(devices: Mapping[str, Device], source: str) -> None:
-    """A backup that is on the token of the original is none."""
+    """A backup that is on the token of the original is not a backup."""
     seen: dict[TokenSpec, str] = {}
     for device in devices.values():
         if device.spec in seen:
@@ -246,5 +246,5 @@ def _file(entry: Any, where: str) -> PinnedFile:
     fields = check_keys(entry, ("file", "sha256"), where)
     digest = read_text(fields, "sha256", where).lower()
     if not _SHA256.fullmatch(digest):
-        raise TrustAnchorError(f"{where}: '{digest}' is no SHA-256", "64 hexadecimal digits are expected")
+        raise TrustAnchorError(f"{where}: '{digest}' is not a SHA-256", "64 hexadecimal digits are expected")
     return PinnedFile(read_text(fields, "file", where), digest)

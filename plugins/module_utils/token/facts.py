@@ -12,10 +12,10 @@ from pkcs11 import Attribute
 from pkcs11.constants import TokenFlag
 
 from ..x509.certificates import spki_sha256
-from . import keys
+from .backends.pkcs11 import keys
+from .backends.pkcs11.sessions import find_token, load_library, serial_of, session
 from .devices import Device
 from .optional import yubikit_needed
-from .sessions import find_token, load_library, serial_of, session
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def inspect(device: Device) -> TokenFacts:
     """
     if device.kind == "yubikey":
         with yubikit_needed():
-            from .yubikey_facts import inspect_yubikey
+            from .backends.yubikey.facts import inspect_yubikey
         return inspect_yubikey(device)
     token = find_token(device.spec)
     return TokenFacts(

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
 from ..x509.certificates import spki_sha256
+from .backends.pkcs11.sessions import TokenAbsent
 from .credentials import Credentials
 from .devices import Device
 from .facts import TokenFacts, inspect
 from .provision import generate_key, import_key
 from .readiness import key_problems, require_ready
-from .sessions import TokenAbsent
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def plan_key(devices: Sequence[Device], wanted: KeyRequirement, guess: bool = Fa
         guess: an absent token is taken for an empty one.
 
     Raises:
-        TokenAbsent: a token is absent, and this is no guess.
+        TokenAbsent: a token is absent, and this is not a guess.
         TrustAnchorError: another key is there, only some have it, or a token is not fit for a new one.
     """
     if len(devices) > 1 and wanted.origin != "imported":

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pkcs11 import Attribute, KeyType, ObjectClass
 
 from ..errors import TrustAnchorError
-from . import keys
+from .backends.pkcs11 import keys
+from .backends.pkcs11.keys import AnyPublicKey, PublicKey
+from .backends.pkcs11.sessions import session
 from .credentials import Credentials
 from .devices import Device
-from .keys import AnyPublicKey, PublicKey
 from .optional import yubikit_needed
-from .sessions import session
 
 PIN_POLICIES = ("always", "once", "never")
 TOUCH_POLICIES = ("always", "cached", "never")
@@ -48,7 +48,7 @@ def make_key(device: Device, algorithm: str, pin_policy: str, touch_policy: str,
         TrustAnchorError: the place is occupied, the token cannot do it, or the credentials are wrong.
     """
     if algorithm not in keys.ALGORITHMS:
-        raise TrustAnchorError(f"'{algorithm}' is no algorithm for a certificate authority", _known())
+        raise TrustAnchorError(f"'{algorithm}' is not an algorithm for a certificate authority", _known())
     return keys.ca_key(generate_key(device, algorithm, pin_policy, touch_policy, credentials))
 
 
@@ -59,7 +59,7 @@ def generate_key(
     _check(device, algorithm, pin_policy, touch_policy)
     if device.kind == "yubikey":
         with yubikit_needed():
-            from . import yubikey_keys
+            from .backends.yubikey import keys as yubikey_keys
         return yubikey_keys.generate(device, algorithm, pin_policy, touch_policy, credentials)
     pin = credentials.required_pin(device)
     return keys.generate(device.spec, device.key, algorithm, pin, pin_always=pin_policy == "always")
@@ -88,7 +88,7 @@ def import_key(
         TrustAnchorError: as `make_key`; where a token fails half-way the message names those that have a copy.
     """
     if algorithm not in keys.ALGORITHMS:
-        raise TrustAnchorError(f"'{algorithm}' is no algorithm for a certificate authority", _known())
+        raise TrustAnchorError(f"'{algorithm}' is not an algorithm for a certificate authority", _known())
     for device in devices:
         _check(device, algorithm, pin_policy, touch_policy)
         _rehearse_import(device, credentials_by_name.get(device.name, Credentials()))
@@ -117,14 +117,14 @@ def _check(device: Device, algorithm: str, pin_policy: str, touch_policy: str) -
         )
     if device.kind != "yubikey" and pin_policy == "never":
         raise TrustAnchorError(
-            f"a private key on the {device.spec} always wants a login", "PIN policy never is not had"
+            f"a private key on the {device.spec} always wants a login", "PIN policy never is not available"
         )
 
 
 def _rehearse_import(device: Device, credentials: Credentials) -> None:
     if device.kind == "yubikey":
         with yubikit_needed():
-            from . import yubikey_keys
+            from .backends.yubikey import keys as yubikey_keys
         yubikey_keys.rehearse(device, credentials)
         return
     with session(device.spec, credentials.required_pin(device)) as opened:
@@ -150,7 +150,7 @@ def _half_way(error: TrustAnchorError, device: Device, done: Sequence[str]) -> T
 def _import(device: Device, private: PrivateKey, pin_policy: str, touch_policy: str, credentials: Credentials) -> None:
     if device.kind == "yubikey":
         with yubikit_needed():
-            from . import yubikey_keys
+            from .backends.yubikey import keys as yubikey_keys
         yubikey_keys.import_private(device, private, pin_policy, touch_policy, credentials)
         return
     with session(device.spec, credentials.required_pin(device)) as opened:

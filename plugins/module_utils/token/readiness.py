@@ -72,7 +72,7 @@ def problems(device: Device, facts: TokenFacts, wanted: Requirement, occupied: b
         return [*_library(facts), *_firmware(facts, wanted), *_defaults(facts), *found]
     if device.kind == "pkcs11" and wanted.touch_policy != "never":
         found.append(
-            f"a token of kind pkcs11 cannot show its touch policy, asked is {wanted.touch_policy} (plan never)"
+            f"a token of kind pkcs11 cannot show its touch policy, and {wanted.touch_policy} is asked for (plan never)"
         )
     return found
 
@@ -83,7 +83,7 @@ def _identity(device: Device, facts: TokenFacts) -> Iterator[str]:
 
 
 def _pin(facts: TokenFacts) -> Iterator[str]:
-    """A slip of the finger (``low``) is no problem: the next right PIN mends it, and the facts tell of it."""
+    """A slip of the finger (``low``) is no problem: the next right PIN clears it, and the facts tell of it."""
     if facts.pin_flag == "locked":
         yield "its PIN is locked (unblock it with the PUK)"
     elif facts.pin_flag == "final":
@@ -134,8 +134,8 @@ def _slot(facts: TokenFacts, wanted: Requirement, occupied: bool) -> Iterator[st
 
 
 def key_problems(slot: SlotFacts, wanted: Requirement) -> Iterator[str]:
-    """In what a key is not as wanted. What the token does not tell is no problem; the attestation tells it."""
+    """How a key differs from what is wanted. What the token does not tell is no problem; the attestation tells it."""
     for name in ("algorithm", "origin", "pin_policy", "touch_policy"):
         found, asked = getattr(slot, name), getattr(wanted, name)
         if found is not None and found != asked:
-            yield f"the {name.replace('_', ' ').replace('pin', 'PIN')} of its key is {found}, asked is {asked}"
+            yield f"the {name.replace('_', ' ').replace('pin', 'PIN')} of its key is {found}, not {asked} as asked"

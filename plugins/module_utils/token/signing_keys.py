@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from pkcs11 import Attribute, Mechanism
 
 from ..errors import TrustAnchorError
-from .keys import KeySpec, PublicKey, private_key
-from .sessions import TokenSpec, session
+from .backends.pkcs11.keys import KeySpec, PublicKey, private_key
+from .backends.pkcs11.sessions import TokenSpec, session
 
 # DER of DigestInfo up to the digest (RFC 8017 section 9.2, note 1).
 _DIGEST_INFO = {

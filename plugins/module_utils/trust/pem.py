@@ -23,7 +23,7 @@ class Root:
     Args:
         sha256: fingerprint, lower-case hex.
         pem: one PEM block with a newline at its end: the same certificate gives the same bytes.
-        not_before: begin of its validity, seconds since the epoch; 0 where nobody asked.
+        not_before: start of its validity, seconds since the epoch; 0 where nobody asked.
     """
 
     sha256: str
@@ -66,7 +66,7 @@ def _body(block: str) -> bytes:
 def _first_element(der: bytes) -> bytes:
     """The first DER element; OpenSSL's trusted form has trust settings behind the certificate (X.690 section 8.1)."""
     if len(der) < 2:
-        raise ValueError("no DER")
+        raise ValueError("not DER")
     size, head = der[1], 2
     if size & 0x80:
         head = 2 + (size & 0x7F)
@@ -101,7 +101,7 @@ def parse_root(text: str, where: str) -> Root:
 
 
 def _check_authority(root: Root, where: str) -> int:
-    """The begin of a root's validity, seconds since the epoch, when it is a CA that has not expired."""
+    """The start of a root's validity, seconds since the epoch, when it is a CA that has not expired."""
     shown = run(
         ["openssl", "x509", "-noout", "-subject", "-dates", "-ext", "basicConstraints", "-checkend", "0"],
         stdin=root.pem.encode(),
@@ -110,7 +110,7 @@ def _check_authority(root: Root, where: str) -> int:
     text = shown.stdout.decode(errors="replace")
     name = subject(text) or root.sha256[:16]
     if "notAfter=" not in text:
-        raise TrustAnchorError(f"{where} is no certificate", shown.stderr.decode(errors="replace").strip())
+        raise TrustAnchorError(f"{where} is not a certificate", shown.stderr.decode(errors="replace").strip())
     if "CA:TRUE" not in text:
         raise TrustAnchorError(f"{where} ({name}) is not a CA certificate", "it would be of no use as a trust anchor")
     if "Certificate will expire" in text:

@@ -111,7 +111,7 @@ def _usage(ca: bool) -> x509.KeyUsage:
 def _base(
     subject: x509.Name, issuer: x509.Name, key: PublicKey, moment: Moment, days: int, path_length: int | None
 ) -> x509.CertificateBuilder:
-    """What all certificates have. Without a path length it is no CA."""
+    """What all certificates have. Without a path length it is not a CA."""
     ca = path_length is not None
     return (
         x509.CertificateBuilder()
@@ -178,7 +178,7 @@ def manifest_signer_builder(
     """A certificate that signs trust manifests.
 
     Its only purpose is the one that ``openssl cms -verify`` asks for by default, S/MIME (RFC 8551), so no TLS
-    certificate passes as a signer. It is no TLS certificate itself, and without an address no good for mail.
+    certificate passes as a signer. It is not a TLS certificate itself, and without an address is no good for mail.
     """
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
     builder = _base(profile.subject, issuer.subject, key, moment, profile.days, path_length=None)

@@ -27,7 +27,7 @@ def check_chain(
 
     Args:
         certificate: a leaf or an intermediate.
-        issuers: certificates that may lie between, in any order; superfluous ones do no harm.
+        issuers: certificates that may lie between, in any order; extra ones do no harm.
         root: the trust anchor.
         at: the time for which the chain must hold, aware.
 

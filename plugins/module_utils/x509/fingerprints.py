@@ -13,12 +13,12 @@ def normalise_fingerprint(text: str) -> str:
     """A SHA-256 fingerprint as people write it (colons, spaces, capitals), as 64 lower-case hex digits.
 
     Raises:
-        TrustAnchorError: the text is no SHA-256 fingerprint.
+        TrustAnchorError: the text is not a SHA-256 fingerprint.
     """
     digits = re.sub(r"[\s:]", "", text).lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise TrustAnchorError(
-            f"'{text}' is no SHA-256 fingerprint",
+            f"'{text}' is not a SHA-256 fingerprint",
             "64 hexadecimal digits are expected, with or without colons",
             "Take it from: openssl x509 -noout -fingerprint -sha256 -in FILE",
         )

@@ -96,7 +96,7 @@ def lint_manifest_signer(certificate: x509.Certificate, issuer: x509.Certificate
 def _lint_signer_purpose(certificate: x509.Certificate) -> Iterator[str]:
     basic = _found(certificate, x509.BasicConstraints)
     if basic is None or not basic.critical or basic.value.ca:
-        yield "basic constraints must be critical and say that it is no CA"
+        yield "basic constraints must be critical and say that it is not a CA"
     usage = _found(certificate, x509.KeyUsage)
     if usage is None or not usage.critical or _uses(usage.value) != {"digital_signature"}:
         yield "key usage must be critical and exactly digitalSignature"

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the certificates and CRLs of a ceremony shall say, as typed values read from plain mappings.
+"""What the certificates and CRLs of a ceremony are to say, as typed values read from plain mappings.
 
 The mappings come from an inventory, so they are read strictly: an unknown key is an error.
 """
@@ -208,7 +208,7 @@ def parse_subject(text: Any) -> x509.Name:
             name = x509.Name.from_rfc4514_string(text)
     except (ValueError, TypeError, UserWarning) as error:
         raise TrustAnchorError(
-            f"{text!r} is no distinguished name",
+            f"{text!r} is not a distinguished name",
             str(error),
             "Write it like 'CN=Example Root R1,O=Example,C=CH'",
         ) from error

@@ -34,7 +34,7 @@ found = set()
 
 
 def opens_as(pem):
-    """DER of the public half of an unencrypted private key in PEM; empty when it is none or is encrypted."""
+    """DER of the public half of an unencrypted private key in PEM; empty when it is not one or is encrypted."""
     command = ["openssl", "pkey", "-pubout", "-outform", "DER", "-passin", "pass:"]
     return subprocess.run(command, input=pem, capture_output=True, check=False).stdout
 

@@ -16,7 +16,7 @@ import (
 const timeout = 10 * time.Second
 
 func main() {
-	// The first handshake of a process reads the roots; a new process reads them anew.
+	// The first handshake of a process reads the roots; a new process reads them again.
 	client := &http.Client{
 		Timeout:   timeout,
 		Transport: &http.Transport{DisableKeepAlives: true},

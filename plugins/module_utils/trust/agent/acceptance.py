@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
-from .. import pem, push, signed_manifest
+from .. import pem
+from ..host import push
+from ..host.state import State
+from ..manifest import signed as signed_manifest
+from ..manifest.signed import SignedManifest
 from ..pem import Root
-from ..signed_manifest import SignedManifest
-from ..state import State
 
 TOLERANCE = dt.timedelta(minutes=5)  # by which clocks of the signer and of the host may differ
 MAX_JUMP = 1000  # of the sequence; a thief who signs a huge one could keep the owner's next one from all hosts
@@ -134,13 +136,13 @@ def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
         raise TrustAnchorError(
             f"the trust manifest expired at {manifest.not_after.isoformat()}",
             "an old manifest may be shown to hosts to keep newer ones from them",
-            "Sign the manifest anew, and look at the host that serves it",
+            "Sign the manifest again, and look at the host that serves it",
         )
     if manifest.not_before > now + TOLERANCE:
         raise TrustAnchorError(
             f"the trust manifest is from the future ({manifest.not_before.isoformat()})",
             f"this host's clock says {now.isoformat(timespec='seconds')}",
-            "Set the clock of this host, or that of the controller, right",
+            "Correct the clock of this host, or that of the controller",
         )
 
 
@@ -158,7 +160,7 @@ def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State
     known = host.manifest if "id" in host.manifest else {}
     if known and known["id"] != manifest.id:
         raise TrustAnchorError(
-            f"the trust manifest is of the estate {manifest.id}",
+            f"the trust manifest belongs to the estate {manifest.id}",
             f"this host belongs to {known['id']}",
             "To move the host, run the role trust_store with the other public record",
         )
@@ -166,7 +168,7 @@ def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State
     if known and manifest.sequence > known["sequence"] + MAX_JUMP:
         raise TrustAnchorError(
             f"the trust manifest has sequence {manifest.sequence}, this host was told {known['sequence']} before",
-            f"a jump of more than {MAX_JUMP} is no work of its owner",
+            f"a jump of more than {MAX_JUMP} is not its owner's work",
             "Find out who signed it; a push may jump further",
         )
     if known.get("sequence") == manifest.sequence and manifest.not_before.timestamp() < known.get("not_before", 0.0):

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import TrustAnchorError
-from .. import bundle, receipt, report, signed_manifest, state
-from ..state import State
+from ..host import convergence, receipt, report, state
+from ..host.state import State
+from ..manifest import signed
 from . import acceptance
 from .acceptance import Decision, Offer
 from .fetch import fetch
@@ -65,7 +66,7 @@ def _fetched(settings: Settings, get: Fetch) -> tuple[list[Offer], dict[str, Tru
     offers, unreached = [], {}
     for url in settings.urls:
         try:
-            offers.append(Offer(url, get(url, signed_manifest.MAX_BYTES)))
+            offers.append(Offer(url, get(url, signed.MAX_BYTES)))
         except TrustAnchorError as error:
             unreached[url] = error
     return offers, unreached
@@ -77,7 +78,7 @@ def _converged(settings: Settings, host: State) -> dict[str, Any]:
     if not host.roots:
         return {**report.measured([], host), **nothing, "error": None}
     try:
-        outcome = bundle.converge(host.as_roots(), host.absent, settings.stores, host)
+        outcome = convergence.converge(host.as_roots(), host.absent, settings.stores, host)
     except TrustAnchorError as error:
         return {**report.measured([], host), **nothing, "error": error}
     except OSError as error:

@@ -25,7 +25,7 @@ def fetch(url: str, limit: int, deadline: float = DEADLINE) -> bytes:
         deadline: seconds for everything.
 
     Raises:
-        TrustAnchorError: not reached, another status than 200, or too long.
+        TrustAnchorError: not reached, a status other than 200, or too long.
     """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -71,5 +71,5 @@ def check_url(url: str) -> str:
     except ValueError:
         good = False
     if not good or any(character <= " " for character in url):
-        raise TrustAnchorError(f"'{url}' is no URL that can be fetched", "http://HOST/PATH is expected")
+        raise TrustAnchorError(f"'{url}' is not a URL that can be fetched", "http://HOST/PATH is expected")
     return url

@@ -12,8 +12,8 @@ from typing import Any
 from ...errors import TrustAnchorError
 from ...host.files import read
 from ...schema import check_keys, read_texts
-from .. import declaration
-from ..declaration import Declaration
+from ..stores import declaration
+from ..stores.declaration import Declaration
 from .fetch import check_url
 
 PATH = "/etc/trustanchor/trust-agent.json"
@@ -69,4 +69,4 @@ def load() -> Settings:
     try:
         return parse(json.loads(content))
     except ValueError as error:
-        raise TrustAnchorError(f"{PATH} is no JSON", str(error), "Run the role trust_agent again") from error
+        raise TrustAnchorError(f"{PATH} is not JSON", str(error), "Run the role trust_agent again") from error

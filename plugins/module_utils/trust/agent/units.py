@@ -13,8 +13,10 @@ from ...host.program import name_of, pack
 from ...host.units import MARK, SANDBOX, timer
 from ...service_certificate import settings as service_settings
 from ...x509 import fingerprints
-from .. import bundle, declaration, discovery, effective, leaves, pem, push, receipt, report, signed_manifest, state
-from ..stores import base, cache, debian, environment, java, jks, managed, nss
+from .. import pem
+from ..host import convergence, effective, leaves, push, receipt, report, state
+from ..manifest import signed
+from ..stores import base, cache, debian, declaration, discovery, environment, java, jks, managed, nss
 from . import acceptance, cycle, fetch, program, settings
 from .settings import Settings
 
@@ -23,7 +25,7 @@ NAME = "trustanchor-trust-agent"
 # What the agent consists of; imported here, so that Ansible sends it along.
 _PARTS = (
     *(errors, schema, accounts, commands, files, systemd, service_settings, fingerprints),
-    *(bundle, declaration, discovery, effective, leaves, pem, push, receipt, report, signed_manifest, state),
+    *(convergence, declaration, discovery, effective, leaves, pem, push, receipt, report, signed, state),
     *(base, cache, debian, environment, java, jks, managed, nss),
     *(acceptance, cycle, fetch, settings),
 )

@@ -70,7 +70,7 @@ class Store(Protocol):
 
     name: str
     path: str
-    declared: bool  # the host's own, or by the operator: that it cannot be converged is a fault, of others it is told
+    declared: bool  # the host's own, or by the operator: that it cannot be converged is a fault, of others a report
 
     def find(self, wanted: Wanted) -> list[Finding]:
         """Measure it.

@@ -165,7 +165,7 @@ def rebuild() -> list[str]:
 
 
 def _clear_unfinished() -> None:
-    """Remove what a killed update-ca-certificates has left: the next one appends to it, be it half a certificate.
+    """Remove what a killed update-ca-certificates has left: the next one appends to it, even half a certificate.
 
     Raises:
         TrustAnchorError: it is so young that its maker, such as a package's upgrade, may still be at work.

@@ -67,7 +67,7 @@ class Keystore:
             return [compared(self.name, self.path, (), wanted)]
         if not self.declared and not is_roots_alone(self.path):
             raise TrustAnchorError(
-                f"{self.path} can be changed by others than root",
+                f"{self.path} can be changed by users other than root",
                 "what was found there is not touched",
                 "Declare it as a keystore",
             )
@@ -131,7 +131,7 @@ class Keystore:
     def _replaced(self) -> Iterator[str]:
         """A copy for keytool that takes the store's place when all went well, with mode and owner of the store.
 
-        It is in a directory of root's: the store's own may belong to a user, who could put a link there.
+        It is in a directory that belongs to root: the store's own may belong to a user, who could put a link there.
         """
         with tempfile.TemporaryDirectory(prefix="keystore-") as directory:
             copy = os.path.join(directory, "store")
@@ -162,7 +162,7 @@ class Keystore:
 
     def _keytool(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run the keytool on PATH, else that of the JDK that the store belongs to. No secret is an argument."""
-        self._password()  # a file that is missing is told better here
+        self._password()  # a file that is missing is reported better here
         secret = ["-storepass:file", self.password_file] if self.password_file else ["-storepass", PASSWORD]
         command = [self._program(), "-J-XX:TieredStopAtLevel=1", *arguments, *secret]
         return run(command, stdin=stdin).stdout.decode(errors="replace")
@@ -195,5 +195,5 @@ def _sorted(wanted: Wanted) -> list[Root]:
 
 
 def _entry(root: Root) -> jks.Entry:
-    """An entry that is the same whenever it is made: its date is the begin of the root's validity."""
+    """An entry that is the same whenever it is made: its date is the start of the root's validity."""
     return jks.Entry(entry_name(root.sha256).encode(), root.not_before * 1000, root.der)

@@ -105,7 +105,7 @@ def _entry(reader: _Reader, version: int) -> Entry:
     tag, alias, created = reader.number(">I"), reader.text(), reader.number(">Q")
     if tag != _CERTIFICATE:
         raise TrustAnchorError(
-            f"{reader.where} holds a private key ({alias.decode(errors='replace')})", "it is no trust store"
+            f"{reader.where} holds a private key ({alias.decode(errors='replace')})", "it is not a trust store"
         )
     if version == _VERSION:
         reader.text()  # kind of certificate

@@ -131,7 +131,9 @@ def firefox_policy(sources: str, path: str = "/etc/firefox/policies/policies.jso
         certificates = _member(policies, "Certificates", path)
         given = certificates.get("Install") or []
         if not isinstance(given, list):
-            raise TrustAnchorError(f"{path}: 'Install' is no list", "paths of certificates are expected", "Mend it")
+            raise TrustAnchorError(
+                f"{path}: 'Install' is not a list", "paths of certificates are expected", "Correct it"
+            )
         listed = [one for one in given if not os.path.basename(str(one)).startswith(PREFIX)]
         ours = [f"{sources}/{entry_name(sha256)}.crt" for sha256 in sorted(wanted.sha256s)]
         certificates["Install"] = [*listed, *ours]
@@ -179,16 +181,18 @@ def _json_object(path: str) -> dict[str, Any]:
     try:
         settings = json.loads(content)
     except ValueError as error:
-        raise TrustAnchorError(f"{path} is no JSON", str(error), "Mend it, or move it away") from error
+        raise TrustAnchorError(f"{path} is not JSON", str(error), "Correct it, or move it away") from error
     if not isinstance(settings, dict):
-        raise TrustAnchorError(f"{path} is no JSON object", "settings by name are expected", "Mend it, or move it away")
+        raise TrustAnchorError(
+            f"{path} is not a JSON object", "settings by name are expected", "Correct it, or move it away"
+        )
     return settings
 
 
 def _member(settings: dict[str, Any], key: str, path: str) -> dict[str, Any]:
     found_there = settings.setdefault(key, {})
     if not isinstance(found_there, dict):
-        raise TrustAnchorError(f"{path}: '{key}' is no JSON object", "settings by name are expected", "Mend it")
+        raise TrustAnchorError(f"{path}: '{key}' is not a JSON object", "settings by name are expected", "Correct it")
     return found_there
 
 

@@ -130,7 +130,7 @@ class NssDatabase:
         if account[0] != os.geteuid():
             return account
         if os.geteuid() == 0 and not is_roots_alone(self.path):
-            raise TrustAnchorError(f"{self.path} can be changed by others than root", "root does not work there")
+            raise TrustAnchorError(f"{self.path} can be changed by users other than root", "root does not work there")
         return None
 
     def _declared_account(self) -> tuple[int, int]:

@@ -1,0 +1,68 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The other ceremonies of a working directory: each stands on the one before, and one is under way at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import TrustAnchorError
+from ..files import read_optional, sha256
+from ..transcript import CLOSED, SEAL, TRANSCRIPT, Record, head, read_transcript
+
+
+def _others(place: Path) -> Iterator[tuple[Path, tuple[Record, ...]]]:
+    for path in sorted(place.parent.glob(f"*/{TRANSCRIPT}")):
+        if path.parent != place:
+            records = read_transcript(read_optional(path) or b"", str(path))
+            if records:
+                yield path.parent, records
+
+
+def require_alone(place: Path) -> None:
+    """Refuse to open a ceremony while another one is under way.
+
+    Args:
+        place: directory of the ceremony that is to be opened.
+
+    Raises:
+        TrustAnchorError: another one is not closed.
+    """
+    for other, records in _others(place):
+        if records[-1].event != CLOSED:
+            raise TrustAnchorError(
+                f"the ceremony '{other.name}' is under way",
+                "two at once could sign two things for one act",
+                "Finish it, or seal it as it is with abandon",
+            )
+
+
+def previous(place: Path) -> dict[str, str] | None:
+    """The ceremony that was closed last: its name, the SHA-256 of its last line, and of its seal (empty: unsealed)."""
+    closed = [(records[-1].time, records[0].time, other.name, other, records) for other, records in _others(place)]
+    if not closed:
+        return None
+    *_times, name, other, records = max(closed, key=lambda one: one[:3])
+    seal = read_optional(other / SEAL)
+    return {
+        "ceremony": name,
+        "head": head(records),
+        "seal": sha256(seal) if seal is not None else "",
+    }
+
+
+def wrote(place: Path, path: str, sha256: str) -> bool:
+    """Whether another ceremony, which is over, wrote a file.
+
+    Args:
+        place: directory of the ceremony that asks.
+        path: of the file, relative to the record.
+        sha256: of its bytes, hexadecimal.
+    """
+    return any(
+        record.event == "written" and (record.data.get("path"), record.data.get("sha256")) == (path, sha256)
+        for _other, records in _others(place)
+        if records[-1].event == CLOSED
+        for record in records
+    )

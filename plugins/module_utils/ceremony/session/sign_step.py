@@ -1,0 +1,218 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The step that signs one file: drafted, confirmed, signed, checked, written, each noted in the transcript."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+
+from ...errors import TrustAnchorError
+from ...token.signing_keys import signing_key
+from ...x509.signatures import signature_holds, tbs
+from ..files import read_optional, sha256
+from ..outputs import Output
+from .context import Stage, signer_of
+from .previous import wrote
+from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
+
+
+@dataclass(frozen=True)
+class SignStep:
+    """Sign one file."""
+
+    act: Any
+
+    @property
+    def id(self) -> str:
+        """As in the plan."""
+        return str(self.act.id)
+
+    def status(self, stage: Stage) -> Status:
+        """Done when the file is there as planned and the transcript says so."""
+        output = stage.output(self.act)
+        if output.is_done():
+            facts = output.form.facts(output.existing())
+            recorded = any(stage.transcript.find(event, self.id) for event in ("written", "found"))
+            if not recorded:
+                self._require_ours(stage, output)
+            return Status(self.id, f"sign the {output.what}", DONE if recorded else PENDING, facts=facts)
+        before, after = output.diff()
+        if self._signed(stage) is not None:
+            return Status(self.id, f"write the {output.what}", PENDING, before=before, facts=after)
+        return self._unsigned(stage, output, before, after)
+
+    def is_owed(self, stage: Stage) -> bool:
+        """Whether it was signed and has not got into its place."""
+        signed, written = (stage.transcript.find(event, self.id) for event in ("signed", "written"))
+        return signed is not None and written is None
+
+    def _require_ours(self, stage: Stage, output: Output[Any]) -> None:
+        """What is there as planned was signed in this ceremony, or written by another one that is over.
+
+        Raises:
+            TrustAnchorError: nobody knows where it comes from.
+        """
+        signed, existing = self._signed(stage), output.existing()
+        data = read_optional(stage.directory / output.path) or b""
+        if signed is not None and signed != existing:
+            raise TrustAnchorError(
+                f"{output.path} is as planned, but not the one that this ceremony signed",
+                "two of them for one act",
+                "Find out where the file comes from; revoke one of the two",
+            )
+        if signed is None and not wrote(stage.place, output.path, sha256(data)):
+            raise TrustAnchorError(
+                f"{output.path} is there as planned, and no ceremony of this record wrote it",
+                "whoever put it there used the key without being asked",
+                "Find out who signed it; restore the transcript of its ceremony if that was lost",
+            )
+
+    def _unsigned(
+        self, stage: Stage, output: Output[Any], before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> Status:
+        missing = self._missing(stage)
+        key = stage.plan.keys[signer_of(self.act)]
+        if self.id not in stage.linted:
+            output.draft(_random_serial()).rehearse()
+            stage.linted.add(self.id)
+        draft = stage.transcript.find("draft", self.id)
+        return Status(
+            self.id,
+            f"sign the {output.what}",
+            PENDING,
+            consent=True,
+            digest=draft.data["tbs_sha256"] if draft else "",
+            token=stage.signing_token(key),
+            secrets=("pin",),
+            touches=touches(stage, key),
+            pin_holders=key.pin_holders,
+            before=before,
+            facts=_known(after) if missing else after,
+            missing=missing,
+        )
+
+    def _missing(self, stage: Stage) -> str:
+        """Why what will be signed cannot be known yet. A cross-certificate needs two keys."""
+        why = stage.public_key(signer_of(self.act)).missing
+        standby = getattr(self.act, "standby", None)
+        if not why and isinstance(standby, str) and standby in stage.plan.keys:
+            return stage.public_key(standby).missing
+        return why
+
+    def prepare(self, stage: Stage) -> None:
+        """Draw the serial number and write down what will be signed.
+
+        Raises:
+            TrustAnchorError: it breaks a rule, or is no longer what was written down.
+        """
+        output = stage.output(self.act)
+        if output.is_done() or self._missing(stage):
+            return
+        record = stage.transcript.find("draft", self.id)
+        if record is not None:
+            self._require_unchanged(output, record.data)
+            return
+        serial = _random_serial()
+        draft = output.draft(serial)
+        rehearsed = draft.rehearse()
+        stage.linted.add(sha256(tbs(rehearsed)))
+        facts = {name: value for name, value in output.form.facts(rehearsed).items() if name != "sha256"}
+        stage.transcript.append(
+            "draft",
+            act=self.id,
+            what=output.what,
+            serial=f"{serial:x}",
+            tbs_sha256=sha256(tbs(rehearsed)),
+            facts=facts,
+            lint=stage.lint.linters(),
+            **self._request(stage),
+        )
+
+    def _request(self, stage: Stage) -> dict[str, str]:
+        """The request itself: its file is replaced one day, the transcript stays."""
+        path = getattr(self.act, "request", None)
+        if path is None:
+            return {}
+        return {"request": (read_optional(stage.inputs / path) or b"").decode("ascii", "replace")}
+
+    def _require_unchanged(self, output: Output[Any], draft: Mapping[str, Any]) -> None:
+        found = output.draft(int(draft["serial"], 16)).tbs_sha256()
+        if found != draft["tbs_sha256"]:
+            raise TrustAnchorError(
+                f"{self.id}: what would be signed has the digest {found}",
+                f"the transcript has a draft with {draft['tbs_sha256']}: an input has changed since",
+                "Restore the inputs, or plan again under another name",
+            )
+
+    def perform(self, stage: Stage, consent: Consent) -> None:
+        """Sign unless that was done, check, write, and say so.
+
+        Raises:
+            TrustAnchorError: no consent, the token is not fit or refuses, or the result is not what it should be.
+        """
+        output = stage.output(self.act)
+        if not output.is_done():
+            self.prepare(stage)
+            signed = self._signed(stage)
+            if signed is None:  # an empty CRL is false
+                signed = self._sign(stage, output, consent)
+            self._draft(stage, output).check(signed)
+            output.write(signed)
+        self._require_ours(stage, output)
+        event = "found" if self._signed(stage) is None else "written"
+        data = read_optional(stage.directory / output.path) or b""
+        facts = output.form.facts(output.form.load(data, output.path))
+        stage.transcript.append(event, act=self.id, path=output.path, sha256=sha256(data), facts=facts)
+
+    def _draft(self, stage: Stage, output: Output[Any]) -> Any:
+        record = stage.transcript.find("draft", self.id)
+        if record is None:
+            raise TrustAnchorError(f"{self.id} cannot be signed yet", self._missing(stage))
+        return output.draft(int(record.data["serial"], 16))
+
+    def _signed(self, stage: Stage) -> Any:
+        """What the token signed according to the transcript, None where it did not."""
+        record, draft = (stage.transcript.find(event, self.id) for event in ("signed", "draft"))
+        if record is None or draft is None or record.data["tbs_sha256"] != draft.data["tbs_sha256"]:
+            return None
+        der = base64.b64decode(record.data["der"])
+        crl = self.id.startswith("crl:")
+        signed: Any = x509.load_der_x509_crl(der) if crl else x509.load_der_x509_certificate(der)
+        # One by another key, which a token in the wrong place made, is as good as none.
+        return signed if signature_holds(signed, stage.public_key(signer_of(self.act)).public) else None
+
+    def _sign(self, stage: Stage, output: Output[Any], consent: Consent) -> Any:
+        draft = self._draft(stage, output)
+        digest = draft.tbs_sha256()
+        if digest not in stage.linted:
+            draft.rehearse()
+        require_consent(consent, digest, output.what)
+        key = stage.plan.keys[signer_of(self.act)]
+        device = stage.signing_device(key)
+        facts = ready_device(stage, device, key, public=output.issuer_key)
+        stage.transcript.append("confirmed", act=self.id, tbs_sha256=digest, by=consent.as_list())
+        signed = draft.sign(signing_key(device.spec, device.key, pin_of(stage, device.name), output.issuer_key))
+        # At once, before any check: whatever happens next, this signature is known and no second one is needed.
+        stage.transcript.append(
+            "signed",
+            act=self.id,
+            tbs_sha256=sha256(tbs(signed)),
+            der=base64.b64encode(output.form.der(signed)).decode(),
+            token=device.name,
+            token_serial=facts.serial,
+        )
+        return signed
+
+
+def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts that do not come from a key that is not there yet."""
+    return {name: value for name, value in facts.items() if name != "public_key_sha256"}
+
+
+def _random_serial() -> int:
+    return x509.random_serial_number()

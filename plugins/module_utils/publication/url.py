@@ -1,0 +1,115 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The URL under which everything is published, and what a client gets there. Standard library only."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ..errors import TrustAnchorError
+
+TIMEOUT = 20  # seconds; nginx waits a few seconds for step-ca
+MAX_BYTES = 32 << 20  # of a CRL with about half a million entries
+_HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The publication URL in its parts.
+
+    Args:
+        host: DNS name or IPv4 address, lower case.
+        port: TCP port.
+        prefix: path before the names, without a slash at its end; may be empty.
+    """
+
+    host: str
+    port: int = 80
+    prefix: str = ""
+
+    def path(self, name: str) -> str:
+        """Path of an artifact."""
+        return f"{self.prefix}/{name}"
+
+    @property
+    def authority(self) -> str:
+        """What a client sends as Host."""
+        return self.host if self.port == 80 else f"{self.host}:{self.port}"
+
+
+def parse_url(url: str, where: str) -> tuple[Place, str]:
+    """Take a URL apart.
+
+    Args:
+        url: such as ``http://pki.corp.example``.
+        where: for messages.
+
+    Returns:
+        Place with the whole path as its prefix, and the URL without a slash at its end.
+
+    Raises:
+        TrustAnchorError: not a plain http URL, or with parts that have no meaning here.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError as error:
+        raise _refused(url, where) from error
+    host, prefix = parts.hostname or "", parts.path.rstrip("/")
+    plain = parts.scheme == "http" and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not plain or not _HOST.fullmatch(host) or not _PREFIX.fullmatch(prefix):
+        raise _refused(url, where)
+    return Place(host, port, prefix), url.rstrip("/")
+
+
+def _refused(url: str, where: str) -> TrustAnchorError:
+    return TrustAnchorError(
+        f"{where} has '{url}'",
+        "a plain http URL is expected: https would need the very chain that is checked (RFC 5280 section 8)",
+        "Write for example http://pki.corp.example",
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the web server said."""
+
+    status: int
+    media_type: str
+    content: bytes
+
+
+def get(place: Place, name: str) -> Answer:
+    """Fetch an artifact from the web server of this host.
+
+    Raises:
+        TrustAnchorError: no answer.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", place.path(name), headers={"Host": place.authority})
+        answer = connection.getresponse()
+        content = answer.read(MAX_BYTES)
+        return Answer(answer.status, answer.headers.get_content_type(), content)
+    except (OSError, http.client.HTTPException) as error:
+        raise TrustAnchorError(
+            f"nobody answers for {place.path(name)} at port {place.port} of this host", str(error)
+        ) from error
+    finally:
+        connection.close()
+
+
+def fetch(place: Place, name: str) -> bytes:
+    """Content of an artifact, as a client gets it.
+
+    Raises:
+        TrustAnchorError: no answer, or a status other than 200.
+    """
+    answer = get(place, name)
+    if answer.status != 200:
+        raise TrustAnchorError(f"{place.path(name)} cannot be fetched", f"the web server answers {answer.status}")
+    return answer.content

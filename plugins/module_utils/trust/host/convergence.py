@@ -1,0 +1,232 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Converge the trust stores of a host to a set of roots, and read every one back. Standard library only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import TrustAnchorError
+from ..pem import Root
+from ..stores import debian
+from ..stores.base import OK, UNKNOWN, WRONG, Finding, Store, Wanted
+from ..stores.cache import Cache
+from ..stores.declaration import Declaration
+from .state import State
+
+FOUND_SECONDS = 120.0  # for all stores together that were found
+
+
+@dataclass
+class Plan:
+    """What has to change on the host.
+
+    Args:
+        wanted: what every store must be.
+        stores: all stores of the host.
+        findings: how each was found, by the name of its store.
+        cache: what was learned while measuring.
+    """
+
+    wanted: Wanted
+    stores: Sequence[Store]
+    findings: Mapping[str, Sequence[Finding]]
+    cache: Cache
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to do."""
+        return any(self.needs(store) for store in self.stores)
+
+    @property
+    def listed(self) -> list[Finding]:
+        """All findings, in the order of the stores."""
+        return [finding for store in self.stores for finding in self.findings[store.name]]
+
+    def needs(self, store: Store) -> bool:
+        """Whether a store is to be converged: one that was discovered and cannot be measured is left alone."""
+        states = {finding.state for finding in self.findings[store.name]}
+        return WRONG in states or (UNKNOWN in states and store.declared)
+
+
+@dataclass
+class Outcome:
+    """What was done.
+
+    Args:
+        plan: how the stores were before.
+        after: how they are now.
+        failures: name of a store to why it is not as wanted.
+        warnings: what a person should know though all is right.
+    """
+
+    plan: Plan
+    after: Plan
+    failures: dict[str, TrustAnchorError] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def repaired(self) -> list[str]:
+        """Names of stores that were wrong and are right."""
+        right = {finding.name for finding in self.after.listed if finding.state == OK}
+        return [one.name for one in self.plan.listed if one.state == WRONG and one.name in right]
+
+    def failure(self) -> TrustAnchorError | None:
+        """The failures as one, None where there is none."""
+        if not self.failures:
+            return None
+        first = next(iter(self.failures.values()))
+        told = "; ".join(
+            f"{name}: {error.what}{f' ({error.why})' if error.why else ''}" for name, error in self.failures.items()
+        )
+        return TrustAnchorError(f"not every trust store is as it should be: {told}", "", first.next_step)
+
+
+def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Plan:
+    """Compare the host with what is wanted.
+
+    Args:
+        roots: the roots that every store must trust.
+        absent: fingerprints that no store may trust, whoever put them there.
+        declaration: which stores the host has.
+        state: what the host knows.
+
+    Raises:
+        TrustAnchorError: a root is wanted and must be absent, is listed twice; no root is wanted; the host has no
+            system store.
+    """
+    cache = Cache(state.cache)
+    return _measured(_wanted(roots, absent, state), declaration.stores(cache), cache)
+
+
+def _wanted(roots: Sequence[Root], absent: Collection[str], state: State) -> Wanted:
+    debian.require()
+    sha256s = [root.sha256 for root in roots]
+    if not roots:
+        raise TrustAnchorError(
+            "no root is to be trusted", "the host would lose all of ours", "Declare at least one root"
+        )
+    if len(set(sha256s)) != len(sha256s):
+        twice = next(one for one in sha256s if sha256s.count(one) > 1)
+        raise TrustAnchorError(f"root {twice} is declared twice", "perhaps under two names", "Declare it once")
+    if both := set(sha256s) & set(absent):
+        raise TrustAnchorError(
+            f"root {min(both)} is declared both as trusted and as absent", "it can be only one of them"
+        )
+    former = set(state.known) - set(sha256s)
+    if former:
+        former -= debian.distributed()  # once declared by us, it is the distribution's all the same
+    return Wanted(tuple(roots), frozenset(former | set(absent)), frozenset(absent))
+
+
+def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> Plan:
+    """Measure stores. Those that were found, users' mostly, have a limited time together: no user can stop the rest."""
+    findings: dict[str, list[Finding]] = {}
+    left = FOUND_SECONDS
+    for store in stores:
+        began = time.monotonic()
+        if store.declared or left > 0:
+            findings[store.name] = _found(store, wanted)
+        else:
+            why = f"the stores that were found took more than {FOUND_SECONDS:.0f} seconds together"
+            findings[store.name] = [Finding(store.name, store.path, UNKNOWN, why=why)]
+        if not store.declared:
+            left -= time.monotonic() - began
+    return Plan(wanted, stores, findings, cache)
+
+
+def _found(store: Store, wanted: Wanted) -> list[Finding]:
+    try:
+        return store.find(wanted)
+    except TrustAnchorError as error:
+        return [Finding(store.name, store.path, UNKNOWN, why=str(error))]
+    except OSError as error:
+        return [Finding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
+
+
+def _failure(store: Store, error: OSError) -> TrustAnchorError:
+    return TrustAnchorError(f"{error.filename or store.path}: {error.strerror or error}")
+
+
+def converge(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Outcome:
+    """Plan and apply: first the stores of the host itself, then those that were found, so that these never keep the
+    former waiting.
+
+    Args: as `plan`. The state is changed and saved.
+
+    Raises:
+        TrustAnchorError: as `plan`, before anything is changed.
+    """
+    cache = Cache(state.cache)
+    wanted, stores = _wanted(roots, absent, state), declaration.stores(cache)
+    first = apply(_measured(wanted, [store for store in stores if store.declared], cache), state)
+    rest = apply(_measured(wanted, [store for store in stores if not store.declared], cache), state)
+    return Outcome(
+        plan=_joined(first.plan, rest.plan, stores),
+        after=_joined(first.after, rest.after, stores),
+        failures=first.failures | rest.failures,
+        warnings=[*first.warnings, *rest.warnings],
+    )
+
+
+def _joined(one: Plan, other: Plan, stores: Sequence[Store]) -> Plan:
+    return Plan(one.wanted, stores, {**one.findings, **other.findings}, one.cache)
+
+
+def apply(todo: Plan, state: State) -> Outcome:
+    """Carry out a plan and read every store back.
+
+    A store that fails does not keep the others from being right. What is put into a store is remembered before, so a
+    run that is killed at any moment is finished by the next one.
+
+    Args:
+        todo: the plan.
+        state: is changed and saved.
+    """
+    wanted = todo.wanted
+    state.known = sorted(set(state.known) | wanted.sha256s)
+    moves = any(finding.missing or finding.unwanted for finding in todo.listed)
+    if moves:
+        state.changed_at = time.time()  # even when this run is killed
+    state.save()
+    failures: dict[str, TrustAnchorError] = {}
+    warnings: list[str] = []
+    for store in [store for store in todo.stores if todo.needs(store)]:
+        try:
+            warnings += store.converge(wanted)
+        except TrustAnchorError as error:
+            failures[store.name] = error
+        except OSError as error:
+            failures[store.name] = _failure(store, error)
+    after = _measured(wanted, todo.stores, todo.cache) if todo.changed else todo
+    for store in [store for store in todo.stores if after.needs(store)]:
+        failures.setdefault(store.name, _still_wrong(after.findings[store.name]))
+    _forgive(todo.stores, after, failures, warnings)
+    if moves:
+        state.changed_at = time.time()  # a process that began before this moment may have read what was before
+    state.cache = todo.cache.as_dict()
+    state.save()
+    return Outcome(todo, after, failures, warnings)
+
+
+def _forgive(stores: Sequence[Store], after: Plan, failures: dict[str, TrustAnchorError], warnings: list[str]) -> None:
+    """A store that was found and lacks a root is reported, not failed: else a user could keep a host from being right.
+
+    One that still trusts what it must not is a failure, no matter whose it is.
+    """
+    for store in stores:
+        unwanted = any(finding.unwanted for finding in after.findings[store.name])
+        if not store.declared and not unwanted and store.name in failures:
+            warnings.append(f"{store.name}: {failures.pop(store.name)}")
+
+
+def _still_wrong(findings: Sequence[Finding]) -> TrustAnchorError:
+    bad = next(finding for finding in findings if finding.state != OK)
+    missing, unwanted = (", ".join(one) or "nothing" for one in (bad.missing, bad.unwanted))
+    return TrustAnchorError(
+        f"the {bad.name} store is still wrong after it was converged",
+        bad.why or f"missing: {missing}, still trusted: {unwanted}",
+        "Run update-ca-certificates by hand and look at what its hooks say" if bad.name.startswith("system") else "",
+    )

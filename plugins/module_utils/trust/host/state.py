@@ -1,0 +1,117 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host knows about its own trust: what it was told last, and what it ever put into a store.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ...errors import TrustAnchorError
+from ...host.files import read, write_atomically
+from ..pem import Root, fingerprint
+
+DIRECTORY = "/var/lib/trustanchor"
+PATH = f"{DIRECTORY}/trust.json"
+LOCK_SECONDS = 900.0
+
+
+@dataclass
+class State:
+    """The state of a host.
+
+    Args:
+        known: fingerprints that were ever put into a store. They are never forgotten: a store may be out of sight, such
+            as a home that is not mounted, and come back.
+        manifest: of what was told last: id, sequence, digest; of a signed one also not_before, not_after (seconds since
+            the epoch) and signed (SHA-256 of the file). Empty where nobody said.
+        roots: pem and not_before of each root that must be trusted, in the manifest's order.
+        absent: fingerprints that must not be trusted.
+        changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
+        cache: what slow programs said about files.
+    """
+
+    known: list[str] = field(default_factory=list)
+    manifest: dict[str, Any] = field(default_factory=dict)
+    roots: list[dict[str, Any]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    changed_at: float = 0.0
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    def as_roots(self) -> list[Root]:
+        """The roots that must be trusted; they were checked when they came."""
+        return [Root(fingerprint(root["pem"]), root["pem"], root["not_before"]) for root in self.roots]
+
+    def save(self) -> None:
+        """Keep it, when it is not what is kept already."""
+        content = (json.dumps(asdict(self), indent=1, sort_keys=True) + "\n").encode()
+        if read(PATH) != content:
+            os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
+            write_atomically(PATH, content, 0o644, "root", "root")
+
+
+def load() -> State:
+    """The state of this host; an empty one where there is none, or where it is damaged.
+
+    What a damaged state has forgotten is told by the next push, and names of ours tell it in most stores.
+    """
+    try:
+        found = json.loads(read(PATH) or b"{}")
+        return _checked(found)
+    except (ValueError, TypeError, KeyError):
+        return State()
+
+
+def _checked(found: dict[str, Any]) -> State:
+    state = State(**found)
+    texts = [*state.known, *state.absent, *(root["pem"] for root in state.roots)]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
+        raise TypeError("not what was written")
+    if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):
+        raise TypeError("not what was written")
+    return state
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """One at a time: a push and the agent change the same stores. Waits for the other one.
+
+    The file is for root alone: whoever can open it can hold the lock.
+
+    Raises:
+        TrustAnchorError: the other one does not end.
+    """
+    directory = os.path.dirname(PATH)
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(os.path.join(directory, ".lock"), flags, 0o600)
+    try:
+        _await_lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _await_lock(descriptor: int) -> None:
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise TrustAnchorError(
+                    "another program has been changing the trust stores of this host for a long time",
+                    f"{LOCK_SECONDS:.0f} seconds were waited for it",
+                    "Look for trust-agent or a play that hangs on this host, and end it",
+                ) from error
+            time.sleep(0.1)

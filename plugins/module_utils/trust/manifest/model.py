@@ -1,0 +1,166 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trust manifest: which roots the estate trusts, in which state, and a sequence against rollback."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ... import strict_yaml
+from ...errors import TrustAnchorError
+from ...schema import check_keys, read_bool, read_int, read_text
+from ...x509.fingerprints import normalise_fingerprint
+
+VERSION = 1
+STATES = ("staged", "trusted", "retiring", "distrusted")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_HEADER = "# Trust manifest: the roots of this estate. States: staged, trusted, retiring, distrusted.\n---\n"
+
+
+@dataclass(frozen=True)
+class Root:
+    """One root.
+
+    Args:
+        name: its file name in the record, without ``.crt``.
+        sha256: fingerprint, 64 lower-case hex digits.
+        state: one of `STATES`.
+        standby: it takes the place of another root that has to be abandoned, and signs nothing until then.
+        since: when it came into its state, UTC; None in a manifest that does not say.
+        incident: reference of the incident that was the reason for its state; empty for a planned change.
+    """
+
+    name: str
+    sha256: str
+    state: str
+    standby: bool = False
+    since: dt.datetime | None = None
+    incident: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form, as it is written."""
+        more = {
+            "standby": self.standby or None,
+            "since": self.since.strftime(_TIME) if self.since else None,
+            "incident": self.incident or None,
+        }
+        entry = {"name": self.name, "sha256": self.sha256, "state": self.state}
+        return {**entry, **{key: value for key, value in more.items() if value is not None}}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole manifest.
+
+    Args:
+        sequence: rises with every change of the content and never falls.
+        roots: in the order in which they came.
+        id: names the estate, so that sequences of two estates are not compared: the beginning of the fingerprint of
+            the first root that was ever listed. Empty in a manifest without roots.
+    """
+
+    sequence: int
+    roots: tuple[Root, ...]
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id and self.roots:
+            object.__setattr__(self, "id", self.roots[0].sha256[:32])
+
+    def with_roots(self, roots: Iterable[Root]) -> Manifest:
+        """The manifest with these roots in it. What is listed stays as it is.
+
+        Raises:
+            TrustAnchorError: a name is taken by another certificate, or a certificate listed under another name.
+        """
+        listed = self.roots
+        for root in roots:
+            if not _is_listed(root, listed):
+                listed = (*listed, root)
+        return self.changed(listed)
+
+    def changed(self, roots: Iterable[Root]) -> Manifest:
+        """The next manifest, with these roots; the same one when they are the same."""
+        after = tuple(roots)
+        return self if after == self.roots else replace(self, sequence=self.sequence + 1, roots=after)
+
+    def named(self, name: str) -> Root:
+        """The root of that name.
+
+        Raises:
+            TrustAnchorError: there is none.
+        """
+        for root in self.roots:
+            if root.name == name:
+                return root
+        listed = ", ".join(root.name for root in self.roots) or "none"
+        raise TrustAnchorError(f"the trust manifest has no root '{name}'", f"it has: {listed}", "Name one of these")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form, as it is written."""
+        roots = [one.as_dict() for one in self.roots]
+        return {"version": VERSION, "id": self.id, "sequence": self.sequence, "roots": roots}
+
+    def to_yaml(self) -> bytes:
+        """The file's bytes."""
+        return _HEADER.encode() + strict_yaml.dump(self.as_dict())
+
+
+def _is_listed(root: Root, listed: Iterable[Root]) -> bool:
+    for present in listed:
+        if (present.name, present.sha256) == (root.name, root.sha256):
+            return True
+        if present.name == root.name or present.sha256 == root.sha256:
+            raise TrustAnchorError(
+                f"the trust manifest lists '{present.name}' as {present.sha256}",
+                f"'{root.name}' as {root.sha256} was asked for",
+                "Give a new root a new name; restore the record when its root certificate was lost",
+            )
+    return False
+
+
+def parse_manifest(text: bytes | None, source: str) -> Manifest:
+    """Read a manifest; none gives an empty one of sequence 0.
+
+    Raises:
+        TrustAnchorError: no YAML, or anything that the strict schema does not know.
+    """
+    if text is None:
+        return Manifest(0, ())
+    data = check_keys(strict_yaml.load(text, source), ("version", "id", "sequence", "roots"), source)
+    if data.get("version") != VERSION:
+        raise TrustAnchorError(f"{source} has version {data.get('version')!r}", f"version {VERSION} is understood")
+    entries = data.get("roots")
+    if not isinstance(entries, list):
+        raise TrustAnchorError(f"{source}: roots is not a list", "each root is a mapping with name, sha256, state")
+    roots = tuple(_parse_root(entry, f"{source}: root") for entry in entries)
+    for field in ("name", "sha256"):
+        values = [getattr(root, field) for root in roots]
+        if len(set(values)) != len(values):
+            raise TrustAnchorError(f"{source} lists a {field} twice", "each root is listed once")
+    given = read_text(data, "id", source) if "id" in data else ""
+    return Manifest(read_int(data, "sequence", source, 0, 0, 2**31), roots, given)
+
+
+def _parse_root(data: Mapping[str, Any], where: str) -> Root:
+    data = check_keys(data, ("name", "sha256", "state", "standby", "since", "incident"), where)
+    state = read_text(data, "state", where)
+    if state not in STATES:
+        raise TrustAnchorError(f"{where}: state is '{state}'", f"known: {', '.join(STATES)}")
+    incident = read_text(data, "incident", where) if "incident" in data else ""
+    sha256 = normalise_fingerprint(read_text(data, "sha256", where))
+    standby = read_bool(data, "standby", where)
+    return Root(read_text(data, "name", where), sha256, state, standby, _moment(data, where), incident)
+
+
+def _moment(data: Mapping[str, Any], where: str) -> dt.datetime | None:
+    if "since" not in data:
+        return None
+    text = read_text(data, "since", where)
+    try:
+        return dt.datetime.strptime(text, _TIME).replace(tzinfo=dt.UTC)
+    except ValueError as error:
+        raise TrustAnchorError(f"{where}: since is '{text}'", "a time such as 2026-11-26T02:00:00Z") from error

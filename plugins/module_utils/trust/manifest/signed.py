@@ -1,0 +1,237 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The signed form of the trust manifest, as hosts fetch it: a CMS message (RFC 5652) around a JSON document.
+
+One file, so content and signature cannot be of two versions. A host needs the standard library and the openssl program.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import TrustAnchorError
+from ...host.commands import run
+from ...schema import check_keys, read_int, read_text
+from ...x509.fingerprints import normalise_fingerprint
+
+VERSION = 1
+FILE_NAME = "trust.p7m"
+MAX_BYTES = 1 << 20  # a root is about 1 KiB
+TRUSTED_STATES = ("trusted", "retiring")
+STATES = (*TRUSTED_STATES, "distrusted")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class SignedRoot:
+    """One root of a signed manifest.
+
+    Args:
+        name: its name in the public record.
+        sha256: fingerprint, lower-case hex.
+        state: one of `STATES`.
+        certificate: PEM; empty for a distrusted root.
+    """
+
+    name: str
+    sha256: str
+    state: str
+    certificate: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain form, as it is signed."""
+        entry = {"name": self.name, "sha256": self.sha256, "state": self.state}
+        return {**entry, "certificate": self.certificate} if self.certificate else entry
+
+
+@dataclass(frozen=True)
+class SignedManifest:
+    """What the signature covers.
+
+    Args:
+        id: names the estate; sequences are compared within one.
+        sequence: rises with each change of the roots.
+        not_before: moment of the signature, UTC.
+        not_after: a host refuses it afterwards, UTC.
+        roots: all roots but the staged ones.
+    """
+
+    id: str
+    sequence: int
+    not_before: dt.datetime
+    not_after: dt.datetime
+    roots: tuple[SignedRoot, ...]
+
+    @property
+    def trusted(self) -> list[SignedRoot]:
+        """The roots that a host must trust."""
+        return [root for root in self.roots if root.state in TRUSTED_STATES]
+
+    @property
+    def distrusted(self) -> list[str]:
+        """Fingerprints that no store of a host may trust."""
+        return [root.sha256 for root in self.roots if root.state == "distrusted"]
+
+    def to_json(self) -> bytes:
+        """What is signed: the same manifest gives the same bytes."""
+        content = {
+            "version": VERSION,
+            "id": self.id,
+            "sequence": self.sequence,
+            "not_before": self.not_before.strftime(_TIME),
+            "not_after": self.not_after.strftime(_TIME),
+            "roots": [root.as_dict() for root in self.roots],
+        }
+        return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def verify(signed: bytes, anchors: str) -> SignedManifest:
+    """Verify the signature and read what it covers.
+
+    The signer must be issued directly by an anchor (``-verify_depth 0``) for signing messages (``smimesign``), so
+    neither a stolen intermediate nor a service's certificate can sign manifests.
+
+    Args:
+        signed: CMS in DER.
+        anchors: PEM of the roots that may stand above the signer.
+
+    Raises:
+        TrustAnchorError: no valid signature by one of them, or no manifest.
+    """
+    with tempfile.TemporaryDirectory(prefix="manifest-") as directory:
+        trusted, signer = f"{directory}/anchors.pem", f"{directory}/signer.pem"
+        with open(trusted, "w", encoding="utf-8") as handle:
+            handle.write(anchors)
+        options = ["-CAfile", trusted, "-no-CApath", "-no-CAstore", "-purpose", "smimesign", "-verify_depth", "0"]
+        try:
+            content = _opened(signed, [*options, "-signer", signer])
+            _check_signer(signer)
+        except TrustAnchorError as error:
+            raise TrustAnchorError(
+                f"the trust manifest has no valid signature: {_reason(error)}",
+                "its signer must be issued directly by a root that this host trusts",
+                "Fetch it again; when that does not help, push the roots with playbooks/rollout_trust.yml",
+            ) from error
+    return parse(content)
+
+
+def _check_signer(path: str) -> None:
+    """OpenSSL's purpose smimesign is content with a certificate that says nothing of its purpose, even with a CA's.
+
+    Args:
+        path: PEM of all signers.
+    """
+    with open(path, encoding="ascii") as handle:
+        signers = handle.read().count("-----BEGIN CERTIFICATE-----")
+    shown = run(["openssl", "x509", "-in", path, "-noout", "-ext", "extendedKeyUsage,basicConstraints"]).stdout.decode()
+    purposes = re.search(r"Extended Key Usage: critical\s*\n\s*(.*)", shown)
+    if signers != 1 or "CA:TRUE" in shown or purposes is None or purposes.group(1).strip() != "E-mail Protection":
+        raise TrustAnchorError("its signer is not a manifest signer", "its only purpose must be signing messages")
+
+
+def read_unverified(signed: bytes) -> SignedManifest:
+    """What a signed manifest says, whoever signed it. For reports, never for trust.
+
+    Raises:
+        TrustAnchorError: it is not one.
+    """
+    try:
+        return parse(_opened(signed, ["-noverify"]))
+    except TrustAnchorError as error:
+        raise TrustAnchorError("this is not a signed trust manifest", error.why or error.what) from error
+
+
+def _opened(signed: bytes, options: list[str]) -> bytes:
+    return run(["openssl", "cms", "-verify", "-binary", "-inform", "DER", *options], stdin=signed, timeout=30).stdout
+
+
+def _reason(error: TrustAnchorError) -> str:
+    """The words of OpenSSL without its codes: what stands behind ``Verify error:``, or the end of the last line."""
+    said = error.why.strip()
+    if "Verify error:" in said:
+        return said.partition("Verify error:")[2].splitlines()[0].strip()
+    last = said.splitlines()[-1] if said else error.what
+    return next((part for part in reversed(last.split(":")) if part and not part.isdigit()), last)
+
+
+def parse(content: bytes) -> SignedManifest:
+    """Read the JSON document, strictly.
+
+    Raises:
+        TrustAnchorError: not JSON, an unknown key, a value that is not what it must be, no trusted root.
+    """
+    where = "trust manifest"
+    try:
+        found = json.loads(content, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise TrustAnchorError(f"the {where} is not JSON", str(error)) from error
+    data = check_keys(found, ("version", "id", "sequence", "not_before", "not_after", "roots"), where)
+    if data.get("version") != VERSION:
+        raise TrustAnchorError(
+            f"the {where} has version {data.get('version')!r}",
+            f"version {VERSION} is understood here",
+            "Bring the program on this host up to date",
+        )
+    sequence = read_int(data, "sequence", where, 0, 1, 2**31)
+    if not sequence:
+        raise TrustAnchorError(f"{where}: 'sequence' is missing", "it is required")
+    manifest = SignedManifest(
+        id=read_text(data, "id", where),
+        sequence=sequence,
+        not_before=_moment(data, "not_before"),
+        not_after=_moment(data, "not_after"),
+        roots=_roots(data.get("roots")),
+    )
+    if manifest.not_after <= manifest.not_before:
+        raise TrustAnchorError(f"the {where} ends before it begins", manifest.not_after.strftime(_TIME))
+    return manifest
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys occur once; usually the last one would win."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _moment(data: Mapping[str, Any], key: str) -> dt.datetime:
+    text = read_text(data, key, "trust manifest")
+    try:
+        return dt.datetime.strptime(text, _TIME).replace(tzinfo=dt.UTC)
+    except ValueError as error:
+        raise TrustAnchorError(f"trust manifest: '{key}' is '{text}'", "a time such as 2026-11-26T02:00:00Z") from error
+
+
+def _roots(entries: Any) -> tuple[SignedRoot, ...]:
+    if not isinstance(entries, list):
+        raise TrustAnchorError("trust manifest: 'roots' is not a list", "each root is a mapping")
+    roots = tuple(_root(entry) for entry in entries)
+    for field in ("name", "sha256"):
+        values = [getattr(root, field) for root in roots]
+        if len(set(values)) != len(values):
+            raise TrustAnchorError(f"the trust manifest lists a {field} twice", "each root is listed once")
+    if not any(root.state in TRUSTED_STATES for root in roots):
+        raise TrustAnchorError("the trust manifest has no trusted root", "a host must trust at least one")
+    return roots
+
+
+def _root(entry: Any) -> SignedRoot:
+    where = "trust manifest: root"
+    data = check_keys(entry, ("name", "sha256", "state", "certificate"), where)
+    state = read_text(data, "state", where)
+    if state not in STATES:
+        raise TrustAnchorError(f"{where}: state is '{state}'", f"known: {', '.join(STATES)}")
+    certificate = "" if state == "distrusted" else read_text(data, "certificate", where)
+    sha256 = normalise_fingerprint(read_text(data, "sha256", where))
+    return SignedRoot(read_text(data, "name", where), sha256, state, certificate)

@@ -1,0 +1,150 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A ceremony machine in a directory: software tokens, requests, a plan, and runs that may be cut short."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.steps import Status
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from factories import plans as plan_factory
+from factories import x509 as x509_factory
+from factories.softhsm import PIN
+
+PEOPLE = [
+    {"name": "Ada Lovelace", "role": "operator", "how": "test"},
+    {"name": "Grace Hopper", "role": "witness", "how": "test"},
+]
+SUBJECTS = {"ca1": "CN=Test Intermediate CA1", "m1": "CN=Test Manifest Signer M1"}
+TOKENS = {name: {"kind": "softhsm", "label": name, "id": "02"} for name in ("primary", "standby")}
+PINS = {"primary": PIN, "standby": PIN}
+
+
+class CeremonyHost:
+    """One machine.
+
+    Args:
+        home: its working directory.
+        acts: ids of the acts of the full plan that the plan has; default all.
+    """
+
+    def __init__(self, home: Path, acts: Iterable[str] = ()) -> None:
+        self.home = home
+        self.plan = plan_factory.full()
+        self.plan["unattended"] = True
+        for key in self.plan["keys"].values():
+            key["attested"] = False
+        self.set_window(utc_now() - dt.timedelta(hours=1))
+        self.tokens: dict[str, Any] = dict(TOKENS)
+        self.pins = dict(PINS)
+        self.rehearsal = self.abandon = False
+        self.clock: dt.datetime | None = None
+        self.keys = {name: self.request(name, subject) for name, subject in SUBJECTS.items()}
+        if acts:
+            self.keep(*acts)
+
+    def save(self) -> None:
+        """Keep the plan, for another process."""
+        (self.home / "ceremony.yml").write_bytes(dump(self.plan))
+
+    @classmethod
+    def load(cls, home: Path) -> CeremonyHost:
+        """The machine whose plan was kept."""
+        host = cls.__new__(cls)
+        host.home, host.rehearsal, host.abandon, host.clock = home, False, False, None
+        host.plan = yaml.safe_load((home / "ceremony.yml").read_bytes())
+        host.tokens, host.pins = dict(TOKENS), dict(PINS)
+        return host
+
+    def set_window(self, start: dt.datetime, hours: int = 24) -> None:
+        """When the ceremony may be held."""
+        text = [(start + dt.timedelta(hours=h)).strftime("%Y-%m-%dT%H:%M:%SZ") for h in (0, hours)]
+        self.plan["window"] = {"start": text[0], "end": text[1]}
+
+    def keep(self, *ids: str) -> None:
+        """Leave only these acts in the plan, and the keys that they need."""
+        kept = [act for act in self.plan["acts"] if _id(act) in ids]
+        self.plan["acts"] = kept
+        names = {act.get("issuer") or act.get("primary") or act.get("name") for act in kept} | {"r1"}
+        names |= {act["standby"] for act in kept if act["act"] == "cross"}
+        self.plan["keys"] = {name: key for name, key in self.plan["keys"].items() if name in names}
+
+    def act(self, kind: str, index: int = 0) -> dict[str, Any]:
+        """One act of the plan, to be changed."""
+        return [act for act in self.plan["acts"] if act["act"] == kind][index]
+
+    def request(self, name: str, subject: str, key: Any = None, *extensions: Any) -> Any:
+        """Make a request and have the plan name it; its key."""
+        key = key or x509_factory.new_key()
+        self.put_request(name, x509_factory.request(key, subject, *extensions).public_bytes(Encoding.PEM))
+        return key
+
+    def put_request(self, name: str, pem: bytes) -> None:
+        """Put a request into the record and its digest into the plan."""
+        path = self.home / "requests" / f"{name}.csr"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pem)
+        for act in self.plan["acts"]:
+            if act.get("name") == name and "request_sha256" in act:
+                act["request_sha256"] = hashlib.sha256(pem).hexdigest()
+
+    @property
+    def place(self) -> Path:
+        """The files of the ceremony itself."""
+        return self.outputs / "ceremonies" / self.plan["name"]
+
+    @property
+    def outputs(self) -> Path:
+        """Where what is signed goes."""
+        return self.stage().directory
+
+    def material(self) -> setup.Material:
+        """What the action would hand over."""
+        tokens = yaml.safe_dump({"version": 1, "tokens": self.tokens}).encode()
+        return setup.Material(dump(self.plan), tokens, {}, self.home, self.rehearsal, self.abandon)
+
+    def stage(self) -> Stage:
+        """A stage as a new process would set it."""
+        stage = setup.set_stage(self.material(), self.pins, {})
+        if self.clock is not None:
+            stage.now = self.clock
+        return stage
+
+    def state(self) -> dict[str, Any]:
+        """What check mode tells."""
+        return setup.state(setup.set_stage(self.material(), {}, {}))
+
+    def hold(self, confirmed: str | None = None) -> list[Status]:
+        """Hold the ceremony in one run without people."""
+        stage = self.stage()
+        given = {"run": secrets.token_hex(4), "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
+        run = setup.parse_run(given, stage.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
+        orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in runner.steps_of(stage)]
+        runner.perform(stage, run, setup.parse_orders(orders))
+        return runner.survey(stage)
+
+    def take(self, run: str, orders: Iterable[Mapping[str, Any]], attended: bool = True) -> dict[str, Any]:
+        """One call of a run, by default with people; how the ceremony stands then."""
+        stage = self.stage()
+        confirmed = "" if attended else stage.plan.sha256
+        given = {"run": run, "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
+        runner.perform(stage, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
+        return setup.state(stage)
+
+
+def _id(act: Mapping[str, Any]) -> str:
+    if act["act"] == "cross":
+        return f"cross:{act['standby']}-by-{act['primary']}"
+    return f"{act['act']}:{act.get('name') or act.get('issuer') or act.get('token')}"

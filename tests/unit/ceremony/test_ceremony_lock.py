@@ -1,0 +1,39 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.lock import sole_run
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+
+
+def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
+    home, order = tmp_path / "home", []
+    inside, over = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with sole_run(home):
+            inside.set()
+            over.wait()
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait()
+    threading.Timer(0.2, over.set).start()
+    with sole_run(home):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_it_does_not_wait_without_end(tmp_path: Path) -> None:
+    busy = pytest.raises(TrustAnchorError, match="another run of a ceremony is at work")
+    with sole_run(tmp_path), busy, sole_run(tmp_path, patience=0.1):
+        pass
+    with sole_run(tmp_path, patience=0):
+        pass

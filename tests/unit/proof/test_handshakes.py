@@ -1,0 +1,135 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
+from factories import pki, tls_server
+
+ROOT = pki.root()
+LEAF = ROOT.intermediate().leaf("localhost")
+GOOD = {
+    "target": "web.corp.example:443",
+    "issuer": "Test CA",
+    "not_after": "2026-11-24T15:00:00+00:00",
+    "clients": {"curl": "ok", "python": "ok"},
+}
+BAD: dict[str, Any] = {
+    "target": "db:5432",
+    "issuer": "",
+    "not_after": "",
+    "clients": {"curl": "ok", "python": "expired"},
+}
+CLIENTS = ["curl", "python", "node"]
+
+
+def test_table() -> None:
+    assert handshakes.table([GOOD, BAD]).splitlines() == [
+        "service               issuer   expires                    curl  python",
+        "--------------------  -------  -------------------------  ----  ------",
+        "web.corp.example:443  Test CA  2026-11-24T15:00:00+00:00  ok    ok",
+        "db:5432               -        -                          ok    FAILED",
+    ]
+
+
+def test_an_empty_table() -> None:
+    assert handshakes.table([]).splitlines()[0] == "service  issuer  expires"
+
+
+def test_failures() -> None:
+    assert handshakes.failures([GOOD, BAD]) == ["db:5432: python: expired"]
+    assert handshakes.failures([GOOD]) == handshakes.failures([]) == []
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tls_server.Server]:
+    with tls_server.serve(LEAF, tmp_path_factory.mktemp("server")) as running:
+        running.answers["/"] = (200, b"hello")
+        yield running
+
+
+def trust(monkeypatch: pytest.MonkeyPatch, directory: Path, root: pki.Authority) -> None:
+    """Let Python, curl and Node read this store instead of the system's."""
+    store = directory / "store.pem"
+    store.write_text(root.pem)
+    (directory / "empty").mkdir()
+    for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+        monkeypatch.setenv(name, str(store))
+    monkeypatch.setenv("SSL_CERT_DIR", str(directory / "empty"))
+
+
+def test_a_server_that_the_store_trusts(
+    server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust(monkeypatch, tmp_path, ROOT)
+    (result,) = handshakes.shake([f"localhost:{server.port}"], CLIENTS)
+    assert result.clients == dict.fromkeys(CLIENTS, "ok")
+    assert result.issuer == "Test Intermediate"
+    assert result.not_after == LEAF.certificate.not_valid_after_utc.isoformat()
+
+
+@pytest.mark.parametrize("other", [True, False], ids=["another root", "system store"])
+def test_a_server_that_the_store_does_not_trust(
+    server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bool
+) -> None:
+    if other:
+        trust(monkeypatch, tmp_path, pki.root("Other"))
+    (result,) = handshakes.shake([f"localhost:{server.port}"], CLIENTS)
+    assert list(result.clients) == CLIENTS
+    assert all("certificate" in said for said in result.clients.values())
+    assert (result.issuer, result.not_after) == ("", "")
+    assert len(handshakes.failures([asdict(result)])) == len(CLIENTS)
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_node_has_the_roots_that_the_host_declares(
+    server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote: str
+) -> None:
+    trust(monkeypatch, tmp_path, pki.root("Other"))
+    target, declared, roots = f"localhost:{server.port}", tmp_path / "environment.conf", tmp_path / "roots.pem"
+    monkeypatch.setattr(handshakes, "ENVIRONMENT", str(declared))
+    (before,) = handshakes.shake([target], ["node"])
+    assert "issuer certificate" in before.clients["node"]
+    roots.write_text(ROOT.pem)
+    declared.write_text(f"# ours\nOTHER=1\nNODE_EXTRA_CA_CERTS={quote}{roots}{quote}\n")
+    (after,) = handshakes.shake([target], ["node"])
+    assert after.clients["node"] == "ok"
+
+
+def test_a_client_that_the_host_has_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (result,) = handshakes.shake(["localhost:1"], ["curl", "java", "node", "step"])
+    assert all("No such file" in said for said in result.clients.values())
+
+
+def test_the_name_is_checked(server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust(monkeypatch, tmp_path, ROOT)
+    (result,) = handshakes.shake([f"127.0.0.1:{server.port}"], CLIENTS)
+    assert "ok" not in result.clients.values()
+
+
+def test_each_target_has_its_own_result(
+    server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust(monkeypatch, tmp_path, ROOT)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"localhost:{unused.getsockname()[1]}"
+        results = handshakes.shake([closed, f"localhost:{server.port}"], CLIENTS)
+    assert [result.target for result in results] == [closed, f"localhost:{server.port}"]
+    assert ["ok" in result.clients.values() for result in results] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "target", ["localhost", "", ":443", "localhost:", "localhost:https", "localhost:0", "localhost:70000"]
+)
+def test_what_is_no_target(target: str) -> None:
+    with pytest.raises(TrustAnchorError, match="is not a target.*HOST:PORT"):
+        handshakes.shake([target], CLIENTS)

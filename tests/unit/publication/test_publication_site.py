@@ -1,0 +1,302 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The publication host: URLs, nginx's configuration, and converging; nginx and systemd are replaced."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import nginx, site, units, watch
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as place
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.artifacts import KINDS, Artifact
+from factories import pki
+from factories.publication_record import crl, der
+
+ROOT = pki.root()
+SOURCE = nginx.Source("ca1", place.parse_url("http://ca.corp.example:8080/1.0/crl", "x")[0])
+MARGINS = dict.fromkeys(KINDS, 60)
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("http://pki.corp.example", place.Place("pki.corp.example")),
+        ("http://pki.corp.example/", place.Place("pki.corp.example")),
+        ("http://pki.corp.example:8080/ca/v1/", place.Place("pki.corp.example", 8080, "/ca/v1")),
+        ("http://10.0.0.7", place.Place("10.0.0.7")),
+    ],
+)
+def test_url(url: str, found: place.Place) -> None:
+    assert place.parse_url(url, "url") == (found, url.rstrip("/"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "pki.corp.example",
+        "https://pki.corp.example",
+        "http://",
+        "http://user@pki.corp.example",
+        "http://pki.corp.example?x",
+        "http://pki.corp.example#x",
+        "http://pki.corp.example:99999",
+        "http://pki.corp.example/a b",
+        "http://pki.corp.example/a;b",
+        "http://pki.corp.example/../x",
+        "http://pki.corp.example//x",
+        "http://pki_corp.example{",
+        "http://pki.corp.example/x\n}",
+    ],
+)
+def test_a_url_that_cannot_be(url: str) -> None:
+    with pytest.raises(TrustAnchorError, match="a plain http URL is expected"):
+        place.parse_url(url, "url")
+
+
+def rendered(**changes: Any) -> str:
+    arguments = {
+        "place": place.Place("pki.corp.example", 8080, "/ca"),
+        "documents": [("root-r1.crl", "root_crl"), ("root-r1.crt", "root")],
+        "sources": [SOURCE],
+        "resolvers": ["10.0.0.1", "[fd00::1]"],
+        "ipv6": True,
+    }
+    return nginx.render(**{**arguments, **changes}).decode()
+
+
+def test_configuration() -> None:
+    text = rendered()
+    assert text == rendered()
+    assert "location = /ca/root-r1.crl {" in text
+    assert "listen 8080;" in text
+    assert "listen [::]:8080;" in text
+    assert "resolver 10.0.0.1 [fd00::1] valid=30s;" in text
+    assert 'set $trustanchor_authority "ca.corp.example:8080";' in text
+    assert "proxy_pass http://$trustanchor_authority/1.0/crl;" in text
+    assert text.count("{") == text.count("}")
+
+
+def test_configuration_without_what_a_host_has_not() -> None:
+    text = rendered(ipv6=False, resolvers=[], sources=[])
+    assert "[::]" not in text
+    assert "resolver" not in text
+    assert "proxy_pass" not in text
+
+
+def test_each_configuration_has_a_digest_of_its_own() -> None:
+    texts = [rendered(), rendered(ipv6=False), rendered(documents=[]), rendered(resolvers=["10.0.0.2"])]
+    digests = {nginx.digest_in(text.encode()) for text in texts}
+    assert len(digests) == len(texts)
+    assert all(len(digest) == 64 for digest in digests)
+    assert nginx.digest_in(b"") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"", []),
+        (b"search x\nnameserver 10.0.0.1\nnameserver fd00::1\n", ["10.0.0.1", "[fd00::1]"]),
+        (b"nameserver fe80::1%eth0\nnameserver\n# nameserver 1.1.1.1\n", []),
+    ],
+)
+def test_name_servers(monkeypatch: pytest.MonkeyPatch, text: bytes, found: list[str]) -> None:
+    monkeypatch.setattr(files, "read", lambda _path: text)
+    assert nginx.resolvers() == found
+
+
+@dataclass
+class Host:
+    """nginx and systemd, as far as the code knows them."""
+
+    active: bool = False
+    enabled: bool = False
+    loaded: bytes = b""
+    refused: str = ""
+    served: dict[str, bytes] = field(default_factory=dict)
+    acts: list[str] = field(default_factory=list)
+    timer: bool = False
+
+    def show(self, unit: str) -> systemd.Unit:
+        if unit == nginx.UNIT:
+            return systemd.Unit(True, self.active, self.enabled, False, 1, 1.0)
+        return systemd.Unit(True, self.timer, self.timer, False, 1, 1.0)
+
+    def act(self, verb: str, unit: str) -> None:
+        self.acts.append(f"{verb} {unit}")
+        if unit == units.TIMER:
+            self.timer = True
+        elif verb == "enable":
+            self.enabled = True
+        else:
+            self.active, self.loaded = True, Path(nginx.CONFIGURATION).read_bytes()
+
+    def run(self, arguments: list[str], **_options: Any) -> Any:
+        self.acts.append(" ".join(arguments))
+        if arguments[0] == nginx.PROGRAM and self.refused:
+            raise TrustAnchorError("'nginx -t' failed", self.refused)
+        return type("Done", (), {"stdout": b""})
+
+    def get(self, _place: place.Place, name: str) -> place.Answer:
+        if not self.active:
+            raise TrustAnchorError("nobody answers")
+        if name == nginx.LOADED:
+            return place.Answer(200, "text/plain", nginx.digest_in(self.loaded).encode())
+        kind = next(kind for one, kind in DOCUMENTS.items() if one == name)
+        return place.Answer(200, KINDS[kind].media_type, Path(nginx.DIRECTORY, name).read_bytes())
+
+
+DOCUMENTS = {"root-r1.crt": "root", "root-r1.crl": "root_crl"}
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host below a temporary directory."""
+    found = Host()
+    pki.as_current_user(monkeypatch)
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "lib").mkdir()
+    monkeypatch.setattr(nginx, "CONFIGURATION", str(tmp_path / "conf.d/publication.conf"))
+    monkeypatch.setattr(nginx, "DIRECTORY", str(tmp_path / "lib/publication"))
+    monkeypatch.setattr(nginx, "MARK", str(tmp_path / "lib/loaded"))
+    monkeypatch.setattr(nginx, "get", found.get)
+    monkeypatch.setattr(site, "get", found.get)
+    monkeypatch.setattr(site, "_LIBRARY", str(tmp_path / "lib"))
+    monkeypatch.setattr(systemd, "show", found.show)
+    monkeypatch.setattr(systemd, "act", found.act)
+    monkeypatch.setattr(systemd, "daemon_reload", lambda: found.acts.append("daemon-reload"))
+    monkeypatch.setattr(nginx.commands, "run", found.run)
+    monkeypatch.setattr(units, "wanted_files", lambda *_arguments: [])
+    return found
+
+
+@functools.cache
+def root_crl(number: int) -> bytes:
+    """The same number gives the same bytes."""
+    return crl(ROOT, number)
+
+
+def wanted(number: int = 1, **changes: Any) -> site.Site:
+    artifacts = (
+        Artifact("root-r1.crt", "root", der(ROOT.certificate)),
+        Artifact("root-r1.crl", "root_crl", root_crl(number), ROOT.pem),
+    )
+    arguments = {
+        "place": place.Place("pki.corp.example"),
+        "artifacts": artifacts,
+        "sources": (),
+        "issuers": {},
+        "margins": MARGINS,
+        "metrics_directory": "",
+        "calendar": "hourly",
+        "alert_unit": "",
+    }
+    return site.Site(**{**arguments, **changes})
+
+
+def test_the_second_run_changes_nothing(host: Host) -> None:
+    planned = site.converge(wanted(), check=True)
+    assert host.acts == [host.acts[0]]  # it asked who listens
+    assert not Path(nginx.DIRECTORY).exists()
+    done = site.converge(wanted(), check=False)
+    assert done["corrected"].keys() == planned["corrected"].keys()
+    assert done["after"]["root-r1.crl"]["crl_number"] == "1"
+    assert site.converge(wanted(), check=False)["corrected"] == {}
+    assert site.converge(wanted(), check=True)["corrected"] == {}
+
+
+def test_a_check_announces_the_reload_of_a_new_configuration(host: Host) -> None:
+    site.converge(wanted(), check=False)
+    Path(nginx.CONFIGURATION).write_bytes(host.loaded + b"# edited\n")
+    planned = site.converge(wanted(), check=True)["corrected"]
+    assert planned == {nginx.CONFIGURATION: ["content"], nginx.UNIT: ["not loaded"]}
+    assert site.converge(wanted(), check=False)["corrected"] == planned
+
+
+@pytest.mark.usefixtures("host")
+def test_an_older_crl_is_refused_before_anything_changes() -> None:
+    site.converge(wanted(7), check=False)
+    published = Path(nginx.DIRECTORY, "root-r1.crl").read_bytes()
+    for check in (True, False):
+        with pytest.raises(TrustAnchorError, match="is number 6 in the record, this host publishes number 7"):
+            site.converge(wanted(6), check)
+    assert Path(nginx.DIRECTORY, "root-r1.crl").read_bytes() == published
+    site.converge(wanted(8), check=False)
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize("damaged", [b"", b"garbage", crl(ROOT, 9)[:-1], crl(pki.root(), 9)])
+def test_what_is_damaged_or_foreign_is_replaced(damaged: bytes) -> None:
+    site.converge(wanted(7), check=False)
+    path = Path(nginx.DIRECTORY, "root-r1.crl")
+    path.write_bytes(damaged)
+    site.converge(wanted(7), check=False)
+    assert path.read_bytes() != damaged
+
+
+def test_what_nginx_refuses_leaves_the_configuration_as_it_was(host: Host) -> None:
+    host.refused = "unknown directive"
+    with pytest.raises(TrustAnchorError, match="unknown directive"):
+        site.converge(wanted(), check=False)
+    assert not Path(nginx.CONFIGURATION).exists()
+    host.refused = ""
+    site.converge(wanted(), check=False)
+    before = Path(nginx.CONFIGURATION).read_bytes()
+    host.refused = "unknown directive"
+    with pytest.raises(TrustAnchorError, match="unknown directive"):
+        site.converge(wanted(sources=(SOURCE,)), check=False)
+    assert Path(nginx.CONFIGURATION).read_bytes() == before
+
+
+def test_a_run_that_died_before_the_reload_is_finished(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.converge(wanted(), check=False)
+    edited = Path(nginx.CONFIGURATION).read_bytes().replace(b"autoindex off", b"autoindex on")
+    Path(nginx.CONFIGURATION).write_bytes(edited)
+    host.loaded = edited  # and the digest in it is still the right one
+
+    def die(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nginx, "run", die)
+        with pytest.raises(KeyboardInterrupt):
+            site.converge(wanted(), check=False)
+    assert b"autoindex on" not in Path(nginx.CONFIGURATION).read_bytes()
+    assert site.converge(wanted(), check=False)["corrected"] == {nginx.UNIT: ["not loaded"]}
+    assert host.loaded == Path(nginx.CONFIGURATION).read_bytes()
+
+
+def test_a_worker_by_the_old_configuration_may_answer_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.converge(wanted(), check=False)
+    old = [place.Answer(404, "text/html", b"")] * 3
+
+    def get(where: place.Place, name: str) -> place.Answer:
+        return old.pop() if old else host.get(where, name)
+
+    monkeypatch.setattr(site, "get", get)
+    with pytest.raises(TrustAnchorError, match="is not served as it should be"):
+        site.converge(wanted(), check=False)  # nothing was reloaded, so nothing is waited for
+    host.active = False
+    site.converge(wanted(), check=False)
+    assert old == []
+
+
+def test_names_are_taken_once(host: Host) -> None:
+    with pytest.raises(TrustAnchorError, match=r"two things would be published as root-r1\.crl"):
+        site.converge(wanted(sources=(nginx.Source("root-r1", SOURCE.place),)), check=True)
+    for name in ("", "a/b", "a;b", ".hidden", "a b"):
+        with pytest.raises(TrustAnchorError, match="cannot be published under that name"):
+            site.converge(wanted(sources=(nginx.Source(name, SOURCE.place),)), check=True)
+    assert host.acts == []
+
+
+def test_what_is_watched() -> None:
+    found = wanted(sources=(SOURCE,), issuers={"ca1": "PEM"}, margins={**MARGINS, "ca_crl": 7}).watched()
+    assert watch.Watched("ca1.crl", "ca_crl", 7, "PEM") in found.watched
+    assert watch.Watched("root-r1.crl", "root_crl", 60, ROOT.pem) in found.watched

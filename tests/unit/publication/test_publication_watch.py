@@ -1,0 +1,172 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the watch says of what it finds; and its program, as it runs on a host."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import artifacts, units, url, watch
+from factories import pki
+from factories.publication_record import crl, der
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOW = pki.NOW.timestamp()
+PLACE = url.Place("pki.corp.example")
+ROOT, OTHER = pki.root(), pki.root("Other")
+
+
+def look(monkeypatch: pytest.MonkeyPatch, watched: watch.Watched, content: bytes) -> watch.Finding:
+    monkeypatch.setattr(watch, "fetch", lambda _place, _name: content)
+    (found,) = watch.look(watch.Watch(PLACE, (watched,)))
+    return found
+
+
+@pytest.mark.parametrize(("left", "stale"), [(86401, False), (86400, False), (86399, True), (0, True), (-5, True)])
+def test_stale_is_less_than_the_margin(left: int, stale: bool) -> None:
+    finding = watch.Finding(watch.Watched("root-r1.crl", "root_crl", 86400), NOW + left)
+    assert finding.stale(NOW) is stale
+    assert ("wanted 24.0 hours" in finding.text(NOW)) is stale
+
+
+def test_what_it_says() -> None:
+    watched = watch.Watched("root-r1.crl", "root_crl", 30 * 86400)
+    assert watch.Finding(watched, NOW + 40 * 86400).text(NOW) == "root-r1.crl: 40.0 days left"
+    assert watch.Finding(watched, NOW - 7200).text(NOW) == (
+        "root-r1.crl: expired 2.0 hours ago, wanted 30.0 days. Renew it: plan_ceremony, ceremony, then publish."
+    )
+    assert watch.Finding(watched, None, "it is gone.").text(NOW) == "root-r1.crl: it is gone."
+    assert watch.Finding(watch.Watched("roots.pem", "bundle", 0), None).text(NOW) == "roots.pem: good"
+
+
+def test_every_kind_has_a_next_step() -> None:
+    for kind in artifacts.KINDS:
+        assert watch.Finding(watch.Watched("x", kind, 60), NOW).text(NOW).count(". ") >= 1
+
+
+def test_a_crl_by_its_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = pki.NOW + 3 * pki.DAY
+    found = look(monkeypatch, watch.Watched("a.crl", "root_crl", 1, ROOT.pem), crl(ROOT, end=end))
+    assert (found.end, found.fault) == (end.timestamp(), "")
+
+
+@pytest.mark.parametrize("kind", ["root_crl", "ca_crl"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (crl(OTHER), "not signed by the certificate"),
+        (crl(ROOT, key=pki.new_key()), "not signed by the certificate"),
+        (crl(ROOT)[:-9], "not signed by the certificate"),
+        (b"<html>", "not signed by the certificate"),
+    ],
+)
+def test_a_crl_by_somebody_else(monkeypatch: pytest.MonkeyPatch, kind: str, content: bytes, words: str) -> None:
+    found = look(monkeypatch, watch.Watched("a.crl", kind, 1, ROOT.pem), content)
+    assert words in found.fault
+    assert found.stale(NOW)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good"),
+    [("root", der(ROOT.certificate)), ("ca_crl", crl(ROOT)), ("bundle", ROOT.pem.encode())],
+)
+def test_garbage_is_a_fault(monkeypatch: pytest.MonkeyPatch, kind: str, good: bytes) -> None:
+    watched = watch.Watched("x", kind, 1)
+    assert look(monkeypatch, watched, good).fault == ""
+    for bad in (b"", b"garbage", b"\x30\x80" + bytes(40)):
+        assert look(monkeypatch, watched, bad).fault
+
+
+def test_end_of_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = look(monkeypatch, watch.Watched("x", "root", 1), der(ROOT.certificate))
+    assert found.end == (pki.NOW + 30 * pki.DAY).timestamp()
+
+
+def test_metrics_in_the_text_format() -> None:
+    findings = [
+        watch.Finding(watch.Watched("root-r1.crl", "root_crl", 60), NOW + 61),
+        watch.Finding(watch.Watched("ca1.crl", "ca_crl", 60), None, "gone"),
+        watch.Finding(watch.Watched("roots.pem", "bundle", 0), None),
+    ]
+    lines = [line for line in watch.metrics(findings, NOW).splitlines() if not line.startswith("#")]
+    prefix = "trustanchor_publication"
+    assert lines == [
+        f'{prefix}_up{{artifact="root-r1.crl",kind="root_crl"}} 1',
+        f'{prefix}_up{{artifact="ca1.crl",kind="ca_crl"}} 0',
+        f'{prefix}_up{{artifact="roots.pem",kind="bundle"}} 1',
+        f'{prefix}_expiry_timestamp_seconds{{artifact="root-r1.crl",kind="root_crl"}} {NOW + 61:.0f}',
+        f'{prefix}_expiry_timestamp_seconds{{artifact="ca1.crl",kind="ca_crl"}} 0',
+        f'{prefix}_margin_seconds{{artifact="root-r1.crl",kind="root_crl"}} 60',
+        f'{prefix}_margin_seconds{{artifact="ca1.crl",kind="ca_crl"}} 60',
+        f'{prefix}_stale{{artifact="root-r1.crl",kind="root_crl"}} 0',
+        f'{prefix}_stale{{artifact="ca1.crl",kind="ca_crl"}} 1',
+        f'{prefix}_stale{{artifact="roots.pem",kind="bundle"}} 0',
+        f"{prefix}_last_check_timestamp_seconds {NOW:.0f}",
+    ]
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "CONFIGURATION", str(tmp_path / "publication.json"))
+    with pytest.raises(TrustAnchorError, match="is missing"):
+        watch.load()
+    wanted = watch.Watch(PLACE, (watch.Watched("a.crl", "ca_crl", 5, ROOT.pem),), "/metrics")
+    (tmp_path / "publication.json").write_bytes(wanted.dump())
+    assert watch.load() == wanted
+    for bad in (b"", b"[]", b"{}", b'{"place": {}, "watched": [{"x": 1}]}'):
+        (tmp_path / "publication.json").write_bytes(bad)
+        with pytest.raises(TrustAnchorError, match="cannot be read"):
+            watch.load()
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["m", "h", "d"]))
+def test_spans_of_time(number: int, unit: str) -> None:
+    assert watch.seconds(f"{number}{unit}", "x") == number * {"m": 60, "h": 3600, "d": 86400}[unit]
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "30 d", "1d2h", "30d\n"])
+def test_no_span_of_time(text: str) -> None:
+    with pytest.raises(TrustAnchorError, match="is not a span of time"):
+        watch.seconds(text, "margins: root")
+
+
+def content(path: str, alert: str = "") -> bytes:
+    """Of one of the files that a host needs for the watch."""
+    wanted = units.wanted_files(watch.Watch(PLACE, (), "/metrics"), "hourly", alert)
+    return next(one.content for one in wanted if isinstance(one, files.File) and one.path == path)
+
+
+def test_the_program_needs_the_standard_library_only(tmp_path: Path) -> None:
+    packed = content(units.PROGRAM)
+    assert zipfile.ZipFile(io.BytesIO(packed)).testzip() is None
+    program = tmp_path / "watch-publication"
+    program.write_bytes(packed)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", program],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd="/",
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{watch.CONFIGURATION} is missing")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("alert", ["", "mail-alert@%n.service"])
+def test_the_users_own_alert(alert: str) -> None:
+    wanted = units.wanted_files(watch.Watch(PLACE, (), "/metrics"), "hourly", alert)
+    service = next(
+        one.content.decode() for one in wanted if one.path.endswith(units.SERVICE) and hasattr(one, "content")
+    )
+    assert (f"OnFailure={alert}\n" in service) is bool(alert)
+    assert "ReadWritePaths=-/metrics\n" in service
+    head = service.partition("[Service]")[0]
+    assert ("OnFailure" in head) is bool(alert)

@@ -1,0 +1,116 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's halves of two-sided modules; the host's half is a recording."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.plugins.action import ActionBase
+from ansible_collections.trustanchor.private_ca.plugins.action import service_certificate, step_ca_preflight
+from factories import pki
+
+ROOT = pki.root()
+KEY = pki.key_pem(pki.new_key())
+DIGEST = hashlib.sha256(b"request").digest()
+OPTIONS = {
+    "name": "web",
+    "names": ["web.corp.example"],
+    "ca_url": "https://ca.corp.example/",
+    "root": ROOT.pem,
+    "provisioner": "enrolment",
+    "provisioner_key": KEY,
+}
+
+
+class Host:
+    """What reached the host, and what it answers."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.answers = list(answers)
+        self.seen: list[dict[str, Any]] = []
+
+    def run(self, plugin: type[ActionBase], monkeypatch: pytest.MonkeyPatch, **options: Any) -> dict[str, Any]:
+        check_mode = bool(options.pop("check_mode", False))
+        monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
+        monkeypatch.setattr(plugin, "__init__", lambda _self: None)
+        monkeypatch.setattr(plugin, "_execute_module", self.execute)
+        action = plugin()
+        action._task = SimpleNamespace(args=options, check_mode=check_mode)
+        found: dict[str, Any] = action.run(task_vars={})
+        return found
+
+    def execute(self, _name: str, args: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        self.seen.append(args)
+        return self.answers.pop(0)
+
+
+def enrol(host: Host, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:
+    return host.run(service_certificate.ActionModule, monkeypatch, **{**OPTIONS, **changes})
+
+
+def test_a_good_certificate_needs_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host({"changed": False})
+    assert enrol(host, monkeypatch) == {"changed": False}
+    assert len(host.seen) == 1
+
+
+def test_a_token_for_the_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = {"changed": True, "diff": {}, "request_sha256": base64.b64encode(DIGEST).decode()}
+    host = Host(prepared, {"changed": True, "not_after": "tomorrow"})
+    found = enrol(host, monkeypatch)
+    assert found == {"changed": True, "diff": {}, "not_after": "tomorrow"}
+    assert host.seen[1]["phase"] == "enrol"
+    claims = json.loads(base64.urlsafe_b64decode(host.seen[1]["token"].split(".")[1] + "=="))
+    assert claims["aud"] == "https://ca.corp.example/1.0/sign"
+    assert (claims["iss"], claims["sans"], claims["sha"]) == ("enrolment", ["web.corp.example"], ROOT.sha256)
+    assert base64.urlsafe_b64decode(claims["cnf"]["x5rt#S256"] + "==") == DIGEST
+
+
+def test_the_provisioners_key_never_reaches_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host({"changed": True, "request_sha256": base64.b64encode(DIGEST).decode()}, {"changed": True})
+    found = enrol(host, monkeypatch)
+    body = KEY.splitlines()[1]
+    assert body not in json.dumps(host.seen)
+    assert body not in json.dumps(found)
+
+
+@pytest.mark.parametrize("answer", [{"failed": True, "msg": "no"}, {"failed": True, "request_sha256": "AAAA"}])
+def test_a_host_that_failed_gets_no_token(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> None:
+    host = Host(answer)
+    assert enrol(host, monkeypatch)["failed"]
+    assert len(host.seen) == 1
+
+
+@pytest.mark.parametrize("key", [None, "", "SECRET"])
+def test_a_key_that_cannot_be_read_stops_before_the_host(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
+    host = Host()
+    found = enrol(host, monkeypatch, provisioner_key=key)
+    assert found["failed"]
+    assert found["error"]["what"] == "the provisioner's private key cannot be read"
+    assert "SECRET" not in json.dumps(found)
+    assert host.seen == []
+
+
+PREFLIGHT = {
+    "settings": {"address": ":443", "dnsNames": ["ca.corp.example"]},
+    "root": ROOT.pem,
+    "root_sha256": ROOT.sha256,
+    "certificate": "",
+}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"settings": {"adress": ":443"}}, {"root_sha256": "ab" * 32}, {"certificate": "x"}]
+)
+def test_bad_inputs_stop_before_the_host(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
+    host = Host()
+    found = host.run(step_ca_preflight.ActionModule, monkeypatch, check_mode=True, **{**PREFLIGHT, **changes})
+    assert found["failed"]
+    assert set(found["error"]) == {"what", "why", "next_step"}
+    assert host.seen == []

@@ -1,0 +1,235 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's halves of trust_bundle and trust_rollout; the hosts are recordings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible_collections.trustanchor.private_ca.plugins.action import trust_bundle, trust_rollout
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
+from factories import pki
+
+ROOT = pki.root()
+ID = ROOT.sha256[:32]
+FOUND = {"changed": True, "stores": [{"name": "java", "state": "wrong"}], "repaired": ["java"], "effective": {"x": 1}}
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    declare(tmp_path, 7)
+    (tmp_path / "roots").mkdir()
+    (tmp_path / "roots/r1.crt").write_text(ROOT.pem)
+    return tmp_path
+
+
+def declare(record: Path, sequence: int) -> None:
+    (record / "trust.yml").write_bytes(Manifest(sequence, (Root("r1", ROOT.sha256, "trusted"),)).to_yaml())
+
+
+@pytest.fixture(autouse=True)
+def base(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
+    for plugin in (trust_bundle.ActionModule, trust_rollout.ActionModule):
+        monkeypatch.setattr(plugin, "__init__", lambda _self: None)
+
+
+def journal(record: Path) -> str:
+    return str(record / "rollouts/000007.jsonl")
+
+
+class Host:
+    """What reached the host, and what it answers."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+
+    def execute(self, name: str, args: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        self.seen.append((name.rpartition(".")[2], args))
+        answer: dict[str, Any] = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+    def converge(self, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        action = trust_bundle.ActionModule()
+        action._execute_module = self.execute
+        args = {"roots": [ROOT.pem], "manifest_id": ID, "sequence": 7, **options}
+        action._task = SimpleNamespace(args=args, check_mode=check_mode)
+        found: dict[str, Any] = action.run(task_vars={"inventory_hostname": "web1"})
+        return found
+
+
+def rolled(record: Path, phase: str, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+    action = trust_rollout.ActionModule()
+    action._task = SimpleNamespace(args={"phase": phase, "record": str(record), **options}, check_mode=check_mode)
+    found: dict[str, Any] = action.run(task_vars={})
+    return found
+
+
+def test_without_a_journal_only_the_host_is_asked() -> None:
+    host = Host(FOUND)
+    assert host.converge() == FOUND
+    assert host.seen == [("trust_bundle", {"roots": [ROOT.pem], "manifest_id": ID, "sequence": 7})]
+
+
+def test_the_outcome_is_noted(record: Path) -> None:
+    host = Host(FOUND)
+    assert host.converge(journal=journal(record)) == FOUND
+    (line,) = rollout_journal.read(journal(record))
+    assert (line.host, line.outcome, line.changed, line.check) == ("web1", "converged", True, False)
+    assert (line.manifest, line.repaired, line.effective) == ({"id": ID, "sequence": 7}, ["java"], {"x": 1})
+    assert "journal" not in host.seen[0][1]
+
+
+def test_a_failure_is_noted(record: Path) -> None:
+    error = {"what": "no space", "why": "", "next_step": ""}
+    Host({"failed": True, "msg": "no space", "error": error}).converge(journal=journal(record))
+    Host({"failed": True, "msg": "MODULE FAILURE"}).converge(journal=journal(record))
+    lines = rollout_journal.read(journal(record))
+    assert [(line.outcome, line.error) for line in lines] == [("failed", error), ("failed", {"what": "MODULE FAILURE"})]
+
+
+def test_a_host_that_cannot_be_reached_is_noted(record: Path) -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        Host(AnsibleConnectionFailure("no route")).converge(journal=journal(record))
+    (line,) = rollout_journal.read(journal(record))
+    assert line.outcome == "unreachable"
+    assert "no route" in line.error["what"]
+
+
+def test_a_host_whose_clients_refuse_a_service_has_failed(record: Path) -> None:
+    refused = {"failed": True, "msg": "Handshakes failed. a:443 curl", "handshakes": [{"target": "a:443"}]}
+    host = Host(FOUND, refused)
+    result = host.converge(journal=journal(record), probe_targets=["a:443"], probe_clients=["curl"])
+    assert result["failed"]
+    assert host.seen[1] == ("tls_handshake_info", {"targets": ["a:443"], "clients": ["curl"]})
+    (line,) = rollout_journal.read(journal(record))
+    assert (line.outcome, line.handshakes, line.repaired) == ("failed", [{"target": "a:443"}], ["java"])
+    assert "a:443 curl" in line.error["why"]
+
+
+def test_a_host_that_is_lost_between_the_two_is_unreachable(record: Path) -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        Host(FOUND, AnsibleConnectionFailure("gone")).converge(journal=journal(record), probe_targets=["a:443"])
+    assert [line.outcome for line in rollout_journal.read(journal(record))] == ["unreachable"]
+
+
+@pytest.mark.parametrize(("answer", "check"), [({"failed": True, "msg": "x"}, False), (FOUND, True)])
+def test_no_handshakes_where_nothing_was_changed_for_sure(answer: dict[str, Any], check: bool) -> None:
+    host = Host(answer)
+    host.converge(check_mode=check, probe_targets=["a:443"])
+    assert len(host.seen) == 1
+
+
+def test_a_journal_that_cannot_be_written_fails_the_task(tmp_path: Path) -> None:
+    (tmp_path / "rollouts").write_text("")
+    assert Host(FOUND).converge(journal=str(tmp_path / "rollouts/x.jsonl"))["failed"]
+
+
+def test_a_whole_rollout(record: Path) -> None:
+    plan = rolled(record, "plan", hosts=["web1", "web2"])
+    assert (plan["todo"], plan["manifest"]) == (["web1", "web2"], {"id": ID, "sequence": 7})
+    assert plan["journal"] == journal(record)
+    gate = {"since": plan["started"], "wave": ["web1"]}
+    assert not rolled(record, "gate", **gate)["go"]
+    Host(FOUND).converge(journal=plan["journal"])
+    assert rolled(record, "gate", **gate)["go"]
+
+    report = rolled(record, "report", hosts=["web1", "web2"])
+    assert report["failed"]
+    assert "web2" in report["msg"]
+    assert report["changed"]
+    found = json.loads((record / "rollouts/000007.json").read_bytes())
+    assert (found["complete"], found["hosts"]["web2"]["outcome"]) == (False, "not reached")
+
+    assert rolled(record, "plan", hosts=["web1", "web2"])["todo"] == ["web2"]
+    again = rolled(record, "report", hosts=["web1"])
+    assert (again["complete"], again.get("failed"), again["changed"]) == (True, None, True)
+    assert not rolled(record, "report", hosts=["web1"])["changed"]
+
+
+def test_check_mode_writes_nothing(record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch = tmp_path / "scratch"
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(scratch))
+    plan = rolled(record, "plan", check_mode=True, hosts=["web1"])
+    Host(FOUND).converge(check_mode=True, journal=plan["journal"])
+    gate = rolled(record, "gate", check_mode=True, wave=["web1"], since=plan["started"])
+    assert gate["go"]
+    report = rolled(record, "report", check_mode=True, hosts=["web1"])
+    assert (report["changed"], report["complete"], report.get("failed")) == (True, False, None)
+    assert sorted(path.name for path in record.iterdir()) == ["roots", "scratch", "trust.yml"]
+
+
+def test_check_mode_announces_no_report_that_is_there(record: Path) -> None:
+    Host({**FOUND, "changed": False}).converge(journal=journal(record))
+    rolled(record, "report", hosts=["web1"])
+    assert not rolled(record, "report", check_mode=True, hosts=["web1"])["changed"]
+
+
+def test_a_report_that_was_damaged_is_written_again(record: Path) -> None:
+    (record / "rollouts").mkdir()
+    (record / "rollouts/000007.json").write_text("{")
+    assert rolled(record, "report", hosts=["web1"], require=False)["changed"]
+    assert json.loads((record / "rollouts/000007.json").read_bytes())["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"hosts": []}, "no hosts are declared"),
+        ({"hosts": ["web1"], "waves": ["x"]}, "a wave of 'x' hosts"),
+        ({"hosts": ["web1"], "max_age": "soon"}, "'soon' is not a duration"),
+        ({"hosts": ["web1"], "max_fail_percentage": 101}, "max_fail_percentage"),
+        ({"hosts": ["web1"], "waivers": "/nowhere/waivers.yml"}, "/nowhere/waivers.yml cannot be read"),
+        ({"hosts": ["web1"], "canaries": ["web2"]}, "'web2' is not among the declared hosts"),
+    ],
+)
+def test_a_plan_that_cannot_be(record: Path, options: dict[str, Any], what: str) -> None:
+    found = rolled(record, "plan", **options)
+    assert found["failed"]
+    assert what in found["error"]["what"]
+    assert not (record / "rollouts").exists()
+
+
+def test_max_age_0_looks_at_all(record: Path) -> None:
+    Host(FOUND).converge(journal=journal(record))
+    assert rolled(record, "plan", hosts=["web1"])["todo"] == []
+    assert rolled(record, "plan", hosts=["web1"], max_age="0")["todo"] == ["web1"]
+
+
+def test_a_record_without_a_manifest(tmp_path: Path) -> None:
+    assert "has no trust manifest" in rolled(tmp_path, "plan", hosts=["web1"])["msg"]
+
+
+def test_a_record_that_lacks_a_root_stops_before_any_host(record: Path) -> None:
+    (record / "roots/r1.crt").unlink()
+    assert "r1.crt is missing" in rolled(record, "plan", hosts=["web1"])["msg"]
+    assert not (record / "rollouts").exists()
+
+
+def test_a_record_that_changes_meanwhile_disturbs_no_run(record: Path) -> None:
+    plan = rolled(record, "plan", hosts=["web1"])
+    assert plan["trust"]["sequence"] == 7
+    assert plan["trust"]["roots"]["r1"]["sha256"] == ROOT.sha256
+    declare(record, 8)
+    Host(FOUND).converge(journal=plan["journal"])
+    given = {"manifest": plan["manifest"]}
+    assert rolled(record, "gate", wave=["web1"], since=plan["started"], **given)["go"]
+    assert rolled(record, "report", hosts=["web1"], **given)["complete"]
+    assert rolled(record, "plan", hosts=["web1"])["todo"] == ["web1"]
+
+
+@pytest.mark.parametrize("options", [{"phase": "gate"}, {"phase": "plan"}, {"phase": "now"}, {"phase": "plan", "x": 1}])
+def test_options_that_are_wrong(record: Path, options: dict[str, Any]) -> None:
+    phase = options.pop("phase")
+    with pytest.raises(AnsibleActionFail):
+        rolled(record, phase, **options)

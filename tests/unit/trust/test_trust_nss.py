@@ -1,0 +1,142 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Databases of NSS, by the real certutil."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import nss
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.nss import NssDatabase
+from factories import pki
+
+pytestmark = pytest.mark.skipif(not shutil.which("certutil"), reason="certutil is missing (Debian: libnss3-tools)")
+
+MADE = ONE, TWO, THREE = pki.root("One"), pki.root("Two"), pki.root("Three")
+ROOT1, ROOT2, ROOT3 = (Root(one.sha256, one.pem) for one in MADE)
+
+
+def certutil(path: Path, *arguments: str, stdin: str = "") -> str:
+    command = ["certutil", *arguments, "-d", f"sql:{path}"]
+    return subprocess.run(command, input=stdin, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An empty database."""
+    certutil(tmp_path, "-N", "--empty-password")
+    return tmp_path
+
+
+def database(path: Path, **more: str) -> NssDatabase:
+    return NssDatabase(str(path), "nss", Cache(), **more)  # type: ignore[arg-type]
+
+
+def test_converge_adds_and_removes(path: Path) -> None:
+    certutil(path, "-A", "-n", "Company Root, Inc.", "-t", "CT,C,C", "-a", stdin=ONE.pem)
+    certutil(path, "-A", "-n", "known but not trusted", "-t", ",,", "-a", stdin=TWO.pem)
+    assert database(path).trusted() == {ONE.sha256: "Company Root, Inc."}
+    wanted = Wanted((ROOT2, ROOT3), gone=frozenset({ONE.sha256}))
+    database(path).converge(wanted)
+    assert set(database(path).trusted()) == {TWO.sha256, THREE.sha256}
+    assert database(path).find(wanted)[0].state == "ok"
+    assert "Company Root" not in certutil(path, "-L")
+
+
+def test_what_bears_our_name_is_ours(path: Path) -> None:
+    database(path).converge(Wanted((ROOT1, ROOT2)))
+    (found,) = database(path).find(Wanted((ROOT1,)))
+    assert (found.state, found.unwanted) == ("wrong", (TWO.sha256,))
+
+
+def test_roots_of_one_subject_are_told_apart(path: Path) -> None:
+    """NSS gives all certificates of one subject one nickname."""
+    again = pki.root("One")
+    database(path).converge(Wanted((ROOT1,)))
+    both = Wanted((ROOT1, Root(again.sha256, again.pem)))
+    database(path).converge(both)
+    assert set(database(path).trusted()) == {ONE.sha256, again.sha256}
+    new = Wanted((Root(again.sha256, again.pem),), gone=frozenset({ONE.sha256}))
+    database(path).converge(new)
+    assert set(database(path).trusted()) == {again.sha256}
+
+
+def test_it_is_read_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database(path).converge(Wanted((ROOT1,)))
+    first = database(path)
+    assert set(first.trusted()) == {ONE.sha256}
+    monkeypatch.setattr(nss, "run", None)
+    assert NssDatabase(str(path), "nss", Cache(first.cache.as_dict())).trusted() == first.trusted()
+
+
+def test_a_declared_database_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "home/.pki/nssdb"
+    monkeypatch.setattr(nss, "ids", lambda _owner, _group: (os.getuid(), os.getgid()))
+    declared = database(place, owner="ada")
+    assert declared.find(Wanted((ROOT1,)))[0].missing == (ONE.sha256,)
+    declared.converge(Wanted((ROOT1,)))
+    assert set(database(place).trusted()) == {ONE.sha256}
+
+
+def test_a_password(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("geheim-4711\n")
+    certutil(tmp_path, "-N", "-f", str(secret))
+    database(tmp_path, password_file=str(secret)).converge(Wanted((ROOT1,)))
+    assert set(database(tmp_path).trusted()) == {ONE.sha256}
+
+
+def test_no_database(tmp_path: Path) -> None:
+    with pytest.raises(TrustAnchorError, match="has no NSS database"):
+        database(tmp_path).find(Wanted((ROOT1,)))
+
+
+def test_without_certutil(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nss.shutil, "which", lambda _name: None)
+    with pytest.raises(TrustAnchorError, match="certutil is missing.*Install libnss3-tools"):
+        database(path).find(Wanted((ROOT1,)))
+
+
+def test_who_works_does_not_depend_on_what_lies_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """certutil loads the modules that a database names: root must not open one that a user can exchange."""
+    seen: list[object] = []
+
+    def run(_command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        seen.append(options["account"])
+        return subprocess.CompletedProcess([], 0, b"", b"")
+
+    monkeypatch.setattr(nss, "run", run)
+    NssDatabase(str(path), "nss", Cache(), declared=False, account=(65534, 65533)).trusted()
+    assert seen == [(65534, 65533)]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can work as another user")
+def test_root_does_not_work_where_others_can_change_anything(path: Path) -> None:
+    place = path / "of-a-user"
+    place.mkdir()
+    certutil(place, "-N", "--empty-password")
+    os.chown(path, 65534, 65534)
+    found = NssDatabase(str(place), "nss", Cache(), declared=False, account=(0, 0))
+    with pytest.raises(TrustAnchorError, match="can be changed by users other than root.*root does not work there"):
+        found.find(Wanted((ROOT1,)))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can work as another user")
+def test_the_owner_does_the_work(path: Path) -> None:
+    """What certutil makes is the owner's, and root follows no link of theirs."""
+    for one in (path, *path.iterdir()):
+        os.chown(one, 65534, 65534)
+    for parent in path.parents:
+        if str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    database(path).converge(Wanted((ROOT1,)))
+    assert set(database(path).trusted()) == {ONE.sha256}
+    assert {one.stat().st_uid for one in path.iterdir()} == {65534}

@@ -1,0 +1,264 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stores that are files of ours alone, and the declaration of all stores."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import (
+    declaration,
+    discovery,
+    environment,
+    java,
+    managed,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
+from factories import pki
+from hypothesis import given
+from hypothesis import strategies as st
+
+ONE, TWO = (Root(made.sha256, made.pem) for made in (pki.root("One"), pki.root("Two")))
+FIRST, BOTH, SECOND = Wanted((ONE,)), Wanted((TWO, ONE)), Wanted((TWO,))
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> None:
+    pki.as_current_user(monkeypatch)
+
+
+def converge(store: managed.ManagedFiles, wanted: Wanted) -> None:
+    """Converge what is wrong; the second look finds nothing."""
+    assert [one.state for one in store.find(wanted)] == ["wrong"]
+    store.converge(wanted)
+    assert [one.state for one in store.find(wanted)] == ["ok"]
+
+
+def test_a_file_for_a_service(tmp_path: Path) -> None:
+    path = tmp_path / "roots.pem"
+    store = managed.bundle(str(path), mode=0o640)
+    converge(store, BOTH)
+    assert path.read_text() == "".join(root.pem for root in sorted((ONE, TWO), key=lambda root: root.sha256))
+    assert path.stat().st_mode & 0o777 == 0o640
+    (found,) = store.find(FIRST)
+    assert (found.missing, found.unwanted) == ((), (TWO.sha256,))
+    converge(store, FIRST)
+    path.write_text(TWO.pem + ONE.pem.replace("\n", "\r\n"))  # by hand
+    assert store.find(FIRST)[0].unwanted == (TWO.sha256,)
+
+
+def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+    store = managed.bundle(str(tmp_path / "nowhere/roots.pem"))
+    assert store.find(FIRST)[0].missing == (ONE.sha256,)
+    with pytest.raises(TrustAnchorError, match="cannot write .*nowhere/roots.pem. No such file or directory"):
+        store.converge(FIRST)
+
+
+def test_our_roots_alone(tmp_path: Path) -> None:
+    converge(managed.private_roots(str(tmp_path / "etc/roots.pem")), BOTH)
+
+
+def test_docker(tmp_path: Path) -> None:
+    store = managed.docker_registry("registry.corp.example:5000", str(tmp_path / "certs.d"))
+    converge(store, BOTH)
+    directory = tmp_path / "certs.d/registry.corp.example:5000"
+    (directory / "client.cert").write_text("of the operator")
+    assert store.find(FIRST)[0].unwanted == (TWO.sha256,)
+    converge(store, FIRST)
+    assert sorted(os.listdir(directory)) == ["client.cert", f"trustanchor-{ONE.sha256[:32]}.crt"]
+
+
+def test_containerd(tmp_path: Path) -> None:
+    converge(managed.containerd_registry("registry.corp.example", "/etc/roots.pem", str(tmp_path / "certs.d")), BOTH)
+    text = (tmp_path / "certs.d/registry.corp.example/hosts.toml").read_text()
+    tomllib = pytest.importorskip("tomllib")
+    host = "https://registry.corp.example"
+    assert tomllib.loads(text) == {"server": host, "host": {host: {"ca": "/etc/roots.pem"}}}
+
+
+def test_firefox_keeps_what_others_have(tmp_path: Path) -> None:
+    path = tmp_path / "policies.json"
+    others = {
+        "policies": {"DisableTelemetry": True, "Certificates": {"ImportEnterpriseRoots": False, "Install": ["x"]}}
+    }
+    path.write_text(json.dumps(others))
+    store = managed.firefox_policy("/sources", str(path))
+    converge(store, BOTH)
+    converge(store, FIRST)
+    others["policies"]["Certificates"]["Install"] = ["x", f"/sources/trustanchor-{ONE.sha256[:32]}.crt"]  # type: ignore[index]
+    assert json.loads(path.read_text()) == others
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "is not JSON"), ("[]", "is not a JSON object"), ('{"policies": []}', "'policies' is not a JSON object")],
+)
+def test_settings_of_others_that_are_broken_are_not_overwritten(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "policies.json"
+    path.write_text(content)
+    with pytest.raises(TrustAnchorError, match=message):
+        managed.firefox_policy("/sources", str(path)).find(FIRST)
+    assert path.read_text() == content
+
+
+def test_chromium(tmp_path: Path) -> None:
+    store = managed.chromium_policy("chromium", str(tmp_path / "managed"))
+    converge(store, FIRST)
+    (body,) = json.loads((tmp_path / "managed/trustanchor.json").read_text())["CACertificates"]
+    wrapped = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+    assert ssl.PEM_cert_to_DER_cert(wrapped) == ONE.der
+
+
+def test_step(tmp_path: Path) -> None:
+    path = tmp_path / "step"
+    (path / "config").mkdir(parents=True)
+    (path / "config/defaults.json").write_text('{"redirect-url": "", "fingerprint": "old"}')
+    store = managed.step_path(str(path), "root", "root", "https://ca.corp.example")
+    converge(store, BOTH)
+    assert json.loads((path / "config/defaults.json").read_text()) == {
+        "redirect-url": "",
+        "root": f"{path}/certs/root_ca.crt",
+        "fingerprint": TWO.sha256,
+        "ca-url": "https://ca.corp.example",
+    }
+    assert (path / "certs/root_ca.crt").read_text() == BOTH.pem
+
+
+@pytest.fixture
+def drop_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    told: list[str] = []
+    for name in ("SHELLS", "USERS", "SERVICES"):
+        monkeypatch.setattr(environment, name, str(tmp_path / name.lower() / "trustanchor"))
+    monkeypatch.setattr(environment, "_tell_systemd", lambda: told.append("reload"))
+    return tmp_path
+
+
+def test_environment(drop_ins: Path) -> None:
+    converge(environment.drop_ins(["node", "python"], "/etc/roots.pem"), FIRST)
+    texts = {name: (drop_ins / name / "trustanchor").read_text() for name in ("shells", "users", "services")}
+    pairs = ["REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt", "NODE_EXTRA_CA_CERTS=/etc/roots.pem"]
+    assert texts["shells"].splitlines()[1:] == [f"export {pair}" for pair in pairs]
+    assert texts["users"].splitlines()[1:] == pairs
+    assert texts["services"].splitlines()[1:] == ["[Manager]", f"DefaultEnvironment={' '.join(pairs)}"]
+    converge(environment.drop_ins([], "/etc/roots.pem"), FIRST)
+    assert [path for path in drop_ins.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"keystore": []}, "Did you mean 'keystores'"),
+        ({"browsers": ["opera"]}, "browsers has 'opera'.*firefox, chromium, chrome"),
+        ({"environment": ["ruby"]}, "environment has 'ruby'"),
+        ({"docker_registries": ["a/b"]}, "docker_registries has 'a/b'"),
+        ({"containerd_registries": ["../x"]}, r"containerd_registries has '\.\./x'"),
+        ({"files": [{"path": "relative.pem"}]}, "'relative.pem' is not an absolute path"),
+        ({"files": [{"path": "/etc/../x"}]}, "is not an absolute path"),
+        ({"files": [{"owner": "x"}]}, "'path' is missing"),
+        ({"files": [{"path": "/a", "mode": "rw"}]}, "mode 'rw' is not a mode"),
+        ({"files": [{"path": "/a"}], "keystores": [{"path": "/a"}]}, "/a is declared twice"),
+        ({"keystores": [{"path": "/a", "create": "bks"}]}, "'bks' cannot be made"),
+        ({"keystores": [{"path": "/a", "password": "x"}]}, "unknown key 'password'.*password_file"),
+    ],
+)
+def test_what_cannot_be_declared(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(TrustAnchorError, match=message):
+        declaration.parse(data)
+
+
+DECLARED = {
+    "discover": False,
+    "keystores": [{"path": "/etc/kafka/trust.p12", "password_file": "/etc/kafka/password", "create": "pkcs12"}],
+    "nss_databases": [{"path": "/srv/nss", "owner": "ada"}],
+    "browsers": ["firefox"],
+    "environment": ["node"],
+    "docker_registries": ["registry.corp.example:5000"],
+    "containerd_registries": ["registry.corp.example"],
+    "step_paths": [{"path": "/root/.step"}],
+    "files": [{"path": "/etc/nginx/roots.pem", "mode": "0640"}],
+}
+
+
+def test_a_declaration_is_kept_as_it_was_read() -> None:
+    assert declaration.parse(DECLARED).as_dict() == DECLARED
+    again = declaration.parse(json.loads(json.dumps(declaration.Declaration().as_dict())))
+    assert again == declaration.Declaration()
+
+
+@pytest.mark.parametrize("discover", [True, False])
+def test_the_systems_java_store_is_no_matter_of_discovery(
+    discover: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(java, "DEBIAN", str(tmp_path / "cacerts"))
+    stores = declaration.Declaration(discover=discover).stores
+    assert "java" not in [store.name for store in stores(Cache())]
+    (tmp_path / "cacerts").touch()
+    assert "java" in [store.name for store in stores(Cache())]
+
+
+def test_the_stores_of_a_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(java, "DEBIAN", str(tmp_path / "none"))
+    assert [store.name for store in declaration.parse(DECLARED).stores(Cache())] == [
+        *("roots", "system", "java /etc/kafka/trust.p12", "nss /srv/nss", "firefox policy", "environment"),
+        *("docker registry.corp.example:5000", "containerd registry.corp.example"),
+        *("step /root/.step", "file /etc/nginx/roots.pem"),
+    ]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_any_declaration_is_read_or_refused_in_order(data: Any) -> None:
+    for key in ("files", "browsers", "x"):
+        try:
+            declaration.parse({key: data})
+        except TrustAnchorError:
+            continue
+
+
+def test_discovery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JDK that shares Debian's store is not taken twice."""
+    debian = tmp_path / "ssl/cacerts"
+    for path in (debian, tmp_path / "jvm/a/lib/security/cacerts", tmp_path / "jvm/c/jre/lib/security/cacerts"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (tmp_path / "jvm/b/lib/security").mkdir(parents=True)
+    (tmp_path / "jvm/b/lib/security/cacerts").symlink_to(debian)
+    monkeypatch.setattr(java, "DEBIAN", str(debian))
+    monkeypatch.setattr(discovery, "_JDKS", (f"{tmp_path}/jvm/*",))
+    found = [*discovery.debian_keystores(Cache()), *discovery.keystores(Cache())]
+    assert [(store.path.removeprefix(str(tmp_path)), store.declared) for store in found] == [
+        ("/ssl/cacerts", True),
+        ("/jvm/a/lib/security/cacerts", False),
+        ("/jvm/c/jre/lib/security/cacerts", False),
+    ]
+
+
+def test_databases_in_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = ("ada/.pki/nssdb", "ada/.mozilla/firefox/x.default", "[bob]/snap/chromium/current/.pki/nssdb")
+    for place in places:
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "cert9.db").touch()
+    (tmp_path / "ada/.mozilla/firefox/empty").mkdir()
+
+    class Account:
+        def __init__(self, home: str) -> None:
+            self.pw_dir, self.pw_uid, self.pw_gid = home, 1000, 1001
+
+    accounts = [
+        Account(home) for home in (f"{tmp_path}/ada", f"{tmp_path}/[bob]", "/", "/nonexistent", f"{tmp_path}/ada")
+    ]
+    monkeypatch.setattr(discovery.pwd, "getpwall", lambda: accounts)
+    stores = list(discovery.nss_databases(Cache()))
+    assert sorted(store.path.removeprefix(f"{tmp_path}/") for store in stores) == sorted(places)
+    assert {(store.account, store.declared) for store in stores} == {((1000, 1001), False)}
