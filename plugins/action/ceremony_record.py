@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
 
 
@@ -23,7 +23,7 @@ def require_complete(home: Path) -> None:
         TrustAnchorError: a root of the trust manifest has no certificate in the record.
     """
     path = home / "trust.yml"
-    for root in parse_manifest(read_optional(path), str(path)).roots:
+    for root in parse_manifest(read(path), str(path)).roots:
         if root.state != "distrusted" and not (home / "roots" / f"{root.name}.crt").exists():
             raise TrustAnchorError(
                 f"the record has no roots/{root.name}.crt",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional, replace
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.config import render
 
 
@@ -35,9 +35,9 @@ class ActionModule(ActionBase):
 
     def _keep(self, path: Path, content: bytes) -> dict[str, list[str]]:
         """Write the record's file where it differs; only tell of it in check mode."""
-        present = read_optional(path)
+        present = read(path)
         if present == content:
             return {}
         if not self._task.check_mode:
-            replace(path, content)
+            save(path, content)
         return {str(path): ["absent" if present is None else "content"]}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import replace
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
 
@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         signing = manifest_signing.plan(options["record"], key, dt.datetime.now(dt.UTC), *durations)
         path = os.path.join(options["record"], signed.FILE_NAME)
         if signing.reason and not self._task.check_mode:
-            replace(Path(path), signing.sign(key))
+            save(Path(path), signing.sign(key))
         facts = {
             "id": signing.manifest.id,
             "sequence": signing.manifest.sequence,

@@ -146,11 +146,8 @@ try:
     import datetime as dt
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import (
-        read_optional,
-        replace,
-    )
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, transitions
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import (
         Root,
@@ -167,14 +164,14 @@ except ImportError:
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """List the roots that are not listed, and change states; the sequence rises by one."""
     options, path = module.params, Path(module.params["path"])
-    before = parse_manifest(read_optional(path), str(path))
+    before = parse_manifest(read(path), str(path))
     initial = "staged" if any(one.state == "trusted" for one in before.roots) else "trusted"
     found = [root(entry, path.parent, initial, absent_is_fine=module.check_mode) for entry in options["roots"]]
     after = before.with_roots(one for one in found if one is not None)
     if options["states"] or options["remove"]:
         after = before.changed(_moved(after, options, path.parent).roots)
     if after != before and not module.check_mode:
-        replace(path, after.to_yaml())
+        save(path, after.to_yaml())
     return {
         "changed": after != before or None in found,
         "manifest": after.as_dict(),
@@ -194,7 +191,7 @@ def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
 def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool) -> Any:
     """The manifest's entry for one root; None where its certificate is yet to be made."""
     certificate = Path(entry["certificate"] or record / "roots" / f"{entry['name']}.crt")
-    pem = read_optional(certificate)
+    pem = read(certificate)
     if pem is None and absent_is_fine:
         return None
     if pem is None:

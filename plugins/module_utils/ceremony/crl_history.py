@@ -17,10 +17,10 @@ from pathlib import Path
 from cryptography import x509
 
 from ..errors import TrustAnchorError
+from ..host.files import read
 from ..x509.builders import PublicKey, Revoked
 from ..x509.crls import crl_number, load_crl
 from ..x509.signatures import signature_holds
-from .files import read_optional
 from .transcript import Record, read_transcript
 
 
@@ -98,7 +98,7 @@ def require_in_place(directory: Path, root: str, known: list[KnownCrl]) -> None:
     last = next((one for one in reversed(known) if one.published), None)
     if last is None:
         return
-    der = read_optional(directory / f"crls/{root}.crl")
+    der = read(directory / f"crls/{root}.crl")
     there = None if der is None else crl_number(load_crl(der, f"crls/{root}.crl"))
     if there is None or there < last.number:
         raise TrustAnchorError(
@@ -113,7 +113,7 @@ def _in_files(directory: Path, root: str, key: PublicKey | None) -> Iterator[Kno
     name = re.compile(rf"{re.escape(root)}-\d+\.crl", re.ASCII)
     archive = sorted(path for path in (directory / "crls/archive").glob("*.crl") if name.fullmatch(path.name))
     for path in (directory / f"crls/{root}.crl", *archive):
-        der = read_optional(path)
+        der = read(path)
         if der is None:
             continue
         source = str(path.relative_to(directory))
@@ -126,7 +126,7 @@ def _in_files(directory: Path, root: str, key: PublicKey | None) -> Iterator[Kno
 def _in_transcripts(directory: Path, root: str, key: PublicKey | None) -> Iterator[KnownCrl]:
     act = f"crl:{root}"
     for path in sorted(directory.glob("ceremonies/*/transcript.jsonl")):
-        data = read_optional(path) or b""
+        data = read(path) or b""
         source = str(path.relative_to(directory))
         records = read_transcript(data[: data.rfind(b"\n") + 1], source)  # a torn last line is not a record
         mine = [record for record in records if record.data.get("act") == act]

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
+from ..host.files import read
 from ..x509 import certificates as certs
 from ..x509.builders import Revoked, checked_key, crl_builder
 from ..x509.crls import crl_number, load_crl
@@ -21,7 +22,6 @@ from ..x509.lint import lint_crl
 from ..x509.profiles import CrlProfile
 from ..x509.signatures import tbs
 from .crl_history import KnownCrl, dropped, known_crls, require_in_place, revocations
-from .files import read_optional
 from .linting import Lint
 from .outputs import Form, Output
 from .plan.model import CrlAct, RevokedEntry
@@ -137,7 +137,7 @@ def _revoked(entry: RevokedEntry, issuer: x509.Certificate, inputs: Path) -> Rev
     if entry.serial is not None:
         return Revoked(entry.serial, entry.reason, entry.date)
     path = inputs / str(entry.certificate)
-    pem = read_optional(path)
+    pem = read(path)
     if pem is None:
         raise TrustAnchorError(f"revoked: {path} does not exist", "the certificate to revoke is read from it")
     certificate = certs.load_certificate(pem, str(path))
@@ -161,7 +161,7 @@ def _require_no_signers(entries: list[Revoked], inputs: Path) -> None:
     serials = {entry.serial for entry in entries}
     signers = [*(inputs / "signers").glob("*.crt"), *(inputs / "signers/archive").glob("*.crt")] if serials else []
     for path in sorted(signers):
-        serial = certs.load_certificate(read_optional(path) or b"", str(path)).serial_number
+        serial = certs.load_certificate(read(path) or b"", str(path)).serial_number
         if serial in serials:
             raise _no_ca(f"the serial {serial:x} is of {path.relative_to(inputs)}, which")
 

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host.files import sync_directory
-from .files import read_optional
+from ..host.files import read, sync_directory
 
 GENESIS = "0" * 64
 OPENED, CLOSED = "opened", "closed"
@@ -187,7 +186,7 @@ class Transcript:
         Raises:
             TrustAnchorError: the file cannot be read, or its chain is broken.
         """
-        data = read_optional(path) or b""
+        data = read(path) or b""
         whole = data[: data.rfind(b"\n") + 1]
         return cls(path, read_transcript(whole, str(path)), len(whole), clock)
 

@@ -120,7 +120,7 @@ def test_a_disk_that_fills_up_costs_no_second_signature(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(signing_keys.TokenSigner, "__call__", noted)
     with monkeypatch.context() as patch:
-        patch.setattr(outputs, "write_once", full)
+        patch.setattr(outputs, "save_once", full)
         with pytest.raises(TrustAnchorError, match="No space left"):
             host.hold()
     assert events(host)[-2:] == ["signed", "failed"]

@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ...errors import TrustAnchorError
+from ...host.files import read, save_once
 from ...token import provision
 from ...token.attestation import read_attestation, verify_attestation
 from ...token.backends.pkcs11 import keys
@@ -24,7 +25,6 @@ from ...token.facts import TokenFacts, inspect
 from ...token.readiness import require_ready
 from ...x509.builders import PublicKey
 from ...x509.certificates import spki_sha256
-from ..files import read_optional, write_once
 from ..plan.model import KeyPlan
 from ..transcript import agreement_sha256
 from .context import Stage
@@ -275,8 +275,8 @@ class KeyStep:
             touch_policy=self.key.touch_policy,
         )
         path = stage.directory / "attestations" / f"{self.key.name}.pem"
-        if read_optional(path) is None:  # the first one is published; a token makes another each time it is asked
-            write_once(path, attested.chain)
+        if read(path) is None:  # the first one is published; a token makes another each time it is asked
+            save_once(path, attested.chain)
         return {**attested.as_dict(), "chain": attested.chain.decode()}
 
 

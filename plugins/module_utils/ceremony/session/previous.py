@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import TrustAnchorError
-from ..files import read_optional, sha256
+from ...host.files import read, sha256
 from ..transcript import CLOSED, SEAL, TRANSCRIPT, Record, head, read_transcript
 
 
 def _others(place: Path) -> Iterator[tuple[Path, tuple[Record, ...]]]:
     for path in sorted(place.parent.glob(f"*/{TRANSCRIPT}")):
         if path.parent != place:
-            records = read_transcript(read_optional(path) or b"", str(path))
+            records = read_transcript(read(path) or b"", str(path))
             if records:
                 yield path.parent, records
 
@@ -44,7 +44,7 @@ def previous(place: Path) -> dict[str, str] | None:
     if not closed:
         return None
     *_times, name, other, records = max(closed, key=lambda one: one[:3])
-    seal = read_optional(other / SEAL)
+    seal = read(other / SEAL)
     return {
         "ceremony": name,
         "head": head(records),

@@ -7,9 +7,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from ...host.files import read, save, save_once, sha256
 from ...token.signing_keys import signing_key
 from .. import report
-from ..files import read_optional, replace, sha256, write_once
 from ..seal import seal, verify_seal
 from ..transcript import CLOSED, SEAL, head
 from .context import Stage
@@ -71,14 +71,14 @@ class SealStep:
             stage.transcript.append("confirmed", act=self.id, digest=digest, by=consent.as_list())
             self._close(stage)
         certificate = stage.root(stage.plan.sealed_by)
-        data = read_optional(stage.transcript.path) or b""
+        data = read(stage.transcript.path) or b""
         signed = seal(data, certificate, signing_key(device.spec, device.key, pin, stage.public_key(key.name).public))
         # Verified before it has its name: a seal that is there is a good one.
         with tempfile.NamedTemporaryFile(prefix="seal-", suffix=".p7s") as draft:
             draft.write(signed)
             draft.flush()
             verify_seal(stage.transcript.path, Path(draft.name), certificate)
-        write_once(stage.place / SEAL, signed)
+        save_once(stage.place / SEAL, signed)
 
     def _close(self, stage: Stage, unsealed: bool = False) -> None:
         records, plan = stage.transcript.records, stage.plan
@@ -88,7 +88,7 @@ class SealStep:
             "report.html": report.html(records, plan, closing).encode(),
         }
         for name, data in reports.items():
-            replace(stage.place / name, data)
+            save(stage.place / name, data)
         digests = {name: sha256(data) for name, data in reports.items()}
         stage.transcript.append("closed", **closing, reports=digests, unsealed=unsealed)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...host.files import sha256
 from ...schema import check_keys
 from ...text.words import words
 from ...token.devices import PinnedFile, parse_tokens
 from ...token.provision import Credentials
 from ..draft import utc_now
-from ..files import sha256
 from ..linting import Lint
 from ..plan.document import parse_plan
 from ..plan.model import Plan, RootAct

@@ -12,9 +12,9 @@ from typing import Any
 from cryptography import x509
 
 from ...errors import TrustAnchorError
+from ...host.files import read, sha256
 from ...token.signing_keys import signing_key
 from ...x509.signatures import signature_holds, tbs
-from ..files import read_optional, sha256
 from ..outputs import Output
 from .context import Stage, signer_of
 from .previous import wrote
@@ -58,7 +58,7 @@ class SignStep:
             TrustAnchorError: nobody knows where it comes from.
         """
         signed, existing = self._signed(stage), output.existing()
-        data = read_optional(stage.directory / output.path) or b""
+        data = read(stage.directory / output.path) or b""
         if signed is not None and signed != existing:
             raise TrustAnchorError(
                 f"{output.path} is as planned, but not the one that this ceremony signed",
@@ -138,7 +138,7 @@ class SignStep:
         path = getattr(self.act, "request", None)
         if path is None:
             return {}
-        return {"request": (read_optional(stage.inputs / path) or b"").decode("ascii", "replace")}
+        return {"request": (read(stage.inputs / path) or b"").decode("ascii", "replace")}
 
     def _require_unchanged(self, output: Output[Any], draft: Mapping[str, Any]) -> None:
         found = output.draft(int(draft["serial"], 16)).tbs_sha256()
@@ -165,7 +165,7 @@ class SignStep:
             output.write(signed)
         self._require_ours(stage, output)
         event = "found" if self._signed(stage) is None else "written"
-        data = read_optional(stage.directory / output.path) or b""
+        data = read(stage.directory / output.path) or b""
         facts = output.form.facts(output.form.load(data, output.path))
         stage.transcript.append(event, act=self.id, path=output.path, sha256=sha256(data), facts=facts)
 

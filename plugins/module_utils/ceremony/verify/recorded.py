@@ -13,6 +13,7 @@ from typing import Any
 from cryptography import x509
 
 from ...errors import TrustAnchorError
+from ...host.files import read, sha256
 from ...x509 import certificates as certs
 from ...x509.builders import (
     Moment,
@@ -28,7 +29,6 @@ from ...x509.crls import load_crl
 from ...x509.lint import lint_crl, lint_cross, lint_intermediate, lint_manifest_signer, lint_root
 from ...x509.profiles import CrlProfile
 from ..draft import Draft
-from ..files import read_optional, sha256
 from ..issuance import marked
 from ..linting import Lint
 from ..plan.document import (
@@ -149,7 +149,7 @@ class Evidence:
         """
         place = self.record / path
         for candidate in (place, *archived(place)):
-            data = read_optional(candidate)
+            data = read(candidate)
             if data is not None and sha256(data) == digest:
                 return data
         raise TrustAnchorError(f"neither {path} nor its archive has the SHA-256 {digest}")
@@ -237,7 +237,7 @@ class Evidence:
     def request_key(self, act: IntermediateAct | ManifestSignerAct) -> Any:
         """Public key of the reviewed request; None where another request has taken its place since."""
         drafted = str((self.find("draft", act.id) or {}).get("request", "")).encode()
-        pem = drafted if sha256(drafted) == act.request_sha256 else read_optional(self.inputs / act.request)
+        pem = drafted if sha256(drafted) == act.request_sha256 else read(self.inputs / act.request)
         if pem is None or sha256(pem) != act.request_sha256:
             return None
         return load_request(pem, act.request).public_key()
@@ -254,7 +254,7 @@ def _below(issuer: x509.Certificate, name: str, builder: Any, own: Any, lint: Li
 
 
 def _required(path: Path) -> bytes:
-    data = read_optional(path)
+    data = read(path)
     if data is None:
         raise TrustAnchorError(f"{path} does not exist", "the record is not complete")
     return data

@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ...errors import TrustAnchorError
+from ...host.files import read, sha256
 from ...x509 import pkilint
 from ...x509.signatures import signature_holds, tbs
-from ..files import read_optional, sha256
 from ..linting import Lint
 from ..plan.document import InspectAct, IntermediateAct, ManifestSignerAct
 from ..plan.model import SigningAct
@@ -218,7 +218,7 @@ def _report(evidence: Evidence) -> Iterator[str]:
     """By digest: an older version of this collection may have worded it differently."""
     reports = (evidence.find(CLOSED) or {}).get("reports", {})
     for name in ("report.md", "report.html"):
-        data = read_optional(evidence.place / name)
+        data = read(evidence.place / name)
         if data is None or sha256(data) != reports.get(name):
             yield f"{name} is absent, or not the one that the transcript was closed with"
 
