@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as place
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 
 _MODULE = "trustanchor.private_ca.publication"
 
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         args = dict(self._task.args)
         try:
             _place, url = place.parse_url(str(args.get("url") or ""), "url")
-            found = collection.collect(Path(str(args.get("record") or "")).expanduser(), url, dt.datetime.now(dt.UTC))
+            found = collection.collect(Path(str(args.get("record") or "")).expanduser(), url, times.utc_now())
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
         args["artifacts"] = [

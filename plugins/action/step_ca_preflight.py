@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import inputs, installation
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 
 
 class ActionModule(ActionBase):
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
             client_networks=args.get("client_networks") or [],
         )
         try:
-            facts = inputs.check(declared, dt.datetime.now(dt.UTC), planning=self._task.check_mode)
+            facts = inputs.check(declared, times.utc_now(), planning=self._task.check_mode)
         except TrustAnchorError as error:
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
         args |= {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
 
 _MODULE = "trustanchor.private_ca.trust_bundle"
@@ -58,7 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {}
         entry = rollout_journal.Entry(
             host=str(self._task_vars["inventory_hostname"]),
-            time=dt.datetime.now(dt.UTC).strftime(rollout_journal.TIME),
+            time=times.render(times.utc_now()),
             outcome=outcome,
             check=bool(self._task.check_mode),
             changed=bool(found.get("changed")),
@@ -72,7 +72,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             error=found.get("error") or ({"what": str(found.get("msg", ""))} if found.get("failed") else {}),
         )
         try:
-            rollout_journal.append(str(Path(str(journal)).expanduser()), entry)
+            rollout_journal.of(str(Path(str(journal)).expanduser())).append(entry)
         except TrustAnchorError as error:
             return {"failed": True, "msg": str(error), "error": error.as_dict()}
         return {}

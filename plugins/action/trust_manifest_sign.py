@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import save
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
 
@@ -41,15 +39,15 @@ class ActionModule(ActionBase):
 
     def _sign(self, options: dict[str, Any]) -> dict[str, Any]:
         key = manifest_signing.load_key(options["key"])
-        durations = [dt.timedelta(seconds=seconds(options[name], name)) for name in ("valid", "renew_before")]
-        signing = manifest_signing.plan(options["record"], key, dt.datetime.now(dt.UTC), *durations)
+        spans = [durations.delta(options[name], name) for name in ("valid", "renew_before")]
+        signing = manifest_signing.plan(options["record"], key, times.utc_now(), *spans)
         path = os.path.join(options["record"], signed.FILE_NAME)
         if signing.reason and not self._task.check_mode:
-            save(Path(path), signing.sign(key))
+            save(path, signing.sign(key))
         facts = {
             "id": signing.manifest.id,
             "sequence": signing.manifest.sequence,
-            "not_after": signing.manifest.not_after.isoformat(),
+            "not_after": times.render(signing.manifest.not_after),
             "signer": signing.signer.subject.rfc4514_string(),
         }
         changed = {"header": path, "prepared": f"- {signing.reason}\n+ signed by {facts['signer']}\n"}

@@ -155,8 +155,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
     nginx,
     site,
     url,
-    watch,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
@@ -171,7 +171,9 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _site(options: dict[str, Any]) -> site.Site:
-    margins = {kind: watch.seconds(text, f"margins: {kind}") for kind, text in options["margins"].items()}
+    margins = {
+        kind: durations.seconds(text, f"margins: {kind}", zero=True) for kind, text in options["margins"].items()
+    }
     sources = (
         nginx.Source(one["name"], url.parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in options["ca_crls"]
     )

@@ -144,14 +144,12 @@ chain:
 """
 
 import base64
-import datetime as dt
 import hashlib
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import (
     lifecycle,
@@ -159,6 +157,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_cer
     store,
     units,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.durations import seconds
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
@@ -231,8 +231,8 @@ def _facts(wanted: settings.Settings, fault: str) -> dict[str, Any]:
     chain = {"chain": pair.chain}
     if fault:
         return {"names": [], "not_after": "", **chain}
-    end = dt.datetime.fromtimestamp(store.validity(pair)[1], dt.UTC)
-    return {"names": sorted(store.names(pair)), "not_after": end.isoformat(), **chain}
+    end = times.render_epoch(store.validity(pair)[1])
+    return {"names": sorted(store.names(pair)), "not_after": end, **chain}
 
 
 def _settings(options: dict[str, Any]) -> settings.Settings:

@@ -143,11 +143,10 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 
 MISSING = None
 try:
-    import datetime as dt
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, transitions
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import (
         Root,
@@ -181,8 +180,8 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
     """The manifest with roots in other states, and without those that nobody needs any more."""
-    overlap = dt.timedelta(seconds=seconds(options["overlap"], "overlap"))
-    known = evidence.gather(str(record), manifest, dt.datetime.now(dt.UTC), overlap, options["retired_intermediates"])
+    overlap = durations.delta(options["overlap"], "overlap")
+    known = evidence.gather(str(record), manifest, times.utc_now(), overlap, options["retired_intermediates"])
     states = {str(name): str(state) for name, state in options["states"].items()}
     names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
     return transitions.remove(transitions.change(manifest, states, known, options["incident"]), names, known)

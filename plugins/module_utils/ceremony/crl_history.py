@@ -18,10 +18,11 @@ from cryptography import x509
 
 from ..errors import TrustAnchorError
 from ..host.files import read
+from ..journal.chain import Event
 from ..x509.builders import PublicKey, Revoked
 from ..x509.crls import crl_number, load_crl
 from ..x509.signatures import signature_holds
-from .transcript import Record, read_transcript
+from .transcript import EventKind, read_transcript
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,15 @@ def _in_transcripts(directory: Path, root: str, key: PublicKey | None) -> Iterat
         source = str(path.relative_to(directory))
         records = read_transcript(data[: data.rfind(b"\n") + 1], source)  # a torn last line is not a record
         mine = [record for record in records if record.data.get("act") == act]
-        published = any(record.event == "written" for record in mine)
+        published = any(record.kind == EventKind.WRITTEN for record in mine)
         for record in mine:
-            if record.event == "signed":
+            if record.kind == EventKind.SIGNED:
                 crl = load_crl(_der(record, source), source)
                 if key is None or signature_holds(crl, key):  # one by a wrong token's key is worth nothing
                     yield KnownCrl(crl, crl_number(crl), source, published)
 
 
-def _der(record: Record, source: str) -> bytes:
+def _der(record: Event, source: str) -> bytes:
     try:
         return base64.b64decode(str(record.data.get("der", "")), validate=True)
     except binascii.Error as error:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
 from ..host.files import read
+from ..text import times
 from ..x509 import certificates as certs
 from ..x509.builders import Revoked, checked_key, crl_builder
 from ..x509.crls import crl_number, load_crl
@@ -44,9 +44,9 @@ def crl_facts(crl: x509.CertificateRevocationList) -> dict[str, Any]:
         "sha256": crl.fingerprint(hashes.SHA256()).hex(),
         "issuer": crl.issuer.rfc4514_string(),
         "number": crl_number(crl),
-        "this_update": crl.last_update_utc.isoformat(),
-        "next_update": crl.next_update_utc.isoformat() if crl.next_update_utc else None,
-        "revoked": [f"{one.serial:x} {one.reason.name} {one.date.isoformat()}" for one in revocations(crl).values()],
+        "this_update": times.render(crl.last_update_utc),
+        "next_update": times.render(crl.next_update_utc) if crl.next_update_utc else None,
+        "revoked": [f"{one.serial:x} {one.reason.name} {times.render(one.date)}" for one in revocations(crl).values()],
     }
 
 
@@ -189,17 +189,14 @@ def _require_next(output: Output[x509.CertificateRevocationList], act: CrlAct, k
 def _require_successor(existing: KnownCrl, act: CrlAct, entries: dict[int, Revoked]) -> None:
     if existing.crl.last_update_utc > act.this_update:
         raise TrustAnchorError(
-            f"{existing.source} was made at {existing.crl.last_update_utc.isoformat()}",
-            f"the plan's is of {_text(act.this_update)}",
+            f"{existing.source} was made at {times.render(existing.crl.last_update_utc)}",
+            f"the plan's is of {times.render(act.this_update)}",
             "Check the clocks; plan again",
         )
     for revoked in dropped(existing.crl, entries):
+        entry = f"{revoked.serial:x} {revoked.reason.name} {times.render(revoked.date)}"
         raise TrustAnchorError(
-            f"the plan's CRL does not have the entry {revoked.serial:x} {revoked.reason.name} {_text(revoked.date)}",
+            f"the plan's CRL does not have the entry {entry}",
             f"{existing.source} has it, and a revocation is final",
             "Plan again: entries of the present CRL are taken over",
         )
-
-
-def _text(moment: dt.datetime) -> str:
-    return moment.isoformat()

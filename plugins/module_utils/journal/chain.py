@@ -196,7 +196,7 @@ class Chain(Generic[K]):
         Raises:
             TrustAnchorError: the file cannot be read, or its chain is broken.
         """
-        data = read(str(path)) or b""
+        data = read(path) or b""
         whole = data[: data.rfind(b"\n") + 1]
         self.path = path
         self.form = form
@@ -214,14 +214,14 @@ class Chain(Generic[K]):
         """Whether nothing more can come."""
         return self.form.is_closed(self._events)
 
-    def last(self, kind: K, **said: Any) -> Event | None:
+    def last(self, kind: K, /, **said: Any) -> Event | None:
         """The last event of a kind whose data says this, None where there is none."""
         for event in reversed(self._events):
             if event.kind == kind and all(event.data.get(name) == value for name, value in said.items()):
                 return event
         return None
 
-    def append(self, kind: K, **data: Any) -> Event:
+    def append(self, kind: K, /, **data: Any) -> Event:
         """Write an event through to the disk; it is there when this returns.
 
         Raises:

@@ -12,11 +12,10 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ..errors import TrustAnchorError
-from ..host.files import read, replace
+from ..host.files import read, save
 from ..host.locks import held
 
 E = TypeVar("E")
@@ -89,7 +88,7 @@ class Journal(Generic[E]):
             TrustAnchorError: a line is JSON, and not a line of such a journal; or the file cannot be read.
         """
         found = []
-        for number, line in enumerate((read(os.fspath(self.path)) or b"").split(b"\n"), 1):
+        for number, line in enumerate((read(self.path) or b"").split(b"\n"), 1):
             try:
                 data = json.loads(line)
             except (ValueError, RecursionError):  # also bytes that are not UTF-8
@@ -106,13 +105,10 @@ class Journal(Generic[E]):
         Raises:
             TrustAnchorError: the file cannot be read or written; then it is as it was.
         """
-        with held(self.path, mode=_MODE) as descriptor:
+        with held(self.path, mode=_MODE):
             keep = choose(self.read())
             if keep is not None:
-                state = os.fstat(descriptor)
-                content = b"".join(self.form.line(event) for event in keep)
-                path = Path(os.path.abspath(self.path))
-                replace(str(path), content, state.st_mode & 0o777, state.st_uid, state.st_gid)
+                save(self.path, b"".join(self.form.line(event) for event in keep))
 
 
 def write_whole(descriptor: int, data: bytes, end: int) -> None:

@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
-import ssl
 import tempfile
 from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
 from ..host.commands import run
+from ..text import times
 from ..trust.manifest import signed
 
 DAY = 86400
@@ -84,10 +83,10 @@ class Artifact:
     def _versions(self) -> dict[str, str]:
         if self.kind == "root_crl":
             crl = read_crl(self.content)
-            return {"crl_number": str(crl.number), "next_update": _iso(crl.next_update)}
+            return {"crl_number": str(crl.number), "next_update": times.render_epoch(crl.next_update)}
         if self.kind == "manifest":
             manifest = signed.read_unverified(self.content)
-            return {"sequence": str(manifest.sequence), "not_after": manifest.not_after.isoformat()}
+            return {"sequence": str(manifest.sequence), "not_after": times.render(manifest.not_after)}
         return {}
 
 
@@ -169,11 +168,4 @@ def require_signed_by(der: bytes, issuer: str) -> None:
 
 
 def _moment(text: str, what: str) -> float:
-    try:
-        return ssl.cert_time_to_seconds(text)
-    except ValueError as error:
-        raise TrustAnchorError(f"{what} is '{text}'", "a moment is expected") from error
-
-
-def _iso(seconds: float) -> str:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
+    return times.parse_openssl(text, what).timestamp()

@@ -8,20 +8,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import fcntl
 import os
 import re
 import shutil
 import ssl
 import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
+from ..host import locks
 from ..host.commands import run
 from ..host.files import Directory, File, read, sync_directory
+from ..text import times
 from .settings import Settings, canonical, is_address
 
 KEEP = 2  # generations: the current one and the one before
@@ -84,15 +83,9 @@ def _regular(path: str) -> bool:
     return os.path.isfile(path) and not os.path.islink(path)
 
 
-@contextlib.contextmanager
-def locked(settings: Settings) -> Iterator[None]:
+def locked(settings: Settings) -> AbstractContextManager[None]:
     """Keep the timer's renewer and a playbook from changing the same certificate at the same time."""
-    descriptor = os.open(settings.directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return locks.held_directory(settings.directory)
 
 
 def make_request(settings: Settings) -> str:
@@ -233,4 +226,4 @@ def validity(pair: Pair) -> tuple[float, float]:
 
 def _epoch(text: str) -> float:
     """Seconds since the epoch of what openssl prints, for example ``Nov 23 15:00:00 2026 GMT``."""
-    return dt.datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=dt.UTC).timestamp()
+    return times.parse_openssl(text, "the time of a certificate").timestamp()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one form of a time, ``2026-11-24T15:00:00Z``, and the one clock. Standard library only.
 
-Everything that is written, shown or put on record has this form: ISO 8601, UTC, whole seconds. A day has the form
+Everything that is written, shown or put on record has this form: ISO 8601, UTC, whole seconds. A date has the form
 ``2026-12-31``. What other programs say is read by the function that is named after them.
 
 `utc_now` is the clock for whatever is dated. A moment that is compared with the kernel's (start of a process, change of
@@ -17,7 +17,7 @@ import re
 from ..errors import TrustAnchorError
 
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
-_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _OPENSSL = re.compile(r"([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4}) GMT", re.ASCII)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -79,23 +79,23 @@ def render_epoch(seconds: float) -> str:
     return render(from_epoch(seconds))
 
 
-def parse_day(text: str, where: str) -> dt.date:
-    """A day such as ``2026-12-31``.
+def parse_date(text: str, where: str) -> dt.date:
+    """A date such as ``2026-12-31``.
 
     Raises:
-        TrustAnchorError: another form, or a day that no calendar has.
+        TrustAnchorError: another form, or a date that no calendar has.
     """
-    match = _DAY.fullmatch(text)
+    match = _DATE.fullmatch(text)
     try:
         if match:
             return dt.date(*(int(part) for part in match.groups()))
     except ValueError:
         pass  # such as the 31st of February: told below
-    raise TrustAnchorError(f"{where}: '{text}' is not a day", "a day is written as 2026-12-31")
+    raise TrustAnchorError(f"{where}: '{text}' is not a date", "a date is written as 2026-12-31")
 
 
-def render_day(day: dt.date) -> str:
-    """A day in its one form."""
+def render_date(day: dt.date) -> str:
+    """A date in its one form."""
     return dt.date(day.year, day.month, day.day).isoformat()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
 from ..host.commands import run
+from ..text import times
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
@@ -115,7 +116,7 @@ def _check_authority(root: Root, where: str) -> int:
         raise TrustAnchorError(f"{where} ({name}) is not a CA certificate", "it would be of no use as a trust anchor")
     if "Certificate will expire" in text:
         raise TrustAnchorError(f"{where} ({name}) has expired", text.partition("notAfter=")[2].splitlines()[0])
-    return ssl.cert_time_to_seconds(text.partition("notBefore=")[2].splitlines()[0])
+    return int(times.parse_openssl(text.partition("notBefore=")[2].splitlines()[0], where).timestamp())
 
 
 def subject(text: str) -> str:

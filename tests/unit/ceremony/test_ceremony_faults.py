@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import outputs
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, sign_step
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import signing_keys
@@ -285,10 +286,10 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
     host.take("first", [{"step": "key:r1", "digest": key["digest"], "confirmed_by": by}], attended=False)
     stage = host.stage()
     step = next(step for step in runner.steps_of(stage) if step.id == "root:r1")
-    draft = stage.transcript.find("draft", "root:r1")
+    draft = stage.transcript.find(EventKind.DRAFT, "root:r1")
     assert draft is not None
     changed = {**draft.data, "serial": f"{int(draft.data['serial'], 16) ^ 1:x}"}
-    stage.transcript.append("draft", **changed)
+    stage.transcript.append(EventKind.DRAFT, **changed)
     with pytest.raises(TrustAnchorError, match="an input has changed since"):
         step.prepare(stage)
 

@@ -85,15 +85,15 @@ def test_seconds_since_the_epoch(seconds: int, more: float) -> None:
     assert times.render_epoch(seconds) == times.render(times.from_epoch(seconds))
 
 
-def test_days() -> None:
-    assert times.parse_day("2026-12-31", "x") == dt.date(2026, 12, 31)
-    assert times.render_day(dt.date(2026, 12, 31)) == times.render_day(dt.datetime(2026, 12, 31, 5)) == "2026-12-31"
+def test_dates() -> None:
+    assert times.parse_date("2026-12-31", "x") == dt.date(2026, 12, 31)
+    assert times.render_date(dt.date(2026, 12, 31)) == times.render_date(dt.datetime(2026, 12, 31, 5)) == "2026-12-31"
 
 
 @pytest.mark.parametrize("text", ["", "20261231", "2026-W01-1", "2026-2-3", "2026-02-30", "31.12.2026", "2026-12-31\n"])
-def test_what_is_not_a_day(text: str) -> None:
-    with pytest.raises(TrustAnchorError, match="waiver 1: (?s:.*) is not a day"):
-        times.parse_day(text, "waiver 1")
+def test_what_is_not_a_date(text: str) -> None:
+    with pytest.raises(TrustAnchorError, match="waiver 1: (?s:.*) is not a date"):
+        times.parse_date(text, "waiver 1")
 
 
 def test_what_openssl_prints() -> None:

@@ -18,6 +18,7 @@ from cryptography import x509
 
 from ...errors import TrustAnchorError
 from ...host.files import read, save, sha256
+from ...text import times
 from ...trust.manifest.model import parse_manifest
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
@@ -27,7 +28,7 @@ from ..crl_history import newest_crl, revocations
 from ..crls import require_ca
 from ..linting import Lint
 from ..requests import load_request
-from ..transcript import CLOSED, read_transcript
+from ..transcript import EventKind, read_transcript
 from .declaration import Declaration, Entry
 from .document import document, dump, parse_plan
 from .model import Plan, SigningAct
@@ -152,7 +153,7 @@ def _present(record: Path) -> list[_Present]:
         state = ""
         if data is not None:
             records = read_transcript(data, str(path.with_name("transcript.jsonl")))
-            state = "closed" if records and records[-1].event == CLOSED else "open"
+            state = "closed" if records and records[-1].kind == EventKind.CLOSED else "open"
         found.append(_Present(path.parent.name, path, state))
     return found
 
@@ -189,7 +190,7 @@ class _Drafting:
         end = self.start + dt.timedelta(hours=self.declared.window_hours)
         if end <= self.now:
             raise TrustAnchorError(
-                f"the declared window ended at {end.isoformat()}", "nobody could hold the ceremony", "Declare another"
+                f"the declared window ended at {times.render(end)}", "nobody could hold the ceremony", "Declare another"
             )
         return {
             "version": 1,

@@ -27,7 +27,7 @@ from ..draft import stand_in_key
 from ..linting import Lint
 from ..outputs import Output
 from ..plan.model import CrossAct, KeyPlan, Plan, RootAct, SigningAct
-from ..transcript import Transcript
+from ..transcript import EventKind, Transcript
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Stage:
         return self._keys[name]
 
     def _public_key(self, key: KeyPlan) -> KnownKey:
-        record = self.transcript.find("key", f"key:{key.name}")
+        record = self.transcript.find(EventKind.KEY, f"key:{key.name}")
         if record is not None:
             return KnownKey(cast(PublicKey, load_der_public_key(base64.b64decode(record.data["public_key"]))))
         try:
@@ -182,7 +182,7 @@ class Stage:
         return certificate
 
     def _rehearsed(self, act: RootAct) -> x509.Certificate:
-        draft = self.transcript.find("draft", act.id)
+        draft = self.transcript.find(EventKind.DRAFT, act.id)
         rehearsed: x509.Certificate = (
             self.output(act).draft(int(draft.data["serial"], 16) if draft else 1).sign_throwaway()
         )

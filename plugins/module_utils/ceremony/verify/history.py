@@ -17,6 +17,7 @@ from typing import Any
 from cryptography import x509
 
 from ...host.files import read, sha256
+from ...journal.chain import head
 from ...trust.manifest.model import Root, parse_manifest
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
@@ -26,7 +27,7 @@ from ..crl_history import dropped, known_crls, require_in_place, revocations
 from ..crls import CRL
 from ..issuance import CERTIFICATE
 from ..plan.document import CrlAct
-from ..transcript import SEAL, head
+from ..transcript import SEAL, EventKind
 from .checks import Check, look
 from .recorded import Evidence
 
@@ -143,7 +144,7 @@ def _crls(record: Path, ordered: Sequence[Evidence]) -> Iterator[str]:
     last: dict[str, int] = {}
     for evidence in ordered:
         for act in evidence.signing_acts:
-            if isinstance(act, CrlAct) and evidence.find("written", act.id):
+            if isinstance(act, CrlAct) and evidence.find(EventKind.WRITTEN, act.id):
                 if act.number <= last.get(act.issuer, 0):
                     yield f"the CRL of '{act.issuer}' went from {last[act.issuer]} to {act.number} in {evidence.name}"
                 last[act.issuer] = act.number
