@@ -56,7 +56,7 @@ options:
     type: str
     required: true
   lifetime:
-    description: Lifetime of the certificate (h, m, s).
+    description: Lifetime of the certificate, such as V(24h) or V(7d).
     type: str
     default: 24h
   renew_before:
@@ -135,7 +135,7 @@ not_after:
   description: End of the certificate's validity, ISO 8601; empty in check mode where there is none.
   returned: success
   type: str
-  sample: "2026-11-24T15:00:00+00:00"
+  sample: "2026-11-24T15:00:00Z"
 chain:
   description: Path of the chain, leaf first.
   returned: success

@@ -13,7 +13,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from ..errors import TrustAnchorError
@@ -167,7 +166,12 @@ def _parsed(content: bytes) -> dict[str, Any]:
 def _process(pid: int) -> dict[str, Any]:
     """What tells a living process from a later one of its number (proc(5), field 22); empty where there is none."""
     try:
-        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-        return {"pid": pid, "started": started, "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip()}
+        started = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()[19]
+        return {"pid": pid, "started": started, "boot": _text("/proc/sys/kernel/random/boot_id").strip()}
     except (FileNotFoundError, ProcessLookupError):
         return {}
+
+
+def _text(path: str) -> str:
+    with open(path, errors="replace") as stream:  # a program may be called anything
+        return stream.read()

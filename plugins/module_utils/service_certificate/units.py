@@ -5,17 +5,18 @@
 from __future__ import annotations
 
 from .. import errors
-from ..host import commands, files, systemd
+from ..host import commands, files, locks, systemd
 from ..host.files import File
 from ..host.program import name_of, pack
 from ..host.units import MARK, SANDBOX, timer
 from ..stepca import client
+from ..text import durations, times
 from . import lifecycle, program, settings, store
 from .settings import Settings
 
 PROGRAM = "/usr/local/lib/trustanchor/renew-certificate"
 # What the renewer consists of; imported here, so that Ansible sends it along.
-_PARTS = (errors, commands, files, systemd, client, lifecycle, settings, store)
+_PARTS = (errors, commands, files, locks, systemd, client, lifecycle, settings, store, durations, times)
 _MODULES = [name_of(part) for part in _PARTS]
 _ENTRY = name_of(program)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from fractions import Fraction
 
 from ..errors import TrustAnchorError
 
@@ -107,10 +106,11 @@ def _go_sum(text: str) -> int | None:
     parts = _GO_PART.findall(body)
     if not parts or "".join(number + unit for number, unit in parts) != body:
         return None
-    total = sum(int(Fraction(_padded(number)) * _GO_UNITS[unit]) for number, unit in parts)
+    total = sum(_times(number, _GO_UNITS[unit]) for number, unit in parts)
     return -total if sign == "-" else total
 
 
-def _padded(number: str) -> str:
-    """``1.`` and ``.5`` as Python reads them."""
-    return f"0{number}0" if "." in number else number
+def _times(number: str, unit: int) -> int:
+    """A decimal fraction such as ``1.5``, ``1.`` or ``.5`` of a unit, rounded down."""
+    whole, _dot, rest = number.partition(".")
+    return int(whole or "0") * unit + int(rest or "0") * unit // int("1" + "0" * len(rest))

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import outputs
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, sign_step
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import signing_keys
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys
 from cryptography import x509

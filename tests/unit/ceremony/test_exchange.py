@@ -191,7 +191,7 @@ def test_another_machine_goes_on(tmp_path: Path) -> None:
     log.append(EventKind.SIGNED)
     assert carry(record, host, IN) == []
     assert carry(host, record, OUT) == [f"{PLACE}/transcript.jsonl"]
-    assert Transcript.open(path).records == log.events
+    assert Transcript.open(path).events == log.events
 
 
 def test_a_torn_line_is_not_carried(tmp_path: Path) -> None:

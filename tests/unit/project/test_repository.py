@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,12 +53,25 @@ def test_defaults_equal_the_argument_specification(role: str) -> None:
     assert defaults == documented
 
 
-@pytest.mark.parametrize("package", ["x509", "host"])
-def test_the_lowest_packages_import_no_other(package: str) -> None:
-    allowed = (PREFIX + package, PREFIX + "errors", PREFIX + "schema")
+@pytest.mark.parametrize(
+    ("package", "below"), [("text", ()), ("host", ("text",)), ("x509", ("text",)), ("journal", ("host", "text"))]
+)
+def test_the_lowest_packages_import_only_what_is_below(package: str, below: tuple[str, ...]) -> None:
+    allowed = tuple(PREFIX + name for name in (package, *below, "errors", "schema"))
     for path in _files(UTILS / package):
         wrong = [n for n in _imports(path) if n.startswith(PREFIX) and not n.startswith(allowed)]
         assert not wrong, f"{path.relative_to(CHECKOUT)} imports {wrong}"
+
+
+def test_times_are_read_and_written_in_one_place() -> None:
+    """One form, one clock, and nothing that depends on the locale."""
+    pattern = re.compile(r"\b(strftime|strptime|isoformat|fromisoformat|fromtimestamp|cert_time_to_seconds)\b|\.now\(")
+    found = {path for path in _files(PLUGINS) if pattern.search(path.read_text())}
+    assert found == {UTILS / "text/times.py"}
+
+
+def test_locks_are_taken_in_one_place() -> None:
+    assert [path for path in _files(PLUGINS) if "fcntl" in path.read_text()] == [UTILS / "host/locks.py"]
 
 
 def test_no_package_but_recovery_and_ceremony_imports_these_two() -> None:

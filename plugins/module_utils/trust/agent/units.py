@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 
 from ... import errors, schema
-from ...host import accounts, commands, files, systemd
+from ...host import accounts, commands, files, locks, systemd
 from ...host.files import Directory, File
 from ...host.program import name_of, pack
 from ...host.units import MARK, SANDBOX, timer
 from ...service_certificate import settings as service_settings
+from ...text import times
 from ...x509 import fingerprints
 from .. import pem
 from ..host import convergence, effective, leaves, push, receipt, report, state
@@ -24,7 +25,7 @@ PROGRAM = "/usr/local/lib/trustanchor/trust-agent"
 NAME = "trustanchor-trust-agent"
 # What the agent consists of; imported here, so that Ansible sends it along.
 _PARTS = (
-    *(errors, schema, accounts, commands, files, systemd, service_settings, fingerprints),
+    *(errors, schema, accounts, commands, files, locks, systemd, times, service_settings, fingerprints),
     *(convergence, declaration, discovery, effective, leaves, pem, push, receipt, report, signed, state),
     *(base, cache, debian, environment, java, jks, managed, nss),
     *(acceptance, cycle, fetch, settings),
