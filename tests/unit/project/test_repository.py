@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,42 +50,6 @@ def test_defaults_equal_the_argument_specification(role: str) -> None:
     defaults_file = home / "defaults/main.yml"
     defaults = (yaml.safe_load(defaults_file.read_text()) if defaults_file.exists() else None) or {}
     assert defaults == documented
-
-
-@pytest.mark.parametrize(
-    ("package", "below"), [("text", ()), ("host", ("text",)), ("x509", ("text",)), ("journal", ("host", "text"))]
-)
-def test_the_lowest_packages_import_only_what_is_below(package: str, below: tuple[str, ...]) -> None:
-    allowed = tuple(PREFIX + name for name in (package, *below, "errors", "schema"))
-    for path in _files(UTILS / package):
-        wrong = [n for n in _imports(path) if n.startswith(PREFIX) and not n.startswith(allowed)]
-        assert not wrong, f"{path.relative_to(CHECKOUT)} imports {wrong}"
-
-
-def test_times_are_read_and_written_in_one_place() -> None:
-    """One form, one clock, and nothing that depends on the locale."""
-    pattern = re.compile(r"\b(strftime|strptime|isoformat|fromisoformat|fromtimestamp|cert_time_to_seconds)\b|\.now\(")
-    found = {path for path in _files(PLUGINS) if pattern.search(path.read_text())}
-    assert found == {UTILS / "text/times.py"}
-
-
-def test_locks_are_taken_in_one_place() -> None:
-    assert [path for path in _files(PLUGINS) if "fcntl" in path.read_text()] == [UTILS / "host/locks.py"]
-
-
-def test_no_package_but_recovery_and_ceremony_imports_these_two() -> None:
-    above = (PREFIX + "recovery", PREFIX + "ceremony")
-    for path in _files(UTILS):
-        if path.relative_to(UTILS).parts[0] not in ("recovery", "ceremony"):
-            wrong = [name for name in _imports(path) if name.startswith(above)]
-            assert not wrong, f"{path.relative_to(CHECKOUT)} imports {wrong}"
-
-
-def test_the_domain_knows_nothing_of_ansible() -> None:
-    for path in _files(UTILS):
-        if path != UTILS / "edge.py":
-            wrong = [name for name in _imports(path) if name.partition(".")[0] == "ansible"]
-            assert not wrong, f"{path.relative_to(CHECKOUT)} imports {wrong}"
 
 
 @pytest.mark.parametrize("module", MODULES)
