@@ -9,8 +9,8 @@ import base64
 from pathlib import Path
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
 from ansible_collections.trustanchor.private_ca.plugins.modules.ceremony_record import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.modules.ceremony_record_host import SPECIFICATION as HOST
@@ -26,7 +26,7 @@ def require_complete(home: Path) -> None:
         TrustAnchorError: a root of the trust manifest has no certificate in the record.
     """
     path = home / "trust.yml"
-    for root in parse_manifest(read_optional(path), str(path)).roots:
+    for root in parse_manifest(read(path), str(path)).roots:
         if root.state != "distrusted" and not (home / "roots" / f"{root.name}.crt").exists():
             raise TrustAnchorError(
                 f"the record has no roots/{root.name}.crt",

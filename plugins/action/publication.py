@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 from pathlib import Path
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as publication_url
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.modules.publication import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.modules.publication_host import SPECIFICATION as HOST
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
@@ -25,7 +25,7 @@ class ActionModule(edge.EdgeAction):
     def handle(self) -> edge.Result:
         """The host gets what is published, and no path of the record."""
         _url, url = publication_url.parse_url(self.options["url"], "url")
-        found = collection.collect(Path(self.options["record"]), url, dt.datetime.now(dt.UTC))
+        found = collection.collect(Path(self.options["record"]), url, times.utc_now())
         payload = {
             "artifacts": [
                 {

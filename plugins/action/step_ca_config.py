@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional, replace
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.config import render
 from ansible_collections.trustanchor.private_ca.plugins.modules.step_ca_config import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
@@ -37,9 +37,9 @@ class ActionModule(edge.EdgeAction):
 
     def _keep(self, path: Path, content: bytes) -> dict[str, list[str]]:
         """Write the record's file where it differs; only tell of it in check mode."""
-        present = read_optional(path)
+        present = read(path)
         if present == content:
             return {}
         if not self._task.check_mode:
-            replace(path, content)
+            save(path, content)
         return {str(path): ["absent" if present is None else "content"]}

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 
 from ansible.errors import AnsibleError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import inputs, installation
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.modules.step_ca_preflight import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
 
@@ -32,7 +32,7 @@ class ActionModule(edge.EdgeAction):
             intermediate_pem=options["certificate"],
             client_networks=options["client_networks"],
         )
-        facts = inputs.check(declared, dt.datetime.now(dt.UTC), planning=self._task.check_mode)
+        facts = inputs.check(declared, times.utc_now(), planning=self._task.check_mode)
         payload = {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}
         found = self.on_host("step_ca_preflight_host", payload)
         if found.get("failed"):

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import effective
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import base
@@ -93,7 +93,7 @@ class ActionModule(edge.EdgeAction):
             return
         entry = rollout_journal.Entry(
             host=str(self.task_vars["inventory_hostname"]),
-            time=dt.datetime.now(dt.UTC).strftime(rollout_journal.TIME),
+            time=times.render(times.utc_now()),
             outcome=outcome,
             check=bool(self._task.check_mode),
             changed=changed,
@@ -101,4 +101,4 @@ class ActionModule(edge.EdgeAction):
             manifest={"id": self.options["manifest_id"], "sequence": self.options["sequence"]},
             **measured,
         )
-        rollout_journal.append(str(Path(self.options["journal"])), entry)
+        rollout_journal.of(str(Path(self.options["journal"]))).append(entry)

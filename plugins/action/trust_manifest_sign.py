@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-from pathlib import Path
 
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import replace
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import save
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
 from ansible_collections.trustanchor.private_ca.plugins.modules.trust_manifest_sign import SPECIFICATION
@@ -28,15 +26,15 @@ class ActionModule(edge.EdgeAction):
         """The key is in this process's memory only."""
         options = self.options
         key = manifest_signing.load_key(options["key"])
-        durations = [dt.timedelta(seconds=seconds(options[name], name)) for name in ("valid", "renew_before")]
-        signing = manifest_signing.plan(options["record"], key, dt.datetime.now(dt.UTC), *durations)
+        spans = [durations.delta(options[name], name) for name in ("valid", "renew_before")]
+        signing = manifest_signing.plan(options["record"], key, times.utc_now(), *spans)
         path = os.path.join(options["record"], signed.FILE_NAME)
         if signing.reason and not self._task.check_mode:
-            replace(Path(path), signing.sign(key))
+            save(path, signing.sign(key))
         facts = {
             "id": signing.manifest.id,
             "sequence": signing.manifest.sequence,
-            "not_after": signing.manifest.not_after.isoformat(),
+            "not_after": times.render(signing.manifest.not_after),
             "signer": signing.signer.subject.rfc4514_string(),
         }
         changed = {"header": path, "prepared": f"- {signing.reason}\n+ signed by {facts['signer']}\n"}

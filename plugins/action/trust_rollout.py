@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 from pathlib import Path
 
 from ansible import constants
-from ansible_collections.trustanchor.private_ca.plugins.module_utils import durations
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock, plan, waivers
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import report as rollout_report
@@ -31,7 +30,7 @@ class ActionModule(edge.EdgeAction):
 
     def handle(self) -> Result:
         """What the phase is about is the same of all three: the record, and the manifest that is rolled out."""
-        self._now = dt.datetime.now(dt.UTC)
+        self._now = times.utc_now()
         self._record = str(Path(self.options["record"]).absolute())
         self._release = self._declared()
         return {"plan": self._plan, "gate": self._gate, "report": self._report}[self.options["phase"]]()
@@ -50,9 +49,9 @@ class ActionModule(edge.EdgeAction):
         return rollout_report.path(self._record, self._release, "jsonl")
 
     def _states(self) -> dict[str, plan.State]:
-        entries = journal.read(rollout_report.path(self._record, self._release, "jsonl"))
+        entries = journal.of(rollout_report.path(self._record, self._release, "jsonl")).read()
         if self._task.check_mode:
-            entries += journal.read(self._journal())
+            entries += journal.of(self._journal()).read()
         return plan.states(entries, self._release, check=self._task.check_mode)
 
     def _scope(self) -> plan.Scope:
@@ -69,8 +68,7 @@ class ActionModule(edge.EdgeAction):
 
     def _plan(self) -> Result:
         scope = self._scope()
-        age = self.options["max_age"]
-        max_age = dt.timedelta(seconds=0 if age == "0" else durations.seconds(age, "max_age"))
+        max_age = durations.delta(self.options["max_age"], "max_age", zero=True)
         if not 0 <= self.options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
         roots = {name: anchor.as_dict() for name, anchor in store.read(self._record).items()}
@@ -89,7 +87,7 @@ class ActionModule(edge.EdgeAction):
             "hosts": list(scope.hosts),
             "waivers": self.options["waivers"] or "",
             "journal": self._journal(),
-            "started": self._now.strftime(journal.TIME),
+            "started": times.render(self._now),
             "todo": list(planned.todo),
             "waived": list(planned.waived),
             "done": planned.done,
@@ -99,7 +97,7 @@ class ActionModule(edge.EdgeAction):
 
     def _gate(self) -> Result:
         options = self.options
-        since = dt.datetime.strptime(options["since"], journal.TIME).replace(tzinfo=dt.UTC)
+        since = times.parse(options["since"], "since")
         gate = plan.gate(options["wave"], self._states(), since, options["max_fail_percentage"])
         if gate.failed:
             then = "the rollout goes on" if gate.passed else "the rollout stops here"
@@ -116,7 +114,7 @@ class ActionModule(edge.EdgeAction):
         if changed and not self._task.check_mode:
             rollout_report.write(self._record, self._release, report)
             keep = plan.superseded
-            journal.compact(self._journal(), lambda entries: keep(entries, self._release))
+            journal.of(self._journal()).compact(lambda entries: keep(entries, self._release))
         lines = rollout_report.summary(report)
         edge.show(["", *lines, ""])
         result: Result = {

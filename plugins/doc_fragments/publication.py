@@ -31,7 +31,7 @@ options:
         type: str
         required: true
   margins:
-    description: How long before its end the watch must have seen a successor (C(m), C(h), C(d)), by kind.
+    description: How long before its end the watch must have seen a successor, such as C(30d) or C(36h), by kind.
     type: dict
     suboptions:
       root:

@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   lifetime:
-    description: Lifetime of the certificate (h, m, s).
+    description: Lifetime of the certificate, such as V(24h) or V(7d).
     type: str
     default: 24h
   renew_before:

@@ -123,13 +123,13 @@ clock:
   description: The time of the ceremony machine.
   returned: success
   type: str
-  sample: "2026-11-24T09:30:00+00:00"
+  sample: "2026-11-24T09:30:00Z"
 window:
   description: When the plan may be carried out.
   returned: success
   type: list
   elements: str
-  sample: ["2026-11-24T06:00:00+00:00", "2026-11-25T06:00:00+00:00"]
+  sample: ["2026-11-24T06:00:00Z", "2026-11-25T06:00:00Z"]
 place:
   description: Directory of transcript, seal and report, relative to record and O(directory).
   returned: success

@@ -349,12 +349,12 @@ MISSING = None
 try:
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import planning
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.declaration import (
         parse_declaration,
     )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times import utc_now
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import fingerprint_lines
 except ImportError:
     MISSING = ("cryptography and PyYAML", traceback.format_exc())

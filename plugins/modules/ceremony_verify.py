@@ -144,12 +144,12 @@ MISSING = None
 try:
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import (
         AttestationFiles,
     )
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import parse_anchors
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import PinnedFile, parse_tokens
 except ImportError:
     MISSING = ("cryptography, PyYAML and python-pkcs11", traceback.format_exc())
@@ -169,7 +169,7 @@ def attestation_files(options: dict[str, Any]) -> Any:
 
 def files_of_tokens(path: Any) -> Any:
     """The attestation files of tokens.yml, which are relative to it."""
-    data = read_optional(path)
+    data = read(path)
     if data is None:
         raise TrustAnchorError(f"{path} does not exist", "attestation files are pinned in it", "Leave out tokens")
     tokens = parse_tokens(data, str(path), path.parent)

@@ -62,7 +62,7 @@ published:
       kind: root_crl
       sha256: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0
       crl_number: "2"
-      next_update: "2027-11-24T15:00:00+00:00"
+      next_update: "2027-11-24T15:00:00Z"
 """
 
 from typing import Any

@@ -67,8 +67,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
     options,
     site,
     url,
-    watch,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations
 
 _TEXT = {"type": "str", "required": True}
 _ARTIFACT = {"name": _TEXT, "kind": _TEXT, "content": _TEXT, "issuer": {"type": "str", "default": ""}}
@@ -91,7 +91,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _site(given: dict[str, Any]) -> site.Site:
-    margins = {kind: watch.seconds(text, f"margins: {kind}") for kind, text in given["margins"].items()}
+    margins = {kind: durations.seconds(text, f"margins: {kind}", zero=True) for kind, text in given["margins"].items()}
     sources = (
         nginx.Source(one["name"], url.parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in given["ca_crls"]
     )

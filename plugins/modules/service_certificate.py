@@ -68,7 +68,7 @@ not_after:
   description: End of the certificate's validity, ISO 8601; empty in check mode where there is none.
   returned: success
   type: str
-  sample: "2026-11-24T15:00:00+00:00"
+  sample: "2026-11-24T15:00:00Z"
 chain:
   description: Path of the chain, leaf first.
   returned: success

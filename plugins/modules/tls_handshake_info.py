@@ -61,7 +61,7 @@ handshakes:
     - target: www.corp.example:443
       clients: {"curl": "ok", "python": "ok", "java": "ok"}
       issuer: Example Corp Intermediate CA 1
-      not_after: "2026-11-24T15:00:00+00:00"
+      not_after: "2026-11-24T15:00:00Z"
 table:
   description: The same for a person to read.
   returned: always

@@ -143,14 +143,10 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 
 MISSING = None
 try:
-    import datetime as dt
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import (
-        read_optional,
-        replace,
-    )
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, transitions
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import (
         Root,
@@ -167,14 +163,14 @@ except ImportError:
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """List the roots that are not listed, and change states; the sequence rises by one."""
     options, path = module.params, Path(module.params["path"])
-    before = parse_manifest(read_optional(path), str(path))
+    before = parse_manifest(read(path), str(path))
     initial = "staged" if any(one.state == "trusted" for one in before.roots) else "trusted"
     found = [root(entry, path.parent, initial, absent_is_fine=module.check_mode) for entry in options["roots"]]
     after = before.with_roots(one for one in found if one is not None)
     if options["states"] or options["remove"]:
         after = before.changed(_moved(after, options, path.parent).roots)
     if after != before and not module.check_mode:
-        replace(path, after.to_yaml())
+        save(path, after.to_yaml())
     return {
         "changed": after != before or None in found,
         "manifest": after.as_dict(),
@@ -184,8 +180,8 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
     """The manifest with roots in other states, and without those that nobody needs any more."""
-    overlap = dt.timedelta(seconds=seconds(options["overlap"], "overlap"))
-    known = evidence.gather(str(record), manifest, dt.datetime.now(dt.UTC), overlap, options["retired_intermediates"])
+    overlap = durations.delta(options["overlap"], "overlap")
+    known = evidence.gather(str(record), manifest, times.utc_now(), overlap, options["retired_intermediates"])
     states = {str(name): str(state) for name, state in options["states"].items()}
     names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
     return transitions.remove(transitions.change(manifest, states, known, options["incident"]), names, known)
@@ -194,7 +190,7 @@ def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
 def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool) -> Any:
     """The manifest's entry for one root; None where its certificate is yet to be made."""
     certificate = Path(entry["certificate"] or record / "roots" / f"{entry['name']}.crt")
-    pem = read_optional(certificate)
+    pem = read(certificate)
     if pem is None and absent_is_fine:
         return None
     if pem is None:

@@ -71,7 +71,7 @@ manifest:
   sample:
     id: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a
     sequence: 3
-    not_after: "2026-12-26T02:00:00+00:00"
+    not_after: "2026-12-26T02:00:00Z"
     signer: CN=Example Corp Manifest Signer 1
 """
 

@@ -68,7 +68,8 @@ options:
     default: [1, "10%", "100%"]
   max_age:
     description:
-      - A host that converged to this sequence is not looked at again for this long (h, m, s); V(0) looks at all.
+      - A host that converged to this sequence is not looked at again for this long, such as V(12h) or V(1d); V(0)
+        looks at all.
     type: str
     default: 12h
   wave:

@@ -22,7 +22,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.pl
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.seal import seal
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage, signer_of
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.previous import previous
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Root, parse_manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import spki_sha256
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.signatures import tbs
@@ -138,7 +139,7 @@ class Ceremony:
     def begin(self) -> None:
         people = [dataclasses.asdict(person) for person in self.plan.people]
         self.log.append(
-            "opened",
+            EventKind.OPENED,
             ceremony=self.plan.name,
             plan_sha256=self.plan.sha256,
             people=people,
@@ -146,7 +147,7 @@ class Ceremony:
             unattended=False,
             software={},
         )
-        self.log.append("plan_confirmed", plan_sha256=self.plan.sha256, by=self.by)
+        self.log.append(EventKind.PLAN_CONFIRMED, plan_sha256=self.plan.sha256, by=self.by)
         for key in self.plan.keys.values():
             public = KEYS[key.name].public_key()
             policies = {name: getattr(key, name) for name in ("origin", "algorithm", "pin_policy", "touch_policy")}
@@ -154,7 +155,7 @@ class Ceremony:
             if made:
                 asked = {"key": key.name, **policies}
                 digest = sha256(json.dumps(asked, sort_keys=True).encode())
-                self.log.append("confirmed", act=f"key:{key.name}", digest=digest, asked=asked, by=self.by)
+                self.log.append(EventKind.CONFIRMED, act=f"key:{key.name}", digest=digest, asked=asked, by=self.by)
             self.log.append(
                 "key",
                 act=f"key:{key.name}",
@@ -176,7 +177,7 @@ class Ceremony:
         digest = draft.tbs_sha256()
         facts = output.form.facts(draft.sign_throwaway())
         self.log.append(
-            "draft",
+            EventKind.DRAFT,
             act=act.id,
             what=output.what,
             serial=f"{serial:x}",
@@ -184,31 +185,33 @@ class Ceremony:
             facts=facts,
             lint=self.stage.lint.linters(),
         )
-        self.log.append("confirmed", act=act.id, tbs_sha256=digest, by=self.by)
+        self.log.append(EventKind.CONFIRMED, act=act.id, tbs_sha256=digest, by=self.by)
         signed = draft.sign(KEYS[signer_of(act)])
         der = base64.b64encode(output.form.der(signed)).decode()
-        self.log.append("signed", act=act.id, tbs_sha256=sha256(tbs(signed)), der=der, token_serial="11111111")
+        self.log.append(EventKind.SIGNED, act=act.id, tbs_sha256=sha256(tbs(signed)), der=der, token_serial="11111111")
         output.write(signed)
         data = (self.stage.directory / output.path).read_bytes()
-        self.log.append("written", act=act.id, path=output.path, sha256=sha256(data), facts=output.form.facts(signed))
+        self.log.append(
+            EventKind.WRITTEN, act=act.id, path=output.path, sha256=sha256(data), facts=output.form.facts(signed)
+        )
 
     def perform(self, act: Any) -> None:
         if isinstance(act, InspectAct):
-            self.log.append("inspected", act=act.id, facts={})
+            self.log.append(EventKind.INSPECTED, act=act.id, facts={})
         else:
             self.sign(act)
 
     def close(self) -> None:
-        self.log.append("confirmed", act="seal", digest=head(self.log.records), by=self.by)
-        closing = report.closing_of(self.log.records, abandoned=False)
+        self.log.append(EventKind.CONFIRMED, act="seal", digest=head(self.log.events), by=self.by)
+        closing = report.closing_of(self.log.events, abandoned=False)
         reports = {
-            "report.md": report.markdown(self.log.records, self.plan, closing),
-            "report.html": report.html(self.log.records, self.plan, closing),
+            "report.md": report.markdown(self.log.events, self.plan, closing),
+            "report.html": report.html(self.log.events, self.plan, closing),
         }
         for name, text in reports.items():
             (self.place / name).write_text(text)
         digests = {name: sha256(text.encode()) for name, text in reports.items()}
-        self.log.append("closed", **closing, reports=digests)
+        self.log.append(EventKind.CLOSED, **closing, reports=digests)
         self.seal()
         list_roots(self.stage.directory)
 

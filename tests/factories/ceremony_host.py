@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.steps import Status
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times import utc_now
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factories import plans as plan_factory

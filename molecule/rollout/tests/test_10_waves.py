@@ -141,9 +141,9 @@ def test_a_killed_run_is_finished_by_the_next_one():
     journal = str(rollouts.path("jsonl"))
     variables = {"rollout_trust_hosts": rollouts.DECLARED, "rollout_trust_waves": [1]}
     kill_when(
-        lambda: len(rollout_journal.read(journal)) >= 2, rollouts.PLAYBOOK, limit=rollouts.LAB, variables=variables
+        lambda: len(rollout_journal.of(journal).read()) >= 2, rollouts.PLAYBOOK, limit=rollouts.LAB, variables=variables
     )
-    told = {line.host for line in rollout_journal.read(journal)}
+    told = {line.host for line in rollout_journal.of(journal).read()}
     assert told < ALL
     assert not rollouts.path("json").exists()
     done = roll_out(max_age="12h")

@@ -17,11 +17,12 @@ from pathlib import Path
 from cryptography import x509
 
 from ..errors import TrustAnchorError
+from ..host.files import read
+from ..journal.chain import Event
 from ..x509.builders import PublicKey, Revoked
 from ..x509.crls import crl_number, load_crl
 from ..x509.signatures import signature_holds
-from .files import read_optional
-from .transcript import Record, read_transcript
+from .transcript import EventKind, read_transcript
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def require_in_place(directory: Path, root: str, known: list[KnownCrl]) -> None:
     last = next((one for one in reversed(known) if one.published), None)
     if last is None:
         return
-    der = read_optional(directory / f"crls/{root}.crl")
+    der = read(directory / f"crls/{root}.crl")
     there = None if der is None else crl_number(load_crl(der, f"crls/{root}.crl"))
     if there is None or there < last.number:
         raise TrustAnchorError(
@@ -113,7 +114,7 @@ def _in_files(directory: Path, root: str, key: PublicKey | None) -> Iterator[Kno
     name = re.compile(rf"{re.escape(root)}-\d+\.crl", re.ASCII)
     archive = sorted(path for path in (directory / "crls/archive").glob("*.crl") if name.fullmatch(path.name))
     for path in (directory / f"crls/{root}.crl", *archive):
-        der = read_optional(path)
+        der = read(path)
         if der is None:
             continue
         source = str(path.relative_to(directory))
@@ -126,19 +127,19 @@ def _in_files(directory: Path, root: str, key: PublicKey | None) -> Iterator[Kno
 def _in_transcripts(directory: Path, root: str, key: PublicKey | None) -> Iterator[KnownCrl]:
     act = f"crl:{root}"
     for path in sorted(directory.glob("ceremonies/*/transcript.jsonl")):
-        data = read_optional(path) or b""
+        data = read(path) or b""
         source = str(path.relative_to(directory))
         records = read_transcript(data[: data.rfind(b"\n") + 1], source)  # a torn last line is not a record
         mine = [record for record in records if record.data.get("act") == act]
-        published = any(record.event == "written" for record in mine)
+        published = any(record.kind == EventKind.WRITTEN for record in mine)
         for record in mine:
-            if record.event == "signed":
+            if record.kind == EventKind.SIGNED:
                 crl = load_crl(_der(record, source), source)
                 if key is None or signature_holds(crl, key):  # one by a wrong token's key is worth nothing
                     yield KnownCrl(crl, crl_number(crl), source, published)
 
 
-def _der(record: Record, source: str) -> bytes:
+def _der(record: Event, source: str) -> bytes:
     try:
         return base64.b64decode(str(record.data.get("der", "")), validate=True)
     except binascii.Error as error:

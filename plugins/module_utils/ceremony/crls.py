@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
+from ..host.files import read
+from ..text import times
 from ..x509 import certificates as certs
 from ..x509.builders import Revoked, checked_key, crl_builder
 from ..x509.crls import crl_number, load_crl
@@ -21,7 +22,6 @@ from ..x509.lint import lint_crl
 from ..x509.profiles import CrlProfile
 from ..x509.signatures import tbs
 from .crl_history import KnownCrl, dropped, known_crls, require_in_place, revocations
-from .files import read_optional
 from .linting import Lint
 from .outputs import Form, Output
 from .plan.model import CrlAct, RevokedEntry
@@ -44,9 +44,9 @@ def crl_facts(crl: x509.CertificateRevocationList) -> dict[str, Any]:
         "sha256": crl.fingerprint(hashes.SHA256()).hex(),
         "issuer": crl.issuer.rfc4514_string(),
         "number": crl_number(crl),
-        "this_update": crl.last_update_utc.isoformat(),
-        "next_update": crl.next_update_utc.isoformat() if crl.next_update_utc else None,
-        "revoked": [f"{one.serial:x} {one.reason.name} {one.date.isoformat()}" for one in revocations(crl).values()],
+        "this_update": times.render(crl.last_update_utc),
+        "next_update": times.render(crl.next_update_utc) if crl.next_update_utc else None,
+        "revoked": [f"{one.serial:x} {one.reason.name} {times.render(one.date)}" for one in revocations(crl).values()],
     }
 
 
@@ -137,7 +137,7 @@ def _revoked(entry: RevokedEntry, issuer: x509.Certificate, inputs: Path) -> Rev
     if entry.serial is not None:
         return Revoked(entry.serial, entry.reason, entry.date)
     path = inputs / str(entry.certificate)
-    pem = read_optional(path)
+    pem = read(path)
     if pem is None:
         raise TrustAnchorError(f"revoked: {path} does not exist", "the certificate to revoke is read from it")
     certificate = certs.load_certificate(pem, str(path))
@@ -161,7 +161,7 @@ def _require_no_signers(entries: list[Revoked], inputs: Path) -> None:
     serials = {entry.serial for entry in entries}
     signers = [*(inputs / "signers").glob("*.crt"), *(inputs / "signers/archive").glob("*.crt")] if serials else []
     for path in sorted(signers):
-        serial = certs.load_certificate(read_optional(path) or b"", str(path)).serial_number
+        serial = certs.load_certificate(read(path) or b"", str(path)).serial_number
         if serial in serials:
             raise _no_ca(f"the serial {serial:x} is of {path.relative_to(inputs)}, which")
 
@@ -189,17 +189,14 @@ def _require_next(output: Output[x509.CertificateRevocationList], act: CrlAct, k
 def _require_successor(existing: KnownCrl, act: CrlAct, entries: dict[int, Revoked]) -> None:
     if existing.crl.last_update_utc > act.this_update:
         raise TrustAnchorError(
-            f"{existing.source} was made at {existing.crl.last_update_utc.isoformat()}",
-            f"the plan's is of {_text(act.this_update)}",
+            f"{existing.source} was made at {times.render(existing.crl.last_update_utc)}",
+            f"the plan's is of {times.render(act.this_update)}",
             "Check the clocks; plan again",
         )
     for revoked in dropped(existing.crl, entries):
+        entry = f"{revoked.serial:x} {revoked.reason.name} {times.render(revoked.date)}"
         raise TrustAnchorError(
-            f"the plan's CRL does not have the entry {revoked.serial:x} {revoked.reason.name} {_text(revoked.date)}",
+            f"the plan's CRL does not have the entry {entry}",
             f"{existing.source} has it, and a revocation is final",
             "Plan again: entries of the present CRL are taken over",
         )
-
-
-def _text(moment: dt.datetime) -> str:
-    return moment.isoformat()

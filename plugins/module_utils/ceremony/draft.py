@@ -8,7 +8,6 @@ before, and the result is verified with the public key that was read before the 
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import hashlib
 from collections.abc import Callable, Iterable
@@ -108,8 +107,3 @@ class Draft(Generic[Signed]):
     def sign_throwaway(self) -> Signed:
         """The form it will have, with a signature that is worth nothing."""
         return self.sign(throwaway_like(self.issuer_key))
-
-
-def utc_now() -> dt.datetime:
-    """The time of this host, aware, whole seconds."""
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)

@@ -20,10 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from ..errors import TrustAnchorError
+from ..host import files
 from ..x509 import certificates as certs
 from ..x509.crls import crl_number, load_crl
 from .crls import crl_archive_path
-from .files import read_optional, replace, sha256
 from .issuance import archive_path
 from .plan.document import parse_plan
 from .requests import load_request
@@ -92,7 +92,7 @@ class Merge:
             TrustAnchorError: a file cannot be written.
         """
         for name, data in self.writes.items():
-            replace(self.directory / name, data)
+            files.save(self.directory / name, data)
 
     def paths(self) -> list[str]:
         """The files written, sorted."""
@@ -124,7 +124,7 @@ def read(directory: Path, way: str) -> dict[str, bytes]:
 
 def _read(path: Path) -> bytes | None:
     """What a crash tore off the end of a transcript is not carried."""
-    data = read_optional(path)
+    data = files.read(path)
     return _whole_lines(data) or None if data is not None and path.name == _TRANSCRIPT else data
 
 
@@ -149,12 +149,12 @@ def plan_merge(directory: Path, incoming: Mapping[str, bytes]) -> Merge:
     writes: Writes = {}
     for name, data in incoming.items():
         place = _check(name, data)
-        here = read_optional(directory / name)
+        here = files.read(directory / name)
         if here is None:
             writes[name] = data
         elif here != data:
             writes.update(place.resolve(_Clash(directory, name, here, data, incoming)))
-    return Merge(directory, {n: d for n, d in writes.items() if read_optional(directory / n) != d})
+    return Merge(directory, {n: d for n, d in writes.items() if files.read(directory / n) != d})
 
 
 def _theirs(clash: _Clash) -> Writes:
@@ -164,7 +164,7 @@ def _theirs(clash: _Clash) -> Writes:
 def _neither(clash: _Clash) -> Writes:
     raise TrustAnchorError(
         f"{clash.name} is one thing on the ceremony host and another in the record",
-        f"SHA-256 {sha256(clash.here)} and {sha256(clash.there)}",
+        f"SHA-256 {files.sha256(clash.here)} and {files.sha256(clash.there)}",
         "Find out which is right before anything is signed",
     )
 
@@ -230,7 +230,7 @@ def _longer_transcript(clash: _Clash) -> Writes:
 def _with_its_transcript(clash: _Clash) -> Writes:
     """A report is made from a transcript, and goes with it."""
     place = str(Path(clash.name).with_name(_TRANSCRIPT))
-    ours = read_optional(clash.directory / place) or b""
+    ours = files.read(clash.directory / place) or b""
     return _theirs(clash) if clash.incoming.get(place, b"").startswith(_whole_lines(ours)) else {}
 
 
@@ -238,7 +238,7 @@ def _plan_of_the_transcript(clash: _Clash) -> Writes:
     """A plan may change until its ceremony begins."""
     place = str(Path(clash.name).with_name(_TRANSCRIPT))
     transcript = _read(clash.directory / place) or clash.incoming.get(place)
-    if not transcript or _confirmed_plan(transcript, place) == sha256(clash.there):
+    if not transcript or _confirmed_plan(transcript, place) == files.sha256(clash.there):
         return _theirs(clash)
     raise TrustAnchorError(
         f"{clash.name} changed after its ceremony had begun",

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
+from ..host.files import read, sha256
 from ..x509 import certificates as certs
 from ..x509.builders import (
     Moment,
@@ -24,7 +25,6 @@ from ..x509.builders import (
     root_builder,
 )
 from ..x509.lint import lint_cross, lint_intermediate, lint_manifest_signer, lint_root
-from .files import read_optional, sha256
 from .linting import Lint
 from .outputs import Form, Output
 from .plan.model import CrossAct, IntermediateAct, ManifestSignerAct, RootAct
@@ -105,7 +105,7 @@ def read_request(inputs: Path, request: str, expected: str) -> x509.CertificateS
     Raises:
         TrustAnchorError: absent, not the plan's, or it cannot be parsed.
     """
-    pem = read_optional(inputs / request)
+    pem = read(inputs / request)
     if pem is None:
         raise TrustAnchorError(
             f"there is no {request}",

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Generic
 
 from ..errors import TrustAnchorError
+from ..host.files import read, save, save_once
 from ..x509.builders import PublicKey
 from ..x509.signatures import signature_holds, tbs
 from .draft import Draft, Signed
-from .files import read_optional, replace, write_once
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Output(Generic[Signed]):
         Raises:
             TrustAnchorError: it cannot be read or parsed.
         """
-        data = read_optional(self.directory / self.path)
+        data = read(self.directory / self.path)
         return None if data is None else self.form.load(data, self.path)
 
     def is_done(self) -> bool:
@@ -116,14 +116,14 @@ class Output(Generic[Signed]):
         data, target = self.form.dump(signed), self.directory / self.path
         existing = self.existing()
         if existing is None:
-            write_once(target, data)
+            save_once(target, data)
         elif existing != signed:
             if not self.succeeds(existing):
                 raise TrustAnchorError(f"{target} exists", "signed artefacts are never overwritten")
             kept = self.directory / self.form.archive(self.path, existing)
-            if read_optional(kept) is None:
-                write_once(kept, self.form.dump(existing))
-            replace(target, data)
+            if read(kept) is None:
+                save_once(kept, self.form.dump(existing))
+            save(target, data)
 
     def diff(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Facts before, and facts planned (with serial and fingerprint left out)."""

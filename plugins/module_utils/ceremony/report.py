@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..journal.chain import Event, head
+from ..text import times
 from ..text.document import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Table, as_html, as_markdown
 from ..text.words import fingerprint_lines
 from .plan.document import Plan
-from .transcript import OPENED, Record, head
+from .transcript import EventKind
 
 _VERIFY = (
     "openssl cms -verify -binary -inform PEM -in transcript.p7s -content transcript.jsonl "
@@ -24,17 +26,19 @@ _VERIFY = (
 _HIDDEN = ("act", "der", "public_key", "attestation_chain")  # shown elsewhere, or by their digests
 
 
-def closing_of(records: Sequence[Record], abandoned: bool) -> dict[str, Any]:
+def closing_of(records: Sequence[Event], abandoned: bool) -> dict[str, Any]:
     """What the closing of a transcript says: outputs, the number of signatures, whether the rest is left undone."""
-    outputs = {one.data["path"]: one.data["sha256"] for one in records if one.event in ("written", "found")}
+    outputs = {
+        one.data["path"]: one.data["sha256"] for one in records if one.kind in (EventKind.WRITTEN, EventKind.FOUND)
+    }
     return {
         "outputs": [{"path": path, "sha256": digest} for path, digest in sorted(outputs.items())],
-        "signatures": len(_of(records, "signed")),
+        "signatures": len(_of(records, EventKind.SIGNED)),
         "abandoned": abandoned,
     }
 
 
-def markdown(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
+def markdown(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
     """The report as Markdown.
 
     Args:
@@ -45,13 +49,13 @@ def markdown(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] |
     return as_markdown(_document(records, plan, closing))
 
 
-def html(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
+def html(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
     """The report as one page of HTML; arguments as `markdown`."""
     return as_html(f"Ceremony {plan.name}", _document(records, plan, closing))
 
 
-def _document(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
-    opened = _data(records, OPENED)
+def _document(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
+    opened = _data(records, EventKind.OPENED)
     yield from _banners(opened, closing)
     yield Heading(1, f"Ceremony {plan.name}: {plan.title}" if plan.title else f"Ceremony {plan.name}")
     yield from _plan(records, plan, closing)
@@ -76,8 +80,8 @@ def _banners(opened: Mapping[str, Any], closing: Mapping[str, Any] | None) -> It
         yield Banner("NOT CLOSED: this ceremony is not over")
 
 
-def _plan(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
-    opened = _data(records, OPENED)
+def _plan(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
+    opened = _data(records, EventKind.OPENED)
     yield Heading(2, "Plan")
     rows = [
         ("window", f"{_time(plan.window.start)} to {_time(plan.window.end)}"),
@@ -94,17 +98,17 @@ def _plan(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any] | No
         yield Banner(f"ANOTHER PLAN: the transcript is of the plan {opened.get('plan_sha256')}")
     yield Heading(3, "People")
     yield Table(("name", "role"), [(person.name, person.role) for person in plan.people])
-    for record in _of(records, "plan_confirmed"):
+    for record in _of(records, EventKind.PLAN_CONFIRMED):
         yield from _confirmed(record, "The plan was confirmed")
 
 
-def _machine(records: Sequence[Record]) -> Iterator[Block]:
+def _machine(records: Sequence[Event]) -> Iterator[Block]:
     yield Heading(2, "Machine")
     for record in records:
-        if record.event in (OPENED, "resumed"):
-            yield Paragraph(f"{record.event} at {record.time}")
+        if record.kind in (EventKind.OPENED, EventKind.RESUMED):
+            yield Paragraph(f"{record.kind} at {record.time}")
             yield from _facts(record.data.get("software", {}))
-    clocks = [(one.time, _text(one.data.get("time")), _window(one.data)) for one in _of(records, "clock")]
+    clocks = [(one.time, _text(one.data.get("time")), _window(one.data)) for one in _of(records, EventKind.CLOCK)]
     if clocks:
         yield Table(("checked", "clock of the machine", "window"), clocks)
 
@@ -113,8 +117,8 @@ def _window(data: Mapping[str, Any]) -> str:
     return f"{_text(data.get('window_start'))} to {_text(data.get('window_end'))}"
 
 
-def _tokens(records: Sequence[Record]) -> Iterator[Block]:
-    found = _of(records, "token")
+def _tokens(records: Sequence[Event]) -> Iterator[Block]:
+    found = _of(records, EventKind.TOKEN)
     if found:
         yield Heading(2, "Tokens")
     for record in found:
@@ -123,8 +127,8 @@ def _tokens(records: Sequence[Record]) -> Iterator[Block]:
         yield from _facts(told, "token")
 
 
-def _keys(records: Sequence[Record]) -> Iterator[Block]:
-    found = _of(records, "key")
+def _keys(records: Sequence[Event]) -> Iterator[Block]:
+    found = _of(records, EventKind.KEY)
     if found:
         yield Heading(2, "Keys")
     for record in found:
@@ -137,12 +141,12 @@ def _keys(records: Sequence[Record]) -> Iterator[Block]:
         yield from _confirmations(records, record.data.get("act"), "Making the key was confirmed")
 
 
-def _act(records: Sequence[Record], act: Any) -> Iterator[Block]:
+def _act(records: Sequence[Event], act: Any) -> Iterator[Block]:
     yield Heading(2, f"Act {act.id}")
     mine = [record for record in records if record.data.get("act") == act.id]
     if not mine:
         yield Paragraph("Nothing was done yet.")
-    draft = next((one for one in reversed(mine) if one.event == "draft"), None)
+    draft = next((one for one in reversed(mine) if one.kind == EventKind.DRAFT), None)
     if draft is not None:
         yield Paragraph(f"Drafted at {draft.time}: {_text(draft.data.get('what'))}")
         yield from _facts({name: draft.data.get(name) for name in ("serial", "lint")})
@@ -152,52 +156,54 @@ def _act(records: Sequence[Record], act: Any) -> Iterator[Block]:
         yield from _done(record)
 
 
-def _done(record: Record) -> Iterator[Block]:
-    if record.event == "confirmed":
+def _done(record: Event) -> Iterator[Block]:
+    if record.kind == EventKind.CONFIRMED:
         yield from _confirmed(record, "The signature was confirmed")
-    elif record.event == "signed":
+    elif record.kind == EventKind.SIGNED:
         yield Paragraph(f"Signed at {record.time}")
         yield from _facts(record.data)
-    elif record.event in ("written", "found"):
-        verb = "Written" if record.event == "written" else "Found as planned"
+    elif record.kind in (EventKind.WRITTEN, EventKind.FOUND):
+        verb = "Written" if record.kind == EventKind.WRITTEN else "Found as planned"
         yield Paragraph(f"{verb} at {record.time}: {_text(record.data.get('path'))}")
         facts = record.data.get("facts", {})
         yield from _facts(facts)
         fingerprint = facts.get("sha256") if isinstance(facts, Mapping) else None
         yield Paragraph("Fingerprint (SHA-256 of the DER form):" if fingerprint else "SHA-256 of the file:")
         yield _digest(fingerprint or record.data.get("sha256"))
-    elif record.event == "inspected":
+    elif record.kind == EventKind.INSPECTED:
         yield Paragraph(f"Inspected at {record.time}")
         yield from _facts(record.data.get("facts", {}))
 
 
-def _confirmed(record: Record, what: str) -> Iterator[Block]:
+def _confirmed(record: Event, what: str) -> Iterator[Block]:
     people = record.data.get("by", [])
     yield Paragraph(f"{what} at {record.time} by:")
     rows = [[_text(person.get(name)) for name in ("name", "role", "how")] for person in people]
     yield Table(("name", "role", "how"), rows)
 
 
-def _confirmations(records: Sequence[Record], act: Any, what: str) -> Iterator[Block]:
-    for record in _of(records, "confirmed"):
+def _confirmations(records: Sequence[Event], act: Any, what: str) -> Iterator[Block]:
+    for record in _of(records, EventKind.CONFIRMED):
         if record.data.get("act") == act:
             yield from _confirmed(record, what)
 
 
-def _failures(records: Sequence[Record]) -> Iterator[Block]:
-    rows = [(one.time, _text(one.data.get("act")), _text(one.data.get("error"))) for one in _of(records, "failed")]
+def _failures(records: Sequence[Event]) -> Iterator[Block]:
+    rows = [
+        (one.time, _text(one.data.get("act")), _text(one.data.get("error"))) for one in _of(records, EventKind.FAILED)
+    ]
     if rows:
         yield Heading(2, "Failures on the way")
         yield Table(("time", "act", "error"), rows)
 
 
-def _outputs(records: Sequence[Record], plan: Plan, closing: Mapping[str, Any]) -> Iterator[Block]:
+def _outputs(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any]) -> Iterator[Block]:
     yield Heading(2, "Outputs")
     rows = [(_text(one.get("path")), _text(one.get("sha256"))) for one in closing.get("outputs", [])]
     yield Table(("file", "SHA-256"), rows)
     yield Paragraph(f"Signatures made: {_text(closing.get('signatures'))}")
     yield from _confirmations(records, "seal", "The transcript was confirmed")
-    sealed = [record for record in _of(records, "confirmed") if record.data.get("act") == "seal"]
+    sealed = [record for record in _of(records, EventKind.CONFIRMED) if record.data.get("act") == "seal"]
     if sealed:
         yield Paragraph("Head of the transcript as it was confirmed:")
         yield _digest(sealed[-1].data.get("digest"))
@@ -215,17 +221,17 @@ def _signatures(plan: Plan, opened: Mapping[str, Any], closing: Mapping[str, Any
     yield Table(("name", "role", "place and date", "signature"), rows, "sign")
 
 
-def _of(records: Iterable[Record], event: str) -> list[Record]:
-    return [record for record in records if record.event == event]
+def _of(records: Iterable[Event], kind: EventKind) -> list[Event]:
+    return [record for record in records if record.kind == kind]
 
 
-def _data(records: Iterable[Record], event: str) -> Mapping[str, Any]:
-    found = _of(records, event)
+def _data(records: Iterable[Event], kind: EventKind) -> Mapping[str, Any]:
+    found = _of(records, kind)
     return found[-1].data if found else {}
 
 
 def _time(moment: Any) -> str:
-    return str(moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return times.render(moment)
 
 
 def _digest(value: Any) -> Block:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import hashlib
 import os
 import pwd
+import secrets
 import stat
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
@@ -95,7 +96,12 @@ class Directory:
         os.chmod(self.path, self.mode)
 
 
-def read(path: str) -> bytes | None:
+def sha256(content: bytes) -> str:
+    """SHA-256 of a file's content: hexadecimal, lower case."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(path: str | os.PathLike[str]) -> bytes | None:
     """Content of a file, None where it is absent.
 
     Raises:
@@ -159,27 +165,78 @@ def replace(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
     Raises:
         TrustAnchorError: the file cannot be written (disk full, read-only file system).
     """
-    directory = os.path.dirname(path)
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=directory)
+
+    def give_away(descriptor: int) -> None:
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, mode)
+
+    with _written(path, content, 0o600, give_away) as temporary:
+        os.rename(temporary, path)
+
+
+def save(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write or replace a public file in one step, as the user who runs this; its directory is made where it is absent.
+
+    Raises:
+        TrustAnchorError: the file cannot be written (disk full, read-only file system).
+    """
+    with _written(_with_directory(path), content, 0o644) as temporary:
+        os.rename(temporary, path)
+
+
+def save_once(path: str | os.PathLike[str], content: bytes) -> None:
+    """As `save`, of a file that must not exist.
+
+    Raises:
+        TrustAnchorError: it exists, or cannot be written.
+    """
+    with _written(_with_directory(path), content, 0o644) as temporary:
         try:
+            os.link(temporary, path)  # unlike a rename, a link refuses to replace
+        except FileExistsError as error:
+            raise TrustAnchorError(f"{path} exists", "signed artefacts are never overwritten") from error
+
+
+def _with_directory(path: str | os.PathLike[str]) -> str:
+    full = os.path.abspath(path)
+    try:
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+    except OSError as error:
+        raise TrustAnchorError(f"cannot write {path}", error.strerror or str(error), "Correct its directory") from error
+    return full
+
+
+@contextlib.contextmanager
+def _written(path: str, content: bytes, mode: int, prepare: Callable[[int], None] | None = None) -> Iterator[str]:
+    """A file beside ``path`` with this content, on the disk; the block gives it its name, and that is flushed, too.
+
+    Args:
+        path: where it is to be.
+        content: whole content.
+        mode: it is made with, below the process's umask.
+        prepare: gives it, by its descriptor, to whom it is for, before it can be seen.
+    """
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
             with os.fdopen(descriptor, "wb") as handle:
                 handle.write(content)
-                os.fchown(descriptor, uid, gid)
-                os.fchmod(descriptor, mode)
+                if prepare is not None:
+                    prepare(descriptor)
                 handle.flush()
                 os.fsync(descriptor)
-            os.rename(temporary, path)
-        except BaseException:
+            yield temporary
+        finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
-            raise
         sync_directory(directory)
     except OSError as error:
         raise TrustAnchorError(
             f"cannot write {path}",
             error.strerror or str(error),
-            "The old file is untouched; remove the cause and run again",
+            "The old file is untouched; free the cause and run again",
         ) from error
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import re
 import socket
@@ -17,6 +16,7 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host.commands import run
 from ..host.files import read
+from ..text import times
 
 TIMEOUT = 10  # seconds for one handshake
 # What the host declares for logins and services, which a module that came by ssh has not got.
@@ -148,8 +148,7 @@ def _python_one(result: Result) -> str:
 def _describe(result: Result, certificate: Mapping[str, Any]) -> None:
     issuer = {key: value for part in certificate["issuer"] for key, value in part}
     result.issuer = str(issuer.get("commonName", ""))
-    end = ssl.cert_time_to_seconds(certificate["notAfter"])
-    result.not_after = dt.datetime.fromtimestamp(end, dt.UTC).isoformat()
+    result.not_after = times.render(times.parse_openssl(certificate["notAfter"], "the end of the certificate"))
 
 
 def _java(results: Sequence[Result]) -> Mapping[str, str]:

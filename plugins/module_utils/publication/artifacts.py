@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
 from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
 from ..host import openssl
+from ..text import times
 from ..trust.manifest import signed
 
 DAY = 86400
@@ -85,7 +85,7 @@ class Artifact:
             return {"crl_number": str(_number(crl)), "next_update": _iso(crl.next_update)}
         if self.kind == "manifest":
             manifest = signed.read_unverified(self.content)
-            return {"sequence": str(manifest.sequence), "not_after": manifest.not_after.isoformat()}
+            return {"sequence": str(manifest.sequence), "not_after": times.render(manifest.not_after)}
         return {}
 
 
@@ -107,4 +107,4 @@ def _number(crl: openssl.CrlFacts) -> int:
 
 
 def _iso(seconds: float) -> str:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()
+    return times.render_epoch(seconds)

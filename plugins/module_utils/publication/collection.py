@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import TrustAnchorError
 from ..host.files import read
+from ..text import times
 from ..trust.manifest import model as trust_manifest
 from ..trust.manifest import signed as signed_manifest
 from ..trust.manifest import store
@@ -121,7 +122,7 @@ def _crl(path: Path, root: x509.Certificate, now: dt.datetime) -> bytes | None:
             "Restore it from the record's history",
         )
     if crl.next_update_utc is None or crl.next_update_utc <= now:
-        end = crl.next_update_utc.isoformat() if crl.next_update_utc else "no nextUpdate"
+        end = times.render(crl.next_update_utc) if crl.next_update_utc else "no nextUpdate"
         raise TrustAnchorError(
             f"{path} has expired ({end})",
             "every client would refuse it",
@@ -176,7 +177,7 @@ def _manifest(home: Path, roots: _Roots, now: dt.datetime, warnings: list[str]) 
     manifest = signed_manifest.verify(signed, "".join(certificates.to_pem(root).decode() for root in trusted))
     if manifest.not_after <= now:
         raise TrustAnchorError(
-            f"{path} has expired ({manifest.not_after.isoformat()})", "every host would refuse it", "Sign it again"
+            f"{path} has expired ({times.render(manifest.not_after)})", "every host would refuse it", "Sign it again"
         )
     if manifest.sequence < roots.sequence:
         warnings.append(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -118,20 +117,6 @@ def load() -> Watch:
         return Watch(place=Place(**found.pop("place")), watched=watched, **found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise TrustAnchorError(f"{CONFIGURATION} cannot be read", str(error), "Run the playbook again") from error
-
-
-def seconds(text: str, where: str) -> int:
-    """A span such as ``30d``, ``6h`` or ``90m``.
-
-    Raises:
-        TrustAnchorError: it is not one.
-    """
-    found = re.fullmatch("([0-9]+)([mhd])", text)
-    if not found:
-        raise TrustAnchorError(
-            f"{where}: '{text}' is not a span of time", "a number and m, h or d are expected", "Write for example 30d"
-        )
-    return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 def span(value: float) -> str:

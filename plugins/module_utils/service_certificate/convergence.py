@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from ..host import files, preflight
 from ..host.timed_program import TimedProgram
+from ..text import times
 from . import lifecycle, settings, store, units
 from .settings import Settings
 
@@ -101,8 +101,8 @@ def facts(wanted: Settings, fault: str) -> dict[str, Any]:
     chain = {"chain": pair.chain}
     if fault:
         return {"names": [], "not_after": "", **chain}
-    end = dt.datetime.fromtimestamp(store.validity(pair)[1], dt.UTC)
-    return {"names": sorted(store.names(pair)), "not_after": end.isoformat(), **chain}
+    end = times.render_epoch(store.validity(pair)[1])
+    return {"names": sorted(store.names(pair)), "not_after": end, **chain}
 
 
 def _timed(wanted: Settings, schedule: Schedule) -> TimedProgram:

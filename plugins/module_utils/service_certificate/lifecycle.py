@@ -14,6 +14,7 @@ from ..host import metrics, systemd
 from ..host.files import File, read, write_atomically
 from ..host.metrics import Metric
 from ..stepca.client import Client
+from ..text import durations
 from . import store
 from .settings import Settings
 
@@ -64,7 +65,9 @@ def enrol(settings: Settings, token: str) -> None:
     """
     waiting = store.pending(settings)
     request = (read(waiting.request) or b"").decode()
-    chain = "".join(Client(settings.ca_url, settings.root_pem).sign(request, token, f"{settings.lifetime}s"))
+    chain = "".join(
+        Client(settings.ca_url, settings.root_pem).sign(request, token, durations.go_text(settings.lifetime))
+    )
     with store.locked(settings):
         store.activate(settings, waiting.key, chain)
         settings_file(settings).write()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..durations import seconds
+from ..text.durations import seconds
 from .settings import Settings
 
 CERTIFICATE: dict[str, dict[str, Any]] = {

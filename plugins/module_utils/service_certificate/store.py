@@ -8,16 +8,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import shutil
 import ssl
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
-from ..host import openssl
+from ..host import locks, openssl
 from ..host.files import Directory, File, read
 from ..host.generations import Generations
 from .settings import Settings, canonical, is_address
@@ -80,15 +78,9 @@ def _regular(path: str) -> bool:
     return os.path.isfile(path) and not os.path.islink(path)
 
 
-@contextlib.contextmanager
-def locked(settings: Settings) -> Iterator[None]:
+def locked(settings: Settings) -> AbstractContextManager[None]:
     """Keep the timer's renewer and a playbook from changing the same certificate at the same time."""
-    descriptor = os.open(settings.directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return locks.held_directory(settings.directory)
 
 
 def make_request(settings: Settings) -> str:

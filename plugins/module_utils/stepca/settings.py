@@ -10,12 +10,12 @@ db/db.go, cas/apiv1/options.go of v0.30.2.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import TrustAnchorError
 from ..schema import check_keys
+from ..text import durations
 
 # Leaves of the schema. A dict is an object with those keys, a one-element list an array of that element.
 STRING, NUMBER, BOOLEAN, ANY, DURATION = "string", "number", "boolean", "anything", "duration"
@@ -23,7 +23,6 @@ STRINGS = [STRING]
 STRING_OR_STRINGS = "string or array of strings"
 
 # Go's time.ParseDuration: no unit for days; a zero needs no unit.
-_DURATION = re.compile(r"[+-]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+)")
 # Keys whose values are never shown, not even when they are wrong.
 SECRETS = {
     *("password", "clientSecret", "encryptedKey", "challenge", "decrypterKeyPEM", "decrypterKeyPassword"),
@@ -341,12 +340,8 @@ def _check_object(value: Any, schema: Mapping[str, Any], where: str) -> None:
 
 
 def _check_leaf(value: Any, schema: str, where: str) -> None:
-    if schema == DURATION and not (isinstance(value, str) and _DURATION.fullmatch(value)):
-        raise TrustAnchorError(
-            f"{where}: {value!r} is not a duration",
-            "step-ca reads Go durations: a number and ns, us, ms, s, m or h; there is no unit for days",
-            "Write for example 24h or 5m",
-        )
+    if schema == DURATION:
+        durations.go_nanoseconds(value, where)
     kinds: dict[str, tuple[type, ...]] = {STRING: (str,), BOOLEAN: (bool,), NUMBER: (int, float)}
     expected = kinds.get(schema)
     if expected and (not isinstance(value, expected) or (schema == NUMBER and isinstance(value, bool))):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ..errors import TrustAnchorError
+from ..text import times
 from ..x509 import certificates
 from ..x509.chains import check_chain
 from . import tokens
@@ -119,5 +119,5 @@ def _sign_canary(client: Client, expected: Expected, canary_key: ec.EllipticCurv
     token = tokens.mint(canary_key, CANARY, f"{client.url}/1.0/sign", [name], root_sha256, digest)
     pem = "".join(client.sign(csr.public_bytes(serialization.Encoding.PEM).decode(), token))
     chain = certificates.load_bundle(pem.encode(), "the canary's chain")
-    check_chain(chain[0], chain[1:], expected.root, dt.datetime.now(dt.UTC))
+    check_chain(chain[0], chain[1:], expected.root, times.utc_now())
     return certificates.describe(chain[0])

@@ -22,6 +22,7 @@ from typing import Any
 from cryptography import x509
 
 from ..errors import TrustAnchorError
+from ..text import times
 from ..x509 import certificates as certs
 from .backends.pkcs11.keys import AnyPublicKey
 from .devices import Device
@@ -141,7 +142,7 @@ def verify_attestation(
     if not _signed(leaf, own):
         raise _refused("the attestation is not signed by the token's own key (slot f9)", "it is forged")
     chain = [leaf, *_path(own, trusted, between)]
-    _check_dates(chain, now or dt.datetime.now(dt.UTC))
+    _check_dates(chain, now or times.utc_now())
     found = _read(leaf, chain)
     _check(found, serial, public_key, (pin_policy, touch_policy))
     return found
@@ -194,8 +195,8 @@ def _check_dates(chain: list[x509.Certificate], now: dt.datetime) -> None:
     for one in chain:
         if not certs.not_before(one) <= now <= certs.not_after(one):
             raise _refused(
-                f"'{one.subject.rfc4514_string()}' of the attestation is not valid on {now:%Y-%m-%d}",
-                f"it is from {certs.not_before(one):%Y-%m-%d} to {certs.not_after(one):%Y-%m-%d}",
+                f"'{one.subject.rfc4514_string()}' of the attestation is not valid on {times.render_date(now)}",
+                f"it is from {times.render_date(certs.not_before(one))} to {times.render_date(certs.not_after(one))}",
                 "Check the clock of this machine",
             )
 

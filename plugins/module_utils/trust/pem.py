@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import ssl
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..errors import TrustAnchorError
 from ..host import openssl, pem
+from ..text import times
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,5 @@ def _check_authority(der: bytes, where: str) -> int:
     if not facts.is_ca:
         raise TrustAnchorError(f"{where} ({name}) is not a CA certificate", "it would be of no use as a trust anchor")
     if facts.not_after <= time.time():
-        end = dt.datetime.fromtimestamp(facts.not_after, dt.UTC)
-        raise TrustAnchorError(f"{where} ({name}) has expired", f"it ended on {end:%Y-%m-%d %H:%M:%S} UTC")
+        raise TrustAnchorError(f"{where} ({name}) has expired", f"it ended at {times.render_epoch(facts.not_after)}")
     return facts.not_before

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from ..errors import TrustAnchorError
+from ..text import times
 
 if TYPE_CHECKING:  # cryptography 40 and newer
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -154,6 +155,6 @@ def describe(certificate: x509.Certificate) -> dict[str, str]:
         "issuer": certificate.issuer.rfc4514_string(),
         "serial": f"{certificate.serial_number:x}",
         "sha256": fingerprint(certificate),
-        "not_before": not_before(certificate).isoformat(),
-        "not_after": not_after(certificate).isoformat(),
+        "not_before": times.render(not_before(certificate)),
+        "not_after": times.render(not_after(certificate)),
     }

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from cryptography import x509
 
 from ..errors import TrustAnchorError
+from ..text import times
 from . import certificates as certs
 from .name_constraints import permits
 
@@ -80,11 +81,11 @@ def _check_dates(certificate: x509.Certificate, at: dt.datetime) -> None:
     if at < start:
         raise TrustAnchorError(
             f"{_name(certificate)} is not yet valid",
-            f"it starts at {start.isoformat()}, and it is {at.isoformat()}",
+            f"it starts at {times.render(start)}, and it is {times.render(at)}",
             "Check this host's clock",
         )
     if at > end:
-        raise TrustAnchorError(f"{_name(certificate)} has expired", f"it ended at {end.isoformat()}", "Renew it")
+        raise TrustAnchorError(f"{_name(certificate)} has expired", f"it ended at {times.render(end)}", "Renew it")
 
 
 def _check_issuer(issuer: x509.Certificate, below: int) -> None:

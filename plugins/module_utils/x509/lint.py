@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import TrustAnchorError
+from ..text import times
 from . import certificates as certs
 from .builders import authority_key_identifier, checked_key
 from .profiles import CRL_DAYS, INTERMEDIATE_DAYS, MANIFEST_SIGNER_DAYS_MAX, check_http_url
@@ -75,9 +76,9 @@ def lint_cross(
         if certs.extension(certificate, kind) != certs.extension(standby_root, kind):
             yield f"its {kind.oid._name} is not the standby root's"
     if certs.not_before(certificate) < certs.not_before(standby_root):
-        yield f"it starts before the standby root ({certs.not_before(standby_root).isoformat()})"
+        yield f"it starts before the standby root ({times.render(certs.not_before(standby_root))})"
     if certs.not_after(certificate) > certs.not_after(standby_root):
-        yield f"it outlives the standby root ({certs.not_after(standby_root).isoformat()})"
+        yield f"it outlives the standby root ({times.render(certs.not_after(standby_root))})"
 
 
 def lint_manifest_signer(certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[str]:
@@ -126,9 +127,9 @@ def _lint_below(certificate: x509.Certificate, issuer: x509.Certificate, days: i
     if not certs.is_ca(issuer):
         yield "its issuer is not a CA"
     if certs.not_before(certificate) < certs.not_before(issuer):
-        yield f"it starts before its issuer ({certs.not_before(issuer).isoformat()}); check the clock"
+        yield f"it starts before its issuer ({times.render(certs.not_before(issuer))}); check the clock"
     if certs.not_after(certificate) > certs.not_after(issuer):
-        yield f"it outlives its issuer ({certs.not_after(issuer).isoformat()})"
+        yield f"it outlives its issuer ({times.render(certs.not_after(issuer))})"
 
 
 def _lint_ca(certificate: x509.Certificate) -> Iterator[str]:

@@ -8,6 +8,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import SOFTHSM_MODULE
 from cryptography import x509
@@ -44,7 +45,7 @@ def test_one_of_the_tokens_is_enough(host: CeremonyHost, lost: str, left: str):
     host.pins = {left: SAFE[left]}
     assert {step["token"] for step in host.state()["steps"] if step["secrets"]} == {left}
     host.hold()
-    signed = [one.data for one in host.stage().transcript.records if one.event == "signed"]
+    signed = [one.data for one in host.stage().transcript.events if one.kind == EventKind.SIGNED]
     assert [one["token"] for one in signed] == [left]
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import outputs
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, sign_step
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import signing_keys
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys
 from cryptography import x509
@@ -120,7 +121,7 @@ def test_a_disk_that_fills_up_costs_no_second_signature(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(signing_keys.TokenSigner, "__call__", noted)
     with monkeypatch.context() as patch:
-        patch.setattr(outputs, "write_once", full)
+        patch.setattr(outputs, "save_once", full)
         with pytest.raises(TrustAnchorError, match="No space left"):
             host.hold()
     assert events(host)[-2:] == ["signed", "failed"]
@@ -285,10 +286,10 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
     host.take("first", [{"step": "key:r1", "digest": key["digest"], "confirmed_by": by}], attended=False)
     stage = host.stage()
     step = next(step for step in runner.steps_of(stage) if step.id == "root:r1")
-    draft = stage.transcript.find("draft", "root:r1")
+    draft = stage.transcript.find(EventKind.DRAFT, "root:r1")
     assert draft is not None
     changed = {**draft.data, "serial": f"{int(draft.data['serial'], 16) ^ 1:x}"}
-    stage.transcript.append("draft", **changed)
+    stage.transcript.append(EventKind.DRAFT, **changed)
     with pytest.raises(TrustAnchorError, match="an input has changed since"):
         step.prepare(stage)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.exchange import IN, OUT, plan_merge, read
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.seal import seal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography import x509
@@ -137,9 +137,9 @@ PLACE = "ceremonies/0001"
 
 def begun(directory: Path, *events: str, plan: bytes = PLAN) -> Path:
     log = Transcript.open(directory / PLACE / "transcript.jsonl", lambda: make.NOW)
-    log.append("opened", plan_sha256=hashlib.sha256(plan).hexdigest())
+    log.append(EventKind.OPENED, plan_sha256=hashlib.sha256(plan).hexdigest())
     for event in events:
-        log.append(event)
+        log.append(EventKind(event))
     return log.path
 
 
@@ -188,10 +188,10 @@ def test_another_machine_goes_on(tmp_path: Path) -> None:
     path = begun(record, "draft")
     assert carry(record, host, IN) == [f"{PLACE}/transcript.jsonl"]
     log = Transcript.open(host / PLACE / "transcript.jsonl")
-    log.append("signed")
+    log.append(EventKind.SIGNED)
     assert carry(record, host, IN) == []
     assert carry(host, record, OUT) == [f"{PLACE}/transcript.jsonl"]
-    assert Transcript.open(path).records == log.records
+    assert Transcript.open(path).events == log.events
 
 
 def test_a_torn_line_is_not_carried(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.pl
     RootAct,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.preview import Desk
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import load_crl
 from cryptography import x509
@@ -92,7 +92,7 @@ class Estate:
         """Sign what a plan says, with keys in memory."""
         lint = Lint.choose(False)
         transcript = Transcript.open(self.record / "ceremonies" / plan.name / "transcript.jsonl")
-        transcript.append("opened")
+        transcript.append(EventKind.OPENED)
         for act in plan.acts:
             if isinstance(act, InspectAct):
                 continue
@@ -104,7 +104,7 @@ class Estate:
                 signer = getattr(act, "primary", "") or act.issuer  # type: ignore[union-attr]
             output.write(output.draft(x509.random_serial_number()).sign(self.keys[signer]))
         if close:
-            transcript.append("closed", outputs=[], signatures=len(plan.acts))
+            transcript.append(EventKind.CLOSED, outputs=[], signatures=len(plan.acts))
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import Plan, parse_plan
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import words
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,27 +46,35 @@ def plan() -> Plan:
 def transcript(path: Path, plan: Plan, text: str = "plain", close: bool = True, **opened: Any) -> Transcript:
     log = Transcript.open(path, lambda: dt.datetime(2026, 11, 24, 7, tzinfo=dt.UTC))
     people = [dataclasses.asdict(person) for person in plan.people]
-    log.append("opened", ceremony="0001", plan_sha256=plan.sha256, people=people, software={"python": text}, **opened)
-    log.append("clock", time="2026-11-24T07:00:00Z", window_start="a", window_end="b")
-    log.append("plan_confirmed", plan_sha256=plan.sha256, by=BY)
-    log.append("token", token="one", kind="yubikey", serial="11111111", firmware="5.7.1", nested={"a": [text, None]})
-    log.append("key", act="key:r1", key="r1", origin="imported", public_key="QUJD", public_key_sha256=DIGESTS["a1"])
-    log.append("confirmed", act="key:r1", by=[{"name": text, "role": "witness", "how": "key"}])
-    log.append("inspected", act="inspect:one", facts={"pin_retries": 3, text: True})
-    log.append("draft", act="root:r1", what=text, serial="5f", tbs_sha256=DIGESTS["b2"], facts={}, lint=[])
-    log.append("confirmed", act="root:r1", tbs_sha256=DIGESTS["b2"], by=[{"name": text, "role": "witness"}])
-    log.append("failed", act="root:r1", error=text)
-    log.append("signed", act="root:r1", tbs_sha256=DIGESTS["b2"], der="U0VDUkVU", token_serial="11111111")
-    log.append("written", act="root:r1", path="roots/r1.crt", sha256=DIGESTS["d4"], facts={"sha256": DIGESTS["c3"]})
-    log.append("written", act="crl:r1", path="crls/r1.crl", sha256=DIGESTS["e5"], facts={"number": 1})
-    log.append("confirmed", act="seal", digest=DIGESTS["a1"], by=BY)
+    log.append(
+        EventKind.OPENED, ceremony="0001", plan_sha256=plan.sha256, people=people, software={"python": text}, **opened
+    )
+    log.append(EventKind.CLOCK, time="2026-11-24T07:00:00Z", window_start="a", window_end="b")
+    log.append(EventKind.PLAN_CONFIRMED, plan_sha256=plan.sha256, by=BY)
+    log.append(
+        EventKind.TOKEN, token="one", kind="yubikey", serial="11111111", firmware="5.7.1", nested={"a": [text, None]}
+    )
+    log.append(
+        EventKind.KEY, act="key:r1", key="r1", origin="imported", public_key="QUJD", public_key_sha256=DIGESTS["a1"]
+    )
+    log.append(EventKind.CONFIRMED, act="key:r1", by=[{"name": text, "role": "witness", "how": "key"}])
+    log.append(EventKind.INSPECTED, act="inspect:one", facts={"pin_retries": 3, text: True})
+    log.append(EventKind.DRAFT, act="root:r1", what=text, serial="5f", tbs_sha256=DIGESTS["b2"], facts={}, lint=[])
+    log.append(EventKind.CONFIRMED, act="root:r1", tbs_sha256=DIGESTS["b2"], by=[{"name": text, "role": "witness"}])
+    log.append(EventKind.FAILED, act="root:r1", error=text)
+    log.append(EventKind.SIGNED, act="root:r1", tbs_sha256=DIGESTS["b2"], der="U0VDUkVU", token_serial="11111111")
+    log.append(
+        EventKind.WRITTEN, act="root:r1", path="roots/r1.crt", sha256=DIGESTS["d4"], facts={"sha256": DIGESTS["c3"]}
+    )
+    log.append(EventKind.WRITTEN, act="crl:r1", path="crls/r1.crl", sha256=DIGESTS["e5"], facts={"number": 1})
+    log.append(EventKind.CONFIRMED, act="seal", digest=DIGESTS["a1"], by=BY)
     if close:
-        log.append("closed", outputs=[{"path": "roots/r1.crt", "sha256": DIGESTS["d4"]}], signatures=1)
+        log.append(EventKind.CLOSED, outputs=[{"path": "roots/r1.crt", "sha256": DIGESTS["d4"]}], signatures=1)
     return log
 
 
 def both(log: Transcript, plan: Plan) -> tuple[str, str]:
-    records, closing = (log.records[:-1], log.records[-1].data) if log.closed else (log.records, None)
+    records, closing = (log.events[:-1], log.events[-1].data) if log.closed else (log.events, None)
     return report.markdown(records, plan, closing), report.html(records, plan, closing)
 
 
@@ -85,7 +94,7 @@ def test_everything_that_is_signed_is_in_it(tmp_path: Path, plan: Plan) -> None:
             assert wanted in text
         for wanted in ("2026-11-24T06:00:00Z", "2026-11-25T06:00:00Z", "2026-11-24T07:00:00Z", "Inspected", "5f"):
             assert wanted in text
-        digests = [plan.sha256, head(log.records[:-1]), *(DIGESTS[name] for name in ("a1", "b2", "c3", "e5"))]
+        digests = [plan.sha256, head(log.events[:-1]), *(DIGESTS[name] for name in ("a1", "b2", "c3", "e5"))]
         for digest in map(bytes.fromhex, digests):
             assert " ".join(words(digest)[:4]) in text
             assert digest[:4].hex(" ") in text

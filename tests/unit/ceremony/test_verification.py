@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import crls
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import RootAct
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import AttestationFiles
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import (
     Anchors,
@@ -35,6 +35,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.ve
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.recorded import Evidence
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
 from ansible_collections.trustanchor.private_ca.plugins.modules import ceremony_verify
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -118,8 +119,8 @@ def reseal(record: Path, change: Callable[[list[dict[str, Any]]], None], place: 
     for event in events:
         log._clock = lambda time=event["time"]: dt.datetime.fromisoformat(time)  # type: ignore[misc]
         if (event["event"], event["data"].get("act")) == ("confirmed", "seal"):
-            event["data"]["digest"] = head(log.records)
-        log.append(event["event"], **event["data"])
+            event["data"]["digest"] = head(log.events)
+        log.append(EventKind(event["event"]), **event["data"])
     ceremony = object.__new__(factory.Ceremony)
     ceremony.place, ceremony.log = record / place, log
     ceremony.plan = factory.parse_plan((record / place / "ceremony.yml").read_bytes(), "ceremony.yml")
@@ -475,7 +476,7 @@ def test_the_head_that_people_agreed_to(record: Path) -> None:
     place = next(n for n, one in enumerate(found.records) if one.data.get("act") == "seal")
 
     def problems(*between: str, digest: str = head(found.records[:place])) -> list[str]:
-        more = [dataclasses.replace(found.records[place], event=event) for event in between]
+        more = [dataclasses.replace(found.records[place], kind=event) for event in between]
         seal = dataclasses.replace(found.records[place], data={"act": "seal", "digest": digest})
         records = (*found.records[:place], *more, seal, *found.records[place + 1 :])
         return list(agreement_problems(dataclasses.replace(found, records=records)))

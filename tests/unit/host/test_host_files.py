@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +136,15 @@ def test_a_really_full_disk(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """/dev/full takes no byte; the error comes from the kernel."""
     (place / "file").write_bytes(b"old")
 
-    def full(**_options: Any) -> tuple[int, str]:
-        temporary = place / ".file.x"
-        temporary.touch()
-        return os.open("/dev/full", os.O_WRONLY), str(temporary)
+    real = os.open
 
-    monkeypatch.setattr(tempfile, "mkstemp", full)
+    def full(path: str, flags: int, *mode: int) -> int:
+        if not flags & os.O_EXCL:
+            return real(path, flags, *mode)
+        Path(path).touch()
+        return real("/dev/full", os.O_WRONLY)
+
+    monkeypatch.setattr(os, "open", full)
     with pytest.raises(TrustAnchorError, match="No space left on device"):
         files.File(str(place / "file"), b"new" * 10_000).write()
     assert (place / "file").read_bytes() == b"old"
@@ -177,6 +179,59 @@ def test_a_secret_is_never_readable_by_others_and_in_no_message(place: Path, mon
     assert "hunter2" not in repr(wanted)
     wanted.write()
     assert seen[0] == 0o600
+
+
+def test_a_public_file_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    before = os.umask(0o022)
+    try:
+        files.save(path, b"old")
+        files.save(str(path), b"new")
+    finally:
+        os.umask(before)
+    assert (path.read_bytes(), mode(path), names(path.parent)) == (b"new", 0o644, ["file"])
+
+
+def test_a_narrow_umask_is_respected(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        files.save(tmp_path / "a" / "file", b"")
+    finally:
+        os.umask(before)
+    assert (mode(tmp_path / "a"), mode(tmp_path / "a" / "file")) == (0o700, 0o600)
+
+
+def test_a_file_that_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    files.save_once(path, b"old")
+    with pytest.raises(TrustAnchorError, match="file exists. signed artefacts are never overwritten"):
+        files.save_once(path, b"new")
+    assert (path.read_bytes(), names(path.parent)) == (b"old", ["file"])
+
+
+def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files.save("file", b"x")
+    files.save_once("other", b"y")
+    assert names(tmp_path) == ["file", "other"]
+
+
+@pytest.mark.parametrize("function", [files.save, files.save_once])
+def test_a_directory_that_cannot_be_made(tmp_path: Path, function: Any) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrustAnchorError, match="cannot write .*Correct its directory"):
+        function(tmp_path / "file" / "x", b"")
+
+
+@pytest.mark.parametrize("function", [files.save, files.save_once])
+def test_a_disk_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: Any
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail(errno.ENOSPC))
+        with pytest.raises(TrustAnchorError, match="No space left on device"):
+            function(tmp_path / "file", b"x")
+    assert names(tmp_path) == []
 
 
 def test_reading(place: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from factories import pki, tls_server
 
 ROOT = pki.root()
@@ -18,7 +19,7 @@ LEAF = ROOT.intermediate().leaf("localhost")
 GOOD = {
     "target": "web.corp.example:443",
     "issuer": "Test CA",
-    "not_after": "2026-11-24T15:00:00+00:00",
+    "not_after": "2026-11-24T15:00:00Z",
     "clients": {"curl": "ok", "python": "ok"},
 }
 BAD: dict[str, Any] = {
@@ -34,7 +35,7 @@ def test_table() -> None:
     assert handshakes.table([GOOD, BAD]).splitlines() == [
         "service               issuer   expires                    curl  python",
         "--------------------  -------  -------------------------  ----  ------",
-        "web.corp.example:443  Test CA  2026-11-24T15:00:00+00:00  ok    ok",
+        "web.corp.example:443  Test CA  2026-11-24T15:00:00Z  ok    ok",
         "db:5432               -        -                          ok    FAILED",
     ]
 
@@ -72,7 +73,7 @@ def test_a_server_that_the_store_trusts(
     (result,) = handshakes.shake([f"localhost:{server.port}"], CLIENTS)
     assert result.clients == dict.fromkeys(CLIENTS, "ok")
     assert result.issuer == "Test Intermediate"
-    assert result.not_after == LEAF.certificate.not_valid_after_utc.isoformat()
+    assert result.not_after == times.render(LEAF.certificate.not_valid_after_utc)
 
 
 @pytest.mark.parametrize("other", [True, False], ids=["another root", "system store"])

@@ -16,8 +16,6 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import artifacts, units, url, watch
 from factories import pki
 from factories.publication_record import crl, der
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = pki.NOW.timestamp()
 PLACE = url.Place("pki.corp.example")
@@ -128,17 +126,6 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / "publication.json").write_bytes(bad)
         with pytest.raises(TrustAnchorError, match="cannot be read"):
             watch.load()
-
-
-@given(st.integers(0, 10**6), st.sampled_from(["m", "h", "d"]))
-def test_spans_of_time(number: int, unit: str) -> None:
-    assert watch.seconds(f"{number}{unit}", "x") == number * {"m": 60, "h": 3600, "d": 86400}[unit]
-
-
-@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "30 d", "1d2h", "30d\n"])
-def test_no_span_of_time(text: str) -> None:
-    with pytest.raises(TrustAnchorError, match="is not a span of time"):
-        watch.seconds(text, "margins: root")
 
 
 def content(path: str, alert: str = "") -> bytes:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan as rollout
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.journal import TIME, Entry, Release
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.journal import Entry, Release
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.waivers import Waiver
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ UNKNOWN = {**GOOD, "state": "unknown", "why": "no keytool"}
 
 
 def entry(host: str = "web1", outcome: str = "converged", hours: float = 1, **more: Any) -> Entry:
-    time = (NOW - dt.timedelta(hours=hours)).strftime(TIME)
+    time = times.render(NOW - dt.timedelta(hours=hours))
     more.setdefault("manifest", {"id": RELEASE.id, "sequence": RELEASE.sequence})
     return Entry(host, time, outcome, **{"stores": [GOOD], **more})
 

@@ -93,7 +93,7 @@ def test_without_a_journal_only_the_host_is_asked() -> None:
 def test_the_outcome_is_noted(record: Path) -> None:
     host = Host(FOUND)
     assert host.converge(journal=journal(record)) == FOUND
-    (line,) = rollout_journal.read(journal(record))
+    (line,) = rollout_journal.of(journal(record)).read()
     assert (line.host, line.outcome, line.changed, line.check) == ("web1", "converged", True, False)
     assert (line.manifest, line.repaired, line.effective) == ({"id": ID, "sequence": 7}, ["java"], EFFECTIVE)
     assert "journal" not in host.seen[0][1]
@@ -103,14 +103,14 @@ def test_a_failure_is_noted(record: Path) -> None:
     error = {"what": "no space", "why": "", "next_step": ""}
     Host({"failed": True, "msg": "no space", "error": error}).converge(journal=journal(record))
     Host({"failed": True, "msg": "MODULE FAILURE"}).converge(journal=journal(record))
-    lines = rollout_journal.read(journal(record))
+    lines = rollout_journal.of(journal(record)).read()
     assert [(line.outcome, line.error) for line in lines] == [("failed", error), ("failed", {"what": "MODULE FAILURE"})]
 
 
 def test_a_host_that_cannot_be_reached_is_noted(record: Path) -> None:
     with pytest.raises(AnsibleConnectionFailure):
         Host(AnsibleConnectionFailure("no route")).converge(journal=journal(record))
-    (line,) = rollout_journal.read(journal(record))
+    (line,) = rollout_journal.of(journal(record)).read()
     assert line.outcome == "unreachable"
     assert "no route" in line.error["what"]
 
@@ -127,7 +127,7 @@ def test_a_host_whose_clients_refuse_a_service_has_failed(record: Path) -> None:
     result = host.converge(journal=journal(record), probe_targets=["a:443"], probe_clients=["curl"])
     assert result["failed"]
     assert host.seen[1] == ("tls_handshake_info", {"targets": ["a:443"], "clients": ["curl"]})
-    (line,) = rollout_journal.read(journal(record))
+    (line,) = rollout_journal.of(journal(record)).read()
     assert (line.outcome, line.handshakes, line.repaired) == ("failed", [SHAKEN], ["java"])
     assert "a:443 curl" in line.error["why"]
 
@@ -158,7 +158,7 @@ def test_an_answer_that_cannot_be_used_fails_its_host_only(record: Path, changes
     assert found["failed"]
     assert "the host's answer cannot be used" in found["error"]["what"]
     assert len(found["msg"]) < 1000
-    (line,) = rollout_journal.read(journal(record))
+    (line,) = rollout_journal.of(journal(record)).read()
     assert (line.outcome, line.stores, line.error) == ("failed", [], found["error"])
     report = rolled(record, "report", hosts=["web1"], require=False)
     assert not report["complete"]
@@ -175,7 +175,7 @@ def test_a_host_that_leaves_something_out_has_not_converged(record: Path, missin
 def test_handshakes_that_cannot_be_used_fail_the_host(record: Path, handshakes: Any) -> None:
     host = Host(FOUND, {"changed": False, "handshakes": handshakes})
     assert host.converge(journal=journal(record), probe_targets=["a:443"])["failed"]
-    assert [line.outcome for line in rollout_journal.read(journal(record))] == ["failed"]
+    assert [line.outcome for line in rollout_journal.of(journal(record)).read()] == ["failed"]
 
 
 def test_nothing_that_a_host_says_moves_the_cursor(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def test_nothing_that_a_host_says_moves_the_cursor(record: Path, monkeypatch: py
 def test_a_host_that_is_lost_between_the_two_is_unreachable(record: Path) -> None:
     with pytest.raises(AnsibleConnectionFailure):
         Host(FOUND, AnsibleConnectionFailure("gone")).converge(journal=journal(record), probe_targets=["a:443"])
-    assert [line.outcome for line in rollout_journal.read(journal(record))] == ["unreachable"]
+    assert [line.outcome for line in rollout_journal.of(journal(record)).read()] == ["unreachable"]
 
 
 @pytest.mark.parametrize(("answer", "check"), [({"failed": True, "msg": "x"}, False), (FOUND, True)])

@@ -17,6 +17,8 @@ from typing import cast
 from cryptography import x509
 
 from ...errors import TrustAnchorError
+from ...host.files import read, save, sha256
+from ...text import times
 from ...trust.manifest.model import parse_manifest
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
@@ -24,10 +26,9 @@ from ...x509.crls import crl_number
 from ...x509.profiles import parse_subject
 from ..crl_history import newest_crl, revocations
 from ..crls import require_ca
-from ..files import read_optional, replace, sha256
 from ..linting import Lint
 from ..requests import load_request
-from ..transcript import CLOSED, read_transcript
+from ..transcript import EventKind, read_transcript
 from .declaration import Declaration, Entry
 from .document import document, dump, parse_plan
 from .model import Plan, SigningAct
@@ -80,7 +81,7 @@ class Planned:
         if self.path is None or self.plan is None or not self.changed:
             return
         if self.state == DRAFTED:
-            replace(self.path, self.plan.text)
+            save(self.path, self.plan.text)
             return
         try:
             self.path.unlink()
@@ -131,7 +132,7 @@ def plan_next(declared: Declaration, record: Path, now: dt.datetime, lint: Lint)
 
 
 def _parse(path: Path) -> Plan:
-    return parse_plan(read_optional(path) or b"", str(path))
+    return parse_plan(read(path) or b"", str(path))
 
 
 def _reviewed(content: Entry) -> Plan:
@@ -148,11 +149,11 @@ def _same(one: Entry, other: Entry) -> bool:
 def _present(record: Path) -> list[_Present]:
     found = []
     for path in sorted(record.glob("ceremonies/*/ceremony.yml")):
-        data = read_optional(path.with_name("transcript.jsonl"))
+        data = read(path.with_name("transcript.jsonl"))
         state = ""
         if data is not None:
             records = read_transcript(data, str(path.with_name("transcript.jsonl")))
-            state = "closed" if records and records[-1].event == CLOSED else "open"
+            state = "closed" if records and records[-1].kind == EventKind.CLOSED else "open"
         found.append(_Present(path.parent.name, path, state))
     return found
 
@@ -189,7 +190,7 @@ class _Drafting:
         end = self.start + dt.timedelta(hours=self.declared.window_hours)
         if end <= self.now:
             raise TrustAnchorError(
-                f"the declared window ended at {end.isoformat()}", "nobody could hold the ceremony", "Declare another"
+                f"the declared window ended at {times.render(end)}", "nobody could hold the ceremony", "Declare another"
             )
         return {
             "version": 1,
@@ -227,9 +228,7 @@ class _Drafting:
         }
 
     def _root_acts(self) -> list[Entry]:
-        listed = {
-            root.name for root in parse_manifest(read_optional(self.desk.record / "trust.yml"), "trust.yml").roots
-        }
+        listed = {root.name for root in parse_manifest(read(self.desk.record / "trust.yml"), "trust.yml").roots}
         needed = []
         for entry in self.declared.roots:
             name, root = entry["name"], self.roots[entry["name"]]
@@ -258,10 +257,10 @@ class _Drafting:
     def _with_request(self, act: Entry) -> Entry | None:
         """The act with digest and subject of its request; None where there is a certificate and no request."""
         request = request_path(act, act["name"], act["act"])
-        pem = read_optional(self.desk.record / request)
+        pem = read(self.desk.record / request)
         if pem is None:
             place = "intermediates" if act["act"] == "intermediate" else "signers"
-            if read_optional(self.desk.record / place / f"{act['name']}.crt") is not None:
+            if read(self.desk.record / place / f"{act['name']}.crt") is not None:
                 return None
             raise TrustAnchorError(
                 f"the record has no {request}",
@@ -273,7 +272,7 @@ class _Drafting:
         return {**act, "subject": subject, "request_sha256": sha256(pem)}
 
     def _unless_done(self, act: Entry, path: str, renew: bool = False) -> Entry | None:
-        pem = read_optional(self.desk.record / path)
+        pem = read(self.desk.record / path)
         if pem is None:
             return act
         certificate = certs.load_certificate(pem, path)
@@ -336,7 +335,7 @@ class _Drafting:
         if "serial" in entry:
             return parse_serial(entry, "revoked")
         path = certificate_path(entry, "revoked")
-        pem = read_optional(self.desk.record / path)
+        pem = read(self.desk.record / path)
         if pem is None:
             raise TrustAnchorError(f"revoked: the record has no {path}", "its serial goes into the CRL")
         certificate = certs.load_certificate(pem, path)

@@ -14,11 +14,11 @@ from typing import Any
 from cryptography import x509
 
 from ...errors import TrustAnchorError
+from ...host.files import read
 from ...x509 import certificates as certs
 from ...x509.builders import PublicKey, checked_key
 from ..acts import output_of
 from ..draft import stand_in_key
-from ..files import read_optional
 from ..issuance import root_output
 from ..linting import Lint
 from ..outputs import Output
@@ -43,7 +43,7 @@ class Desk:
 
     def known_root(self, name: str) -> x509.Certificate | None:
         """A root of the record, None where it is not made yet."""
-        pem = read_optional(self.directory / "roots" / f"{name}.crt")
+        pem = read(self.directory / "roots" / f"{name}.crt")
         return None if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
 
     def root(self, name: str) -> x509.Certificate:

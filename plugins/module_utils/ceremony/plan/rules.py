@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ...errors import TrustAnchorError
+from ...text import times
 from .model import (
     GENERATED,
     ROLES,
@@ -54,7 +55,7 @@ def _check_window(plan: Plan) -> None:
     start, end = plan.window.start, plan.window.end
     if not start < end <= start + MAX_WINDOW:
         raise TrustAnchorError(
-            f"the window is from {start.isoformat()} to {end.isoformat()}",
+            f"the window is from {times.render(start)} to {times.render(end)}",
             f"its end must be after its start, by at most {MAX_WINDOW.days} days",
         )
 
@@ -164,9 +165,9 @@ class _Acts:
     def _check_nested(self, act: IntermediateAct | CrossAct | ManifestSignerAct, issuer: str) -> RootAct | None:
         above = self._require(issuer, act)
         if above is not None and act.not_before < above.not_before:
-            raise TrustAnchorError(f"{act.id} starts before its issuer ({above.not_before.isoformat()})", "it cannot")
+            raise TrustAnchorError(f"{act.id} starts before its issuer ({times.render(above.not_before)})", "it cannot")
         if above is not None and act.not_after > above.not_after:
-            raise TrustAnchorError(f"{act.id} outlives its issuer ({above.not_after.isoformat()})", "it cannot")
+            raise TrustAnchorError(f"{act.id} outlives its issuer ({times.render(above.not_after)})", "it cannot")
         return above
 
     def _check_intermediate(self, act: IntermediateAct) -> None:
@@ -202,7 +203,7 @@ class _Acts:
         self._require(act.issuer, act)
         if not self.plan.window.start - MAX_WINDOW <= act.this_update <= self.plan.window.start:
             raise TrustAnchorError(
-                f"{act.id} is of {act.this_update.isoformat()}",
+                f"{act.id} is of {times.render(act.this_update)}",
                 f"this_update is at the window's start or up to {MAX_WINDOW.days} days before it",
             )
         _check_unique("serial", (f"{entry.serial:x}" for entry in act.revoked if entry.serial is not None))
@@ -210,7 +211,9 @@ class _Acts:
         replaced = {other.path for other in self.plan.acts if isinstance(other, (IntermediateAct, ManifestSignerAct))}
         for entry in act.revoked:
             if entry.date > act.this_update:
-                raise TrustAnchorError(f"{act.id} revokes at {entry.date.isoformat()}", "that is after the CRL's date")
+                raise TrustAnchorError(
+                    f"{act.id} revokes at {times.render(entry.date)}", "that is after the CRL's date"
+                )
             if entry.certificate in replaced:
                 raise TrustAnchorError(
                     f"{act.id} revokes {entry.certificate}, which this plan makes again",

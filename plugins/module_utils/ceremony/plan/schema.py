@@ -13,6 +13,7 @@ from cryptography import x509
 
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_bool, read_int, read_text, read_texts
+from ...text import times
 from ...x509.profiles import CRL_DAYS, parse_cross, parse_intermediate, parse_manifest_signer, parse_root
 from ..crls import REASONS
 from .model import (
@@ -39,7 +40,7 @@ from .model import (
 MAX_SERIAL_BITS = 159
 _KEY = ("tokens", "algorithm", "origin", "pin_policy", "touch_policy", "attested", "pin_holders")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_TIME = re.compile(r"2[01]\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_YEARS = range(2000, 2200)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SERIAL = re.compile(r"[0-9a-fA-F]+(:[0-9a-fA-F]+)*")
 _PATH = re.compile(r"(intermediates|intermediates/archive|cross|signers)/[A-Za-z0-9][A-Za-z0-9._-]*\.crt")
@@ -50,7 +51,7 @@ Rest = dict[str, Any]
 
 def time_text(moment: dt.datetime) -> str:
     """A time as a plan writes it, such as ``2026-11-24T06:00:00Z``."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return times.render(moment)
 
 
 def read_time(mapping: Mapping[str, Any], key: str, where: str) -> dt.datetime:
@@ -62,12 +63,10 @@ def read_time(mapping: Mapping[str, Any], key: str, where: str) -> dt.datetime:
     value = mapping.get(key)
     if value is None:
         raise TrustAnchorError(f"{where}: '{key}' is missing", "it is required")
-    try:
-        if isinstance(value, str) and _TIME.fullmatch(value):
-            return dt.datetime.fromisoformat(value)
-    except ValueError:
-        pass  # such as the 31st of February; told below like every other text that is not a time
-    raise TrustAnchorError(f"{where}: '{key}' is {value!r}", "a time such as 2026-11-24T06:00:00Z is expected")
+    found = times.parsed(value)
+    if found is None or found.year not in _YEARS:
+        raise TrustAnchorError(f"{where}: '{key}' is {value!r}", "a time such as 2026-11-24T06:00:00Z is expected")
+    return found
 
 
 def read_name(mapping: Mapping[str, Any], key: str, where: str) -> str:

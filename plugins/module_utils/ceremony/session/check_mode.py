@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ...host.files import save
 from .. import exchange
-from ..files import replace
 
 
 @contextlib.contextmanager
@@ -33,6 +33,6 @@ def carried_in(directory: Path, incoming: Mapping[str, bytes]) -> Iterator[Path]
     with tempfile.TemporaryDirectory(prefix="ceremony-check-") as scratch:
         copy = Path(scratch)
         for name, data in {**exchange.read(directory, exchange.IN), **merge.writes}.items():
-            replace(copy / name, data)
+            save(copy / name, data)
         (copy / "softhsm").symlink_to(directory / "softhsm")
         yield copy

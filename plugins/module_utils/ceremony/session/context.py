@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ...errors import TrustAnchorError
+from ...host.files import read
 from ...token.backends.pkcs11 import keys
 from ...token.backends.pkcs11.sessions import TokenAbsent, find_token
 from ...token.devices import Device, TokensFile
@@ -23,11 +24,10 @@ from ...x509 import certificates as certs
 from ...x509.builders import PublicKey, checked_key
 from ..acts import output_of
 from ..draft import stand_in_key
-from ..files import read_optional
 from ..linting import Lint
 from ..outputs import Output
 from ..plan.model import CrossAct, KeyPlan, Plan, RootAct, SigningAct
-from ..transcript import Transcript
+from ..transcript import EventKind, Transcript
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Stage:
         return self._keys[name]
 
     def _public_key(self, key: KeyPlan) -> KnownKey:
-        record = self.transcript.find("key", f"key:{key.name}")
+        record = self.transcript.find(EventKind.KEY, f"key:{key.name}")
         if record is not None:
             return KnownKey(cast(PublicKey, load_der_public_key(base64.b64decode(record.data["public_key"]))))
         try:
@@ -170,7 +170,7 @@ class Stage:
             TrustAnchorError: absent, not the one that the plan pins, or not of the plan's key.
         """
         act = self.plan.root_act(name)
-        pem = read_optional(self.directory / "roots" / f"{name}.crt")
+        pem = read(self.directory / "roots" / f"{name}.crt")
         if pem is None and act is not None:
             return self._rehearsed(act)
         if pem is None:
@@ -182,7 +182,7 @@ class Stage:
         return certificate
 
     def _rehearsed(self, act: RootAct) -> x509.Certificate:
-        draft = self.transcript.find("draft", act.id)
+        draft = self.transcript.find(EventKind.DRAFT, act.id)
         rehearsed: x509.Certificate = (
             self.output(act).draft(int(draft.data["serial"], 16) if draft else 1).sign_throwaway()
         )
@@ -215,7 +215,7 @@ class Stage:
 
     def revoker(self, name: str) -> x509.Certificate:
         """The root that issued what is revoked: in a rehearsal the real one, not its twin."""
-        pem = read_optional(self.inputs / "roots" / f"{name}.crt")
+        pem = read(self.inputs / "roots" / f"{name}.crt")
         return self.root(name) if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
 
     def output(self, act: SigningAct) -> Output[Any]:

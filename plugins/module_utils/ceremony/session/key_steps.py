@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ...errors import TrustAnchorError
+from ...host.files import read, save_once
 from ...token import provision
 from ...token.attestation import read_attestation, verify_attestation
 from ...token.backends.pkcs11 import keys
@@ -24,9 +25,8 @@ from ...token.facts import TokenFacts, inspect
 from ...token.readiness import require_ready
 from ...x509.builders import PublicKey
 from ...x509.certificates import spki_sha256
-from ..files import read_optional, write_once
 from ..plan.model import KeyPlan
-from ..transcript import agreement_sha256
+from ..transcript import EventKind, agreement_sha256
 from .context import Stage
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent
 
@@ -85,7 +85,7 @@ class KeyStep:
             TrustAnchorError: the key of a root that exists is not on its token.
         """
         self._require_attestable(stage)
-        record = stage.transcript.find("key", self.id)
+        record = stage.transcript.find(EventKind.KEY, self.id)
         if record is not None:
             facts = {name: record.data[name] for name in ("algorithm", "origin", "public_key_sha256")}
             return Status(self.id, self._what(stage), DONE, facts=facts)
@@ -120,7 +120,7 @@ class KeyStep:
         """A key that is there is looked at. One that nobody asked for in this ceremony needs the people's word."""
         if not self._may_be_made(stage):
             return Status(self.id, f"look at the key '{self.key.name}' on its token", PENDING)
-        if self.key.origin == "imported" and stage.transcript.find("confirmed", self.id) is None:
+        if self.key.origin == "imported" and stage.transcript.find(EventKind.CONFIRMED, self.id) is None:
             raise TrustAnchorError(
                 f"the place of the key '{self.key.name}' is occupied by a key that this ceremony did not make",
                 "whoever made it may have kept a copy",
@@ -203,7 +203,7 @@ class KeyStep:
         attestation = self._attest(stage, devices[0], public)
         der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         stage.transcript.append(
-            "key",
+            EventKind.KEY,
             act=self.id,
             key=self.key.name,
             tokens=[device.name for device in devices],
@@ -227,7 +227,7 @@ class KeyStep:
         digest = self._digest(stage, public)
         require_consent(consent, digest, f"the key '{self.key.name}'")
         asked = self._agreed(stage, public)
-        stage.transcript.append("confirmed", act=self.id, digest=digest, asked=asked, by=consent.as_list())
+        stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, asked=asked, by=consent.as_list())
 
     def _make(self, stage: Stage, devices: list[Device], consent: Consent) -> None:
         require_consent(consent, self._digest(stage), self._what(stage))
@@ -235,7 +235,7 @@ class KeyStep:
             ready_device(stage, device, self.key, occupied=False)
             pin_of(stage, device.name)
         digest, asked = self._digest(stage), self._agreed(stage)
-        stage.transcript.append("confirmed", act=self.id, digest=digest, asked=asked, by=consent.as_list())
+        stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, asked=asked, by=consent.as_list())
         policies = (self.key.algorithm, self.key.pin_policy, self.key.touch_policy)
         if self.key.origin == "generated":
             provision.make_key(devices[0], *policies, stage.secrets[devices[0].name])
@@ -275,8 +275,8 @@ class KeyStep:
             touch_policy=self.key.touch_policy,
         )
         path = stage.directory / "attestations" / f"{self.key.name}.pem"
-        if read_optional(path) is None:  # the first one is published; a token makes another each time it is asked
-            write_once(path, attested.chain)
+        if read(path) is None:  # the first one is published; a token makes another each time it is asked
+            save_once(path, attested.chain)
         return {**attested.as_dict(), "chain": attested.chain.decode()}
 
 

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import TrustAnchorError
-from ..files import read_optional, sha256
-from ..transcript import CLOSED, SEAL, TRANSCRIPT, Record, head, read_transcript
+from ...host.files import read, sha256
+from ...journal.chain import Event, head
+from ..transcript import SEAL, TRANSCRIPT, EventKind, read_transcript
 
 
-def _others(place: Path) -> Iterator[tuple[Path, tuple[Record, ...]]]:
+def _others(place: Path) -> Iterator[tuple[Path, tuple[Event, ...]]]:
     for path in sorted(place.parent.glob(f"*/{TRANSCRIPT}")):
         if path.parent != place:
-            records = read_transcript(read_optional(path) or b"", str(path))
+            records = read_transcript(read(path) or b"", str(path))
             if records:
                 yield path.parent, records
 
@@ -30,7 +31,7 @@ def require_alone(place: Path) -> None:
         TrustAnchorError: another one is not closed.
     """
     for other, records in _others(place):
-        if records[-1].event != CLOSED:
+        if records[-1].kind != EventKind.CLOSED:
             raise TrustAnchorError(
                 f"the ceremony '{other.name}' is under way",
                 "two at once could sign two things for one act",
@@ -44,7 +45,7 @@ def previous(place: Path) -> dict[str, str] | None:
     if not closed:
         return None
     *_times, name, other, records = max(closed, key=lambda one: one[:3])
-    seal = read_optional(other / SEAL)
+    seal = read(other / SEAL)
     return {
         "ceremony": name,
         "head": head(records),
@@ -61,8 +62,8 @@ def wrote(place: Path, path: str, sha256: str) -> bool:
         sha256: of its bytes, hexadecimal.
     """
     return any(
-        record.event == "written" and (record.data.get("path"), record.data.get("sha256")) == (path, sha256)
+        record.kind == EventKind.WRITTEN and (record.data.get("path"), record.data.get("sha256")) == (path, sha256)
         for _other, records in _others(place)
-        if records[-1].event == CLOSED
+        if records[-1].kind == EventKind.CLOSED
         for record in records
     )

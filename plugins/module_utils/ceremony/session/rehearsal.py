@@ -16,13 +16,13 @@ from pathlib import Path
 from cryptography import x509
 
 from ...errors import TrustAnchorError
+from ...host.files import read
 from ...token.backends.pkcs11.keys import KeySpec
 from ...token.backends.pkcs11.sessions import TokenSpec
 from ...token.devices import SOFTHSM_MODULE, Device, TokensFile
 from ...x509 import certificates as certs
 from ...x509.name_constraints import Network
 from ...x509.profiles import ConstraintSet, RootProfile
-from ..files import read_optional
 from ..issuance import marked
 from ..plan.model import Act, Plan, RootAct
 
@@ -70,7 +70,7 @@ def _marked(act: Act) -> Act:
 
 
 def _twin(plan: Plan, name: str, directory: Path) -> RootAct:
-    pem = read_optional(directory / "roots" / f"{name}.crt")
+    pem = read(directory / "roots" / f"{name}.crt")
     if pem is None:
         raise TrustAnchorError(f"the record has no roots/{name}.crt", "the plan says that it exists")
     root = certs.load_certificate(pem, f"roots/{name}.crt")

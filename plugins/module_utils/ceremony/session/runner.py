@@ -19,9 +19,11 @@ from importlib import metadata
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...text import times
 from ...text.words import words
 from ...version import VERSION
 from ..plan.model import InspectAct
+from ..transcript import EventKind
 from .context import Stage
 from .key_steps import KeyStep, SoftwareTokenStep
 from .previous import previous, require_alone
@@ -97,9 +99,9 @@ def survey(stage: Stage) -> list[Status]:
 
 
 def _require_same_plan(stage: Stage) -> None:
-    if not stage.transcript.records:
+    if not stage.transcript.events:
         return
-    opened = stage.transcript.records[0].data
+    opened = stage.transcript.events[0].data
     if opened["plan_sha256"] != stage.plan.sha256:
         raise TrustAnchorError(
             f"the plan has the SHA-256 {stage.plan.sha256}",
@@ -109,7 +111,7 @@ def _require_same_plan(stage: Stage) -> None:
 
 
 def _require_begun(stage: Stage) -> None:
-    if stage.abandon and not stage.transcript.records:
+    if stage.abandon and not stage.transcript.events:
         raise TrustAnchorError(f"the ceremony '{stage.plan.name}' has not begun", "there is nothing to abandon")
 
 
@@ -125,7 +127,11 @@ def begin(stage: Stage, run: Run) -> None:
     _require_clock(stage)
     _require_space(stage)
     _require_openssl()
-    known = [record.data.get("run") for record in stage.transcript.records if record.event in ("opened", "resumed")]
+    known = [
+        record.data.get("run")
+        for record in stage.transcript.events
+        if record.kind in (EventKind.OPENED, EventKind.RESUMED)
+    ]
     if run.id in known or stage.transcript.closed:
         return
     about = {
@@ -135,11 +141,11 @@ def begin(stage: Stage, run: Run) -> None:
         "software": software(stage),
     }
     if known:
-        stage.transcript.append("resumed", **about)
+        stage.transcript.append(EventKind.RESUMED, **about)
     else:
         require_alone(stage.place)
         stage.transcript.append(
-            "opened",
+            EventKind.OPENED,
             previous=previous(stage.place),
             ceremony=stage.plan.name,
             title=stage.plan.title,
@@ -150,13 +156,15 @@ def begin(stage: Stage, run: Run) -> None:
         )
     window = stage.plan.window
     stage.transcript.append(
-        "clock",
-        time=stage.now.isoformat(),
-        window_start=window.start.isoformat(),
-        window_end=window.end.isoformat(),
+        EventKind.CLOCK,
+        time=times.render(stage.now),
+        window_start=times.render(window.start),
+        window_end=times.render(window.end),
     )
     plan_words = " ".join(words(bytes.fromhex(stage.plan.sha256)))
-    stage.transcript.append("plan_confirmed", plan_sha256=stage.plan.sha256, words=plan_words, by=run.consent.as_list())
+    stage.transcript.append(
+        EventKind.PLAN_CONFIRMED, plan_sha256=stage.plan.sha256, words=plan_words, by=run.consent.as_list()
+    )
 
 
 def require_plan_consent(stage: Stage, run: Run) -> None:
@@ -202,7 +210,7 @@ def _require_mode(stage: Stage, run: Run) -> None:
             "a root signs on the word of people",
             "Run the play from a terminal, without confirmed_plan",
         )
-    if stage.transcript.records and stage.transcript.records[0].data["unattended"] != run.unattended:
+    if stage.transcript.events and stage.transcript.events[0].data["unattended"] != run.unattended:
         raise TrustAnchorError(
             f"the ceremony '{stage.plan.name}' was begun {'without' if not run.unattended else 'with'} people",
             "it is finished as it was begun",
@@ -223,8 +231,8 @@ def _require_clock(stage: Stage) -> None:
         return
     if not window.start <= stage.now <= window.end:
         raise TrustAnchorError(
-            f"the clock of this machine says {stage.now.isoformat()}",
-            f"the plan is for {window.start.isoformat()} to {window.end.isoformat()}",
+            f"the clock of this machine says {times.render(stage.now)}",
+            f"the plan is for {times.render(window.start)} to {times.render(window.end)}",
             "Set the clock (date --set) if it is wrong. Otherwise plan again for this day; a ceremony that was begun is"
             " sealed as it is first, with abandon",
         )
@@ -290,7 +298,7 @@ def _failure_noted(stage: Stage, step: str) -> Iterator[None]:
         yield
     except TrustAnchorError as error:
         with contextlib.suppress(TrustAnchorError):  # the disk may be what is full
-            stage.transcript.append("failed", act=step, error=error.what)
+            stage.transcript.append(EventKind.FAILED, act=step, error=error.what)
         raise
 
 

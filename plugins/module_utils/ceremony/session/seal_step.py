@@ -7,11 +7,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from ...host.files import read, save, save_once, sha256
+from ...journal.chain import head
 from ...token.signing_keys import signing_key
 from .. import report
-from ..files import read_optional, replace, sha256, write_once
 from ..seal import seal, verify_seal
-from ..transcript import CLOSED, SEAL, head
+from ..transcript import SEAL, EventKind
 from .context import Stage
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
 
@@ -45,7 +46,7 @@ class SealStep:
     @staticmethod
     def is_done(stage: Stage) -> bool:
         """Whether the ceremony is over: the seal comes last, where there is one."""
-        closed = stage.transcript.find(CLOSED)
+        closed = stage.transcript.find(EventKind.CLOSED)
         return (stage.place / SEAL).exists() or bool(closed and closed.data.get("unsealed"))
 
     def prepare(self, stage: Stage) -> None:
@@ -58,7 +59,7 @@ class SealStep:
             TrustAnchorError: no consent, the token is not fit or refuses, the seal does not verify.
         """
         if _is_unsealable(stage):
-            stage.transcript.append("confirmed", act=self.id, digest=self._digest(stage), by=consent.as_list())
+            stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=self._digest(stage), by=consent.as_list())
             self._close(stage, unsealed=True)
             return
         key = stage.plan.keys[stage.plan.sealed_by]
@@ -68,32 +69,32 @@ class SealStep:
             digest = self._digest(stage)
             require_consent(consent, digest, "the transcript's head")
             ready_device(stage, device, key, public=stage.public_key(key.name).public)
-            stage.transcript.append("confirmed", act=self.id, digest=digest, by=consent.as_list())
+            stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, by=consent.as_list())
             self._close(stage)
         certificate = stage.root(stage.plan.sealed_by)
-        data = read_optional(stage.transcript.path) or b""
+        data = read(stage.transcript.path) or b""
         signed = seal(data, certificate, signing_key(device.spec, device.key, pin, stage.public_key(key.name).public))
         # Verified before it has its name: a seal that is there is a good one.
         with tempfile.NamedTemporaryFile(prefix="seal-", suffix=".p7s") as draft:
             draft.write(signed)
             draft.flush()
             verify_seal(stage.transcript.path, Path(draft.name), certificate)
-        write_once(stage.place / SEAL, signed)
+        save_once(stage.place / SEAL, signed)
 
     def _close(self, stage: Stage, unsealed: bool = False) -> None:
-        records, plan = stage.transcript.records, stage.plan
+        records, plan = stage.transcript.events, stage.plan
         closing = report.closing_of(records, stage.abandon)
         reports = {
             "report.md": report.markdown(records, plan, closing).encode(),
             "report.html": report.html(records, plan, closing).encode(),
         }
         for name, data in reports.items():
-            replace(stage.place / name, data)
+            save(stage.place / name, data)
         digests = {name: sha256(data) for name, data in reports.items()}
-        stage.transcript.append("closed", **closing, reports=digests, unsealed=unsealed)
+        stage.transcript.append(EventKind.CLOSED, **closing, reports=digests, unsealed=unsealed)
 
     def _digest(self, stage: Stage) -> str:
-        return head(stage.transcript.records)
+        return head(stage.transcript.events)
 
 
 def _is_unsealable(stage: Stage) -> bool:

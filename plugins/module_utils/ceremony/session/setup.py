@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...host.files import sha256
 from ...schema import check_keys
+from ...text import times
 from ...text.words import words
 from ...token.devices import PinnedFile, parse_tokens
 from ...token.provision import Credentials
-from ..draft import utc_now
-from ..files import sha256
 from ..linting import Lint
 from ..plan.document import parse_plan
 from ..plan.model import Plan, RootAct
-from ..transcript import Transcript
+from ..transcript import EventKind, Transcript
 from .context import AttestationFiles, Stage
 from .rehearsal import MARK, rehearsal_directory, rehearsal_plan, rehearsal_tokens
 from .runner import Order, Run, is_over, survey
@@ -78,7 +78,7 @@ def set_stage(material: Material, pins: Mapping[str, str], management_keys: Mapp
         inputs=material.directory,
         transcript=Transcript.open(home / "ceremonies" / plan.name / "transcript.jsonl"),
         lint=Lint.choose(plan.pkilint),
-        now=utc_now(),
+        now=times.utc_now(),
         mark=MARK if material.rehearsal else "",
         attestation=files,
         abandon=material.abandon,
@@ -140,14 +140,14 @@ def state(stage: Stage) -> dict[str, Any]:
         TrustAnchorError: the plan cannot be carried out as it is.
     """
     over = is_over(stage)
-    records = [record for record in stage.transcript.records if record.event in ("written", "found")]
+    records = [record for record in stage.transcript.events if record.kind in (EventKind.WRITTEN, EventKind.FOUND)]
     return {
         "name": stage.plan.name,
         "place": str(stage.place.relative_to(stage.inputs)),
         "plan_sha256": stage.plan.sha256,
         "plan_words": list(words(bytes.fromhex(stage.plan.sha256))),
-        "clock": stage.now.isoformat(),
-        "window": [stage.plan.window.start.isoformat(), stage.plan.window.end.isoformat()],
+        "clock": times.render(stage.now),
+        "window": [times.render(stage.plan.window.start), times.render(stage.plan.window.end)],
         "people": [{"name": person.name, "role": person.role} for person in stage.plan.people],
         "quorum": stage.plan.quorum,
         "roots": _roots(stage),

@@ -12,10 +12,11 @@ from typing import Any
 from cryptography import x509
 
 from ...errors import TrustAnchorError
+from ...host.files import read, sha256
 from ...token.signing_keys import signing_key
 from ...x509.signatures import signature_holds, tbs
-from ..files import read_optional, sha256
 from ..outputs import Output
+from ..transcript import EventKind
 from .context import Stage, signer_of
 from .previous import wrote
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
@@ -37,7 +38,7 @@ class SignStep:
         output = stage.output(self.act)
         if output.is_done():
             facts = output.form.facts(output.existing())
-            recorded = any(stage.transcript.find(event, self.id) for event in ("written", "found"))
+            recorded = any(stage.transcript.find(kind, self.id) for kind in (EventKind.WRITTEN, EventKind.FOUND))
             if not recorded:
                 self._require_ours(stage, output)
             return Status(self.id, f"sign the {output.what}", DONE if recorded else PENDING, facts=facts)
@@ -48,7 +49,7 @@ class SignStep:
 
     def is_owed(self, stage: Stage) -> bool:
         """Whether it was signed and has not got into its place."""
-        signed, written = (stage.transcript.find(event, self.id) for event in ("signed", "written"))
+        signed, written = (stage.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.WRITTEN))
         return signed is not None and written is None
 
     def _require_ours(self, stage: Stage, output: Output[Any]) -> None:
@@ -58,7 +59,7 @@ class SignStep:
             TrustAnchorError: nobody knows where it comes from.
         """
         signed, existing = self._signed(stage), output.existing()
-        data = read_optional(stage.directory / output.path) or b""
+        data = read(stage.directory / output.path) or b""
         if signed is not None and signed != existing:
             raise TrustAnchorError(
                 f"{output.path} is as planned, but not the one that this ceremony signed",
@@ -80,7 +81,7 @@ class SignStep:
         if self.id not in stage.linted:
             output.draft(_random_serial()).rehearse()
             stage.linted.add(self.id)
-        draft = stage.transcript.find("draft", self.id)
+        draft = stage.transcript.find(EventKind.DRAFT, self.id)
         return Status(
             self.id,
             f"sign the {output.what}",
@@ -113,7 +114,7 @@ class SignStep:
         output = stage.output(self.act)
         if output.is_done() or self._missing(stage):
             return
-        record = stage.transcript.find("draft", self.id)
+        record = stage.transcript.find(EventKind.DRAFT, self.id)
         if record is not None:
             self._require_unchanged(output, record.data)
             return
@@ -123,7 +124,7 @@ class SignStep:
         stage.linted.add(sha256(tbs(rehearsed)))
         facts = {name: value for name, value in output.form.facts(rehearsed).items() if name != "sha256"}
         stage.transcript.append(
-            "draft",
+            EventKind.DRAFT,
             act=self.id,
             what=output.what,
             serial=f"{serial:x}",
@@ -138,7 +139,7 @@ class SignStep:
         path = getattr(self.act, "request", None)
         if path is None:
             return {}
-        return {"request": (read_optional(stage.inputs / path) or b"").decode("ascii", "replace")}
+        return {"request": (read(stage.inputs / path) or b"").decode("ascii", "replace")}
 
     def _require_unchanged(self, output: Output[Any], draft: Mapping[str, Any]) -> None:
         found = output.draft(int(draft["serial"], 16)).tbs_sha256()
@@ -164,20 +165,20 @@ class SignStep:
             self._draft(stage, output).check(signed)
             output.write(signed)
         self._require_ours(stage, output)
-        event = "found" if self._signed(stage) is None else "written"
-        data = read_optional(stage.directory / output.path) or b""
+        kind = EventKind.FOUND if self._signed(stage) is None else EventKind.WRITTEN
+        data = read(stage.directory / output.path) or b""
         facts = output.form.facts(output.form.load(data, output.path))
-        stage.transcript.append(event, act=self.id, path=output.path, sha256=sha256(data), facts=facts)
+        stage.transcript.append(kind, act=self.id, path=output.path, sha256=sha256(data), facts=facts)
 
     def _draft(self, stage: Stage, output: Output[Any]) -> Any:
-        record = stage.transcript.find("draft", self.id)
+        record = stage.transcript.find(EventKind.DRAFT, self.id)
         if record is None:
             raise TrustAnchorError(f"{self.id} cannot be signed yet", self._missing(stage))
         return output.draft(int(record.data["serial"], 16))
 
     def _signed(self, stage: Stage) -> Any:
         """What the token signed according to the transcript, None where it did not."""
-        record, draft = (stage.transcript.find(event, self.id) for event in ("signed", "draft"))
+        record, draft = (stage.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.DRAFT))
         if record is None or draft is None or record.data["tbs_sha256"] != draft.data["tbs_sha256"]:
             return None
         der = base64.b64decode(record.data["der"])
@@ -195,11 +196,11 @@ class SignStep:
         key = stage.plan.keys[signer_of(self.act)]
         device = stage.signing_device(key)
         facts = ready_device(stage, device, key, public=output.issuer_key)
-        stage.transcript.append("confirmed", act=self.id, tbs_sha256=digest, by=consent.as_list())
+        stage.transcript.append(EventKind.CONFIRMED, act=self.id, tbs_sha256=digest, by=consent.as_list())
         signed = draft.sign(signing_key(device.spec, device.key, pin_of(stage, device.name), output.issuer_key))
         # At once, before any check: whatever happens next, this signature is known and no second one is needed.
         stage.transcript.append(
-            "signed",
+            EventKind.SIGNED,
             act=self.id,
             tbs_sha256=sha256(tbs(signed)),
             der=base64.b64encode(output.form.der(signed)).decode(),

@@ -20,6 +20,7 @@ from ...token.readiness import require_ready
 from ...x509.builders import PublicKey
 from ...x509.certificates import spki_sha256
 from ..plan.model import InspectAct, KeyPlan
+from ..transcript import EventKind
 from .context import Stage
 
 PENDING, DONE = "pending", "done"
@@ -156,9 +157,9 @@ def ready_device(
             "Check which token is inserted, and tokens.yml. No PIN was tried",
         )
     seen = {"token": device.name, **facts.as_dict()}
-    last = [record.data for record in stage.transcript.records if record.event == "token"]
+    last = [record.data for record in stage.transcript.events if record.kind == EventKind.TOKEN]
     if seen not in last:
-        stage.transcript.append("token", **seen)
+        stage.transcript.append(EventKind.TOKEN, **seen)
     return facts
 
 
@@ -176,7 +177,7 @@ class InspectStep:
     def status(self, stage: Stage) -> Status:
         """Done once it is in the transcript."""
         device = stage.device(self.act.token)
-        record = stage.transcript.find("inspected", self.id)
+        record = stage.transcript.find(EventKind.INSPECTED, self.id)
         if record is not None:
             return Status(self.id, f"inspect the {device}", DONE, facts=record.data["facts"])
         return Status(self.id, f"inspect the {device}", PENDING, token=device.name, missing=_absence(device))
@@ -187,7 +188,7 @@ class InspectStep:
     def perform(self, stage: Stage, consent: Consent) -> None:
         """Look."""
         facts = inspect(stage.device(self.act.token)).as_dict()
-        stage.transcript.append("inspected", act=self.id, facts=facts)
+        stage.transcript.append(EventKind.INSPECTED, act=self.id, facts=facts)
 
 
 def _absence(device: Device) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 
 from cryptography import x509
 
+from ...host.files import read, sha256
+from ...journal.chain import head
 from ...trust.manifest.model import Root, parse_manifest
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
@@ -23,10 +25,9 @@ from ...x509.fingerprints import normalise_fingerprint
 from ...x509.signatures import tbs
 from ..crl_history import dropped, known_crls, require_in_place, revocations
 from ..crls import CRL
-from ..files import read_optional, sha256
 from ..issuance import CERTIFICATE
 from ..plan.document import CrlAct
-from ..transcript import SEAL, head
+from ..transcript import SEAL, EventKind
 from .checks import Check, look
 from .recorded import Evidence
 
@@ -122,7 +123,7 @@ def _link(one: Evidence, before: Evidence | None) -> Iterator[str]:
         return
     if said.get("head") != head(before.records):
         yield f"{one.name} follows a ceremony {before.name} with the head {said.get('head')}, not this one"
-    seal = read_optional(before.place / SEAL)
+    seal = read(before.place / SEAL)
     if said.get("seal") != (sha256(seal) if seal is not None else ""):
         yield f"{one.name} follows a ceremony {before.name} with another seal"
 
@@ -143,7 +144,7 @@ def _crls(record: Path, ordered: Sequence[Evidence]) -> Iterator[str]:
     last: dict[str, int] = {}
     for evidence in ordered:
         for act in evidence.signing_acts:
-            if isinstance(act, CrlAct) and evidence.find("written", act.id):
+            if isinstance(act, CrlAct) and evidence.find(EventKind.WRITTEN, act.id):
                 if act.number <= last.get(act.issuer, 0):
                     yield f"the CRL of '{act.issuer}' went from {last[act.issuer]} to {act.number} in {evidence.name}"
                 last[act.issuer] = act.number
@@ -171,7 +172,7 @@ def _files(record: Path, ordered: Sequence[Evidence]) -> Iterator[str]:
     pinned = {f"roots/{root.name}.crt": root.sha256 for one in ordered for root in one.plan.roots.values()}
     there = {str(path.relative_to(record)): path for place in _PLACES for path in _below(record / place)}
     for name, path in sorted(there.items()):
-        data = read_optional(path) or b""
+        data = read(path) or b""
         if last.get(name) == sha256(data) or _is_archived(name, data, written):
             continue
         if name in last:
@@ -225,7 +226,7 @@ def _expected_roots(record: Path, expected: frozenset[str]) -> Iterator[str]:
 
 
 def _listed(record: Path) -> tuple[Root, ...]:
-    return parse_manifest(read_optional(record / "trust.yml"), "trust.yml").roots
+    return parse_manifest(read(record / "trust.yml"), "trust.yml").roots
 
 
 def _roots(record: Path) -> dict[str, str]:
@@ -233,4 +234,4 @@ def _roots(record: Path) -> dict[str, str]:
 
 
 def _certificate(path: Path) -> x509.Certificate:
-    return certs.load_certificate(read_optional(path) or b"", f"{path.parent.name}/{path.name}")
+    return certs.load_certificate(read(path) or b"", f"{path.parent.name}/{path.name}")

@@ -5,17 +5,18 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from ...text import times
 from ...token.attestation import split_chain, verify_attestation
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
 from ..plan.document import KeyPlan
 from ..session.context import AttestationFiles
+from ..transcript import EventKind
 from .recorded import Evidence
 
 _POLICIES = ("origin", "algorithm", "pin_policy", "touch_policy")
@@ -24,7 +25,7 @@ _POLICIES = ("origin", "algorithm", "pin_policy", "touch_policy")
 def key_problems(evidence: Evidence) -> Iterator[str]:
     """What is wrong with the keys of a ceremony."""
     for key in evidence.plan.keys.values():
-        found = evidence.find("key", f"key:{key.name}")
+        found = evidence.find(EventKind.KEY, f"key:{key.name}")
         if found is None:
             if not evidence.abandoned:
                 yield f"the transcript has no key '{key.name}'"
@@ -53,7 +54,7 @@ def attestation_problems(evidence: Evidence, attestation: AttestationFiles | Non
         attestation: what attestations must lead to; None takes the transcript's word that they did.
     """
     for key in evidence.plan.keys.values():
-        found = evidence.find("key", f"key:{key.name}")
+        found = evidence.find(EventKind.KEY, f"key:{key.name}")
         if found is not None and key.attested and not evidence.opened.get("rehearsal"):
             yield from _attested(evidence, key, found, attestation)
 
@@ -80,5 +81,5 @@ def _attested(
         public_key=checked_key(load_der_public_key(der), key.name),
         pin_policy=key.pin_policy,
         touch_policy=key.touch_policy,
-        now=dt.datetime.fromisoformat(time),
+        now=times.parse(time, "the transcript"),
     )

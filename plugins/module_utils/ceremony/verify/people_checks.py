@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..transcript import OPENED, agreement_sha256
+from ..transcript import EventKind, agreement_sha256
 from .recorded import Evidence
 
 SEAL_STEP = "seal"
@@ -18,16 +18,16 @@ def asking_problems(evidence: Evidence) -> Iterator[str]:
     if evidence.plan.unattended or evidence.opened.get("rehearsal"):
         return
     for record in evidence.records:
-        if record.event in (OPENED, "resumed") and record.data.get("unattended") is not False:
+        if record.kind in (EventKind.OPENED, EventKind.RESUMED) and record.data.get("unattended") is not False:
             yield f"the run of {record.time} asked nobody, and the plan does not say unattended"
 
 
 def confirmation_problems(evidence: Evidence) -> Iterator[str]:
     """As many people as the plan says confirmed it, each key for a root of it, each signature and the closing."""
     people = {(person.name, person.role) for person in evidence.plan.people}
-    for name in ["plan_confirmed", *_asked(evidence)]:
-        event, act = ("plan_confirmed", None) if name == "plan_confirmed" else ("confirmed", name)
-        found = evidence.find(event, act) or {}
+    for name in [EventKind.PLAN_CONFIRMED, *_asked(evidence)]:
+        act = None if name == EventKind.PLAN_CONFIRMED else name
+        found = evidence.find(EventKind.PLAN_CONFIRMED if act is None else EventKind.CONFIRMED, act) or {}
         by = {(one.get("name"), one.get("role")) for one in found.get("by", [])}
         present = people & by
         if len(present) < evidence.plan.quorum:
@@ -39,7 +39,7 @@ def confirmation_problems(evidence: Evidence) -> Iterator[str]:
 
 def _asked(evidence: Evidence) -> Iterator[str]:
     for record in evidence.records:
-        if record.event == "signed" or (record.event == "key" and _is_new(evidence, record.data)):
+        if record.kind == EventKind.SIGNED or (record.kind == EventKind.KEY and _is_new(evidence, record.data)):
             yield str(record.data.get("act"))
     if evidence.closed is not None and not evidence.unsealed:
         yield SEAL_STEP
@@ -55,7 +55,7 @@ def agreement_problems(evidence: Evidence) -> Iterator[str]:
     if evidence.closed is not None:
         yield from _seal_problems(evidence)
     for key in evidence.plan.keys.values():
-        found = evidence.find("confirmed", f"key:{key.name}")
+        found = evidence.find(EventKind.CONFIRMED, f"key:{key.name}")
         if found is not None and not isinstance(found.get("asked"), dict):
             yield f"the transcript does not say what people agreed to for the key '{key.name}'"
         elif found is not None:
@@ -65,20 +65,22 @@ def agreement_problems(evidence: Evidence) -> Iterator[str]:
 def _seal_problems(evidence: Evidence) -> Iterator[str]:
     """The head that was confirmed: what follows it is no more than what tokens say of themselves."""
     records = evidence.records
-    places = [n for n, one in enumerate(records) if one.event == "confirmed" and one.data.get("act") == SEAL_STEP]
+    places = [
+        n for n, one in enumerate(records) if one.kind == EventKind.CONFIRMED and one.data.get("act") == SEAL_STEP
+    ]
     if not places:
         return  # the confirmations tell
     heads = []
     for record in reversed(records[: places[-1]]):
         heads.append(record.digest)
-        if record.event != "token":
+        if record.kind != EventKind.TOKEN:
             break
     if records[places[-1]].data.get("digest") not in heads:
         yield "people agreed to the seal of a transcript other than this one up to there"
 
 
 def _key_problems(evidence: Evidence, name: str, confirmed: Mapping[str, Any]) -> Iterator[str]:
-    asked, made = confirmed["asked"], evidence.find("key", f"key:{name}") or {}
+    asked, made = confirmed["asked"], evidence.find(EventKind.KEY, f"key:{name}") or {}
     if agreement_sha256(asked) != confirmed.get("digest"):
         yield f"people agreed to a key '{name}' other than the one in the transcript"
     if asked.get("key") != name:

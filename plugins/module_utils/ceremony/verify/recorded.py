@@ -13,6 +13,8 @@ from typing import Any
 from cryptography import x509
 
 from ...errors import TrustAnchorError
+from ...host.files import read, sha256
+from ...journal.chain import Event
 from ...x509 import certificates as certs
 from ...x509.builders import (
     Moment,
@@ -28,7 +30,6 @@ from ...x509.crls import load_crl
 from ...x509.lint import lint_crl, lint_cross, lint_intermediate, lint_manifest_signer, lint_root
 from ...x509.profiles import CrlProfile
 from ..draft import Draft
-from ..files import read_optional, sha256
 from ..issuance import marked
 from ..linting import Lint
 from ..plan.document import (
@@ -45,7 +46,7 @@ from ..plan.document import (
 from ..plan.model import SigningAct
 from ..requests import load_request
 from ..session.rehearsal import MARK, rehearsal_plan
-from ..transcript import CLOSED, OPENED, TRANSCRIPT, Record, read_transcript
+from ..transcript import TRANSCRIPT, EventKind, read_transcript
 
 PLAN = "ceremony.yml"
 
@@ -67,7 +68,7 @@ class Evidence:
     name: str
     record: Path
     inputs: Path
-    records: tuple[Record, ...]
+    records: tuple[Event, ...]
     plan: Plan
 
     @classmethod
@@ -94,7 +95,7 @@ class Evidence:
     @property
     def opened(self) -> Mapping[str, Any]:
         """Data of the first record, empty where there is none."""
-        return self.find(OPENED) or {}
+        return self.find(EventKind.OPENED) or {}
 
     @property
     def signing_acts(self) -> list[SigningAct]:
@@ -106,7 +107,7 @@ class Evidence:
     @property
     def closed(self) -> Mapping[str, Any] | None:
         """Data of the closing, None while the ceremony is under way."""
-        return self.find(CLOSED)
+        return self.find(EventKind.CLOSED)
 
     @property
     def abandoned(self) -> bool:
@@ -120,21 +121,21 @@ class Evidence:
         possible = self.plan.root_act(sealer) is not None and not self.wrote(f"roots/{sealer}.crt")
         return possible and self.abandoned and bool((self.closed or {}).get("unsealed"))
 
-    def find(self, event: str, act: str | None = None) -> Mapping[str, Any] | None:
-        """Data of the last record of an event, of one act where ``act`` names one."""
-        found = [one.data for one in self.records if one.event == event and act in (None, one.data.get("act"))]
+    def find(self, kind: EventKind, act: str | None = None) -> Mapping[str, Any] | None:
+        """Data of the last event of a kind, of one act where ``act`` names one."""
+        found = [one.data for one in self.records if one.kind == kind and act in (None, one.data.get("act"))]
         return found[-1] if found else None
 
     def outputs(self) -> Iterator[tuple[str, str]]:
         """Path and SHA-256 of each file that the ceremony wrote, or found as planned."""
         for record in self.records:
-            if record.event in ("written", "found"):
+            if record.kind in (EventKind.WRITTEN, EventKind.FOUND):
                 yield str(record.data.get("path")), str(record.data.get("sha256"))
 
     def written(self) -> Iterator[tuple[str, str]]:
         """Path and SHA-256 of each file that the ceremony wrote itself."""
         for record in self.records:
-            if record.event == "written":
+            if record.kind == EventKind.WRITTEN:
                 yield str(record.data.get("path")), str(record.data.get("sha256"))
 
     def wrote(self, path: str) -> bool:
@@ -149,7 +150,7 @@ class Evidence:
         """
         place = self.record / path
         for candidate in (place, *archived(place)):
-            data = read_optional(candidate)
+            data = read(candidate)
             if data is not None and sha256(data) == digest:
                 return data
         raise TrustAnchorError(f"neither {path} nor its archive has the SHA-256 {digest}")
@@ -160,7 +161,7 @@ class Evidence:
         Raises:
             TrustAnchorError: the transcript or the record does not have it.
         """
-        written = self.find("written", act.id) or self.find("found", act.id)
+        written = self.find(EventKind.WRITTEN, act.id) or self.find(EventKind.FOUND, act.id)
         if written is None:
             raise TrustAnchorError(f"the transcript does not say that {act.id} was written")
         data = self.file(act.path, str(written.get("sha256")))
@@ -236,8 +237,8 @@ class Evidence:
 
     def request_key(self, act: IntermediateAct | ManifestSignerAct) -> Any:
         """Public key of the reviewed request; None where another request has taken its place since."""
-        drafted = str((self.find("draft", act.id) or {}).get("request", "")).encode()
-        pem = drafted if sha256(drafted) == act.request_sha256 else read_optional(self.inputs / act.request)
+        drafted = str((self.find(EventKind.DRAFT, act.id) or {}).get("request", "")).encode()
+        pem = drafted if sha256(drafted) == act.request_sha256 else read(self.inputs / act.request)
         if pem is None or sha256(pem) != act.request_sha256:
             return None
         return load_request(pem, act.request).public_key()
@@ -254,7 +255,7 @@ def _below(issuer: x509.Certificate, name: str, builder: Any, own: Any, lint: Li
 
 
 def _required(path: Path) -> bytes:
-    data = read_optional(path)
+    data = read(path)
     if data is None:
         raise TrustAnchorError(f"{path} does not exist", "the record is not complete")
     return data

@@ -19,15 +19,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ...errors import TrustAnchorError
+from ...host.files import read, sha256
+from ...text import times
 from ...x509 import pkilint
 from ...x509.signatures import signature_holds, tbs
-from ..files import read_optional, sha256
 from ..linting import Lint
 from ..plan.document import InspectAct, IntermediateAct, ManifestSignerAct
 from ..plan.model import SigningAct
 from ..seal import verify_seal
 from ..session.context import AttestationFiles
-from ..transcript import CLOSED, OPENED, SEAL, TRANSCRIPT
+from ..transcript import SEAL, TRANSCRIPT, EventKind
 from .checks import Check, look, tell
 from .history import Anchors, history_checks
 from .key_checks import attestation_problems, key_problems
@@ -131,7 +132,7 @@ def _verify_act(evidence: Evidence, act: SigningAct, lint: Lint) -> Iterator[Che
 
 def _linters(evidence: Evidence, act: SigningAct, lint: Lint, findings: Callable[[], Iterable[str]]) -> Check:
     """What a linter finds fails where the same one found nothing at the ceremony; what a later one finds is shown."""
-    draft, today = evidence.find("draft", act.id), lint.linters()
+    draft, today = evidence.find(EventKind.DRAFT, act.id), lint.linters()
     then = [] if draft is None else [str(one) for one in draft.get("lint", today)]
     told = [] if draft is None or then == today else [f"today: {', '.join(today)}; at the ceremony: {', '.join(then)}"]
 
@@ -150,7 +151,11 @@ def _plan(evidence: Evidence) -> Iterator[str]:
     plan = evidence.plan
     if plan.name != evidence.name or evidence.opened.get("ceremony") != evidence.name:
         yield f"the plan is of ceremony '{plan.name}', the transcript of '{evidence.opened.get('ceremony')}'"
-    digests = [one.data.get("plan_sha256") for one in evidence.records if one.event in ("opened", "plan_confirmed")]
+    digests = [
+        one.data.get("plan_sha256")
+        for one in evidence.records
+        if one.kind in (EventKind.OPENED, EventKind.PLAN_CONFIRMED)
+    ]
     if len(digests) < 2:
         yield "the transcript has no confirmation of the plan"
     for other in sorted({str(one) for one in digests if one != plan.sha256}):
@@ -161,14 +166,14 @@ def _plan(evidence: Evidence) -> Iterator[str]:
 
 
 def _closed(evidence: Evidence) -> Iterator[str]:
-    closed = evidence.find(CLOSED)
+    closed = evidence.find(EventKind.CLOSED)
     if closed is None:
         yield "it is not closed: run it again to finish it"
         return
     listed = {(one.get("path"), one.get("sha256")) for one in closed.get("outputs", [])}
     if listed != set(dict(evidence.outputs()).items()):
         yield "the closing does not list what was written"
-    if closed.get("signatures") != sum(one.event == "signed" for one in evidence.records):
+    if closed.get("signatures") != sum(one.kind == EventKind.SIGNED for one in evidence.records):
         yield "the closing does not count the signatures that were made"
 
 
@@ -182,23 +187,31 @@ def _seal(evidence: Evidence) -> Iterator[str]:
 def _window(evidence: Evidence) -> Iterator[str]:
     """A run begins inside the window; one that has begun may finish. The order of records is the chain's to tell."""
     window = evidence.plan.window
-    start, end = (moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (window.start, window.end))
+    start, end = (times.render(moment) for moment in (window.start, window.end))
     for record in evidence.records:
-        begun_late = record.event in (OPENED, "resumed", "clock") and record.time > end and not evidence.abandoned
+        begun_late = (
+            record.kind in (EventKind.OPENED, EventKind.RESUMED, EventKind.CLOCK)
+            and record.time > end
+            and not evidence.abandoned
+        )
         if record.time < start or begun_late:
-            yield f"'{record.event}' is of {record.time}"
+            yield f"'{record.kind}' is of {record.time}"
 
 
 def _clock(evidence: Evidence) -> Iterator[str]:
     """A clock that is set back is no crime, but people should know why it was."""
     for before, after in pairwise(evidence.records):
         if after.time < before.time:
-            yield f"the clock went back from {before.time} to {after.time} at '{after.event}'"
+            yield f"the clock went back from {before.time} to {after.time} at '{after.kind}'"
 
 
 def _inspected(evidence: Evidence) -> Iterator[str]:
     for act in evidence.plan.acts:
-        if isinstance(act, InspectAct) and not evidence.abandoned and evidence.find("inspected", act.id) is None:
+        if (
+            isinstance(act, InspectAct)
+            and not evidence.abandoned
+            and evidence.find(EventKind.INSPECTED, act.id) is None
+        ):
             yield f"the token '{act.token}' was not inspected"
 
 
@@ -216,9 +229,9 @@ def _outputs(evidence: Evidence) -> Iterator[str]:
 
 def _report(evidence: Evidence) -> Iterator[str]:
     """By digest: an older version of this collection may have worded it differently."""
-    reports = (evidence.find(CLOSED) or {}).get("reports", {})
+    reports = (evidence.find(EventKind.CLOSED) or {}).get("reports", {})
     for name in ("report.md", "report.html"):
-        data = read_optional(evidence.place / name)
+        data = read(evidence.place / name)
         if data is None or sha256(data) != reports.get(name):
             yield f"{name} is absent, or not the one that the transcript was closed with"
 
@@ -226,14 +239,14 @@ def _report(evidence: Evidence) -> Iterator[str]:
 def _as_confirmed(evidence: Evidence, act: SigningAct, signed: Signed) -> Iterator[str]:
     """Draft, confirmation and signature of the transcript are about these very bytes."""
     found = sha256(tbs(signed))
-    if evidence.find("signed", act.id) is None:
-        yield from [] if evidence.find("found", act.id) else ["the transcript has no signature of it"]
+    if evidence.find(EventKind.SIGNED, act.id) is None:
+        yield from [] if evidence.find(EventKind.FOUND, act.id) else ["the transcript has no signature of it"]
         return
-    for event in ("draft", "confirmed", "signed"):
-        said = (evidence.find(event, act.id) or {}).get("tbs_sha256")
+    for kind in (EventKind.DRAFT, EventKind.CONFIRMED, EventKind.SIGNED):
+        said = (evidence.find(kind, act.id) or {}).get("tbs_sha256")
         if said != found:
-            yield f"the transcript's '{event}' is about the bytes {said}, signed are {found}"
-    der = base64.b64decode(str((evidence.find("signed", act.id) or {}).get("der", "")))
+            yield f"the transcript's '{kind}' is about the bytes {said}, signed are {found}"
+    der = base64.b64decode(str((evidence.find(EventKind.SIGNED, act.id) or {}).get("der", "")))
     if der != signed.public_bytes(Encoding.DER):
         yield "the token signed something else"
 

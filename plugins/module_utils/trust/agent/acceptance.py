@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
+from ...text import times
 from .. import pem
 from ..host import push
 from ..host.state import State
@@ -134,14 +135,14 @@ def _accept(offer: Offer, host: State, now: dt.datetime) -> Accepted:
 def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
     if manifest.not_after <= now:
         raise TrustAnchorError(
-            f"the trust manifest expired at {manifest.not_after.isoformat()}",
+            f"the trust manifest expired at {times.render(manifest.not_after)}",
             "an old manifest may be shown to hosts to keep newer ones from them",
             "Sign the manifest again, and look at the host that serves it",
         )
     if manifest.not_before > now + TOLERANCE:
         raise TrustAnchorError(
-            f"the trust manifest is from the future ({manifest.not_before.isoformat()})",
-            f"this host's clock says {now.isoformat(timespec='seconds')}",
+            f"the trust manifest is from the future ({times.render(manifest.not_before)})",
+            f"this host's clock says {times.render(now)}",
             "Correct the clock of this host, or that of the controller",
         )
 

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 
 from ...errors import TrustAnchorError
+from ...text import times
 from . import cycle, settings
 
 
@@ -21,7 +21,7 @@ def main() -> int:
         print("usage: trust-agent", file=sys.stderr)
         return 2
     try:
-        content = cycle.run(settings.load(), dt.datetime.now(dt.UTC))
+        content = cycle.run(settings.load(), times.utc_now())
     except TrustAnchorError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,16 +7,14 @@ Standard library only.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...host import locks
 from ...host.files import read, write_atomically
 from ...host.pem import fingerprint
 from ..pem import Root
@@ -82,37 +80,15 @@ def _checked(found: dict[str, Any]) -> State:
     return state
 
 
-@contextlib.contextmanager
-def locked() -> Iterator[None]:
+def locked() -> AbstractContextManager[int]:
     """One at a time: a push and the agent change the same stores. Waits for the other one.
-
-    The file is for root alone: whoever can open it can hold the lock.
 
     Raises:
         TrustAnchorError: the other one does not end.
     """
-    directory = os.path.dirname(PATH)
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(os.path.join(directory, ".lock"), flags, 0o600)
-    try:
-        _await_lock(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _await_lock(descriptor: int) -> None:
-    end = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            if time.monotonic() > end:
-                raise TrustAnchorError(
-                    "another program has been changing the trust stores of this host for a long time",
-                    f"{LOCK_SECONDS:.0f} seconds were waited for it",
-                    "Look for trust-agent or a play that hangs on this host, and end it",
-                ) from error
-            time.sleep(0.1)
+    busy = TrustAnchorError(
+        "another program has been changing the trust stores of this host for a long time",
+        f"{LOCK_SECONDS:.0f} seconds were waited for it",
+        "Look for trust-agent or a play that hangs on this host, and end it",
+    )
+    return locks.held(os.path.join(os.path.dirname(PATH), ".lock"), LOCK_SECONDS, busy)

@@ -12,9 +12,10 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ...host.files import read
+from ...text import times
 from ...x509 import certificates as certs
 from ..rollout import report
-from ..rollout.journal import TIME, Release
+from ..rollout.journal import Release
 from . import store
 from .model import Manifest
 from .transitions import Evidence, Rollout
@@ -53,7 +54,7 @@ def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:
         found = json.loads(content)
         told = found["manifest"]
         complete = found["complete"] is True
-        written = dt.datetime.strptime(found["written"], TIME).replace(tzinfo=dt.UTC)
+        written = times.parse(found["written"], f"{path}: written")
         return Rollout(str(told["id"]), int(told["sequence"]), complete, _leaves(found["hosts"]), written)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrustAnchorError(f"{path} is not a report of a rollout", str(error), "Roll out again") from error

@@ -12,11 +12,11 @@ from typing import Any
 from ... import strict_yaml
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_bool, read_int, read_text
+from ...text import times
 from ...x509.fingerprints import normalise_fingerprint
 
 VERSION = 1
 STATES = ("staged", "trusted", "retiring", "distrusted")
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _HEADER = "# Trust manifest: the roots of this estate. States: staged, trusted, retiring, distrusted.\n---\n"
 
 
@@ -44,7 +44,7 @@ class Root:
         """Plain form, as it is written."""
         more = {
             "standby": self.standby or None,
-            "since": self.since.strftime(_TIME) if self.since else None,
+            "since": times.render(self.since) if self.since else None,
             "incident": self.incident or None,
         }
         entry = {"name": self.name, "sha256": self.sha256, "state": self.state}
@@ -159,8 +159,4 @@ def _parse_root(data: Mapping[str, Any], where: str) -> Root:
 def _moment(data: Mapping[str, Any], where: str) -> dt.datetime | None:
     if "since" not in data:
         return None
-    text = read_text(data, "since", where)
-    try:
-        return dt.datetime.strptime(text, _TIME).replace(tzinfo=dt.UTC)
-    except ValueError as error:
-        raise TrustAnchorError(f"{where}: since is '{text}'", "a time such as 2026-11-26T02:00:00Z") from error
+    return times.parse(read_text(data, "since", where), f"{where}: since")

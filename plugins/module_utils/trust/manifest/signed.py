@@ -17,6 +17,7 @@ from typing import Any
 from ...errors import TrustAnchorError
 from ...host import openssl, pem
 from ...schema import check_keys, read_int, read_text
+from ...text import times
 from ...x509.fingerprints import normalise_fingerprint
 
 VERSION = 1
@@ -24,7 +25,6 @@ FILE_NAME = "trust.p7m"
 MAX_BYTES = 1 << 20  # a root is about 1 KiB
 TRUSTED_STATES = ("trusted", "retiring")
 STATES = (*TRUSTED_STATES, "distrusted")
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class SignedManifest:
             "version": VERSION,
             "id": self.id,
             "sequence": self.sequence,
-            "not_before": self.not_before.strftime(_TIME),
-            "not_after": self.not_after.strftime(_TIME),
+            "not_before": times.render(self.not_before),
+            "not_after": times.render(self.not_after),
             "roots": [root.as_dict() for root in self.roots],
         }
         return (json.dumps(content, indent=1) + "\n").encode()
@@ -188,7 +188,7 @@ def parse(content: bytes) -> SignedManifest:
         roots=_roots(data.get("roots")),
     )
     if manifest.not_after <= manifest.not_before:
-        raise TrustAnchorError(f"the {where} ends before it begins", manifest.not_after.strftime(_TIME))
+        raise TrustAnchorError(f"the {where} ends before it begins", times.render(manifest.not_after))
     return manifest
 
 
@@ -205,11 +205,7 @@ def _no_constant(name: str) -> None:
 
 
 def _moment(data: Mapping[str, Any], key: str) -> dt.datetime:
-    text = read_text(data, key, "trust manifest")
-    try:
-        return dt.datetime.strptime(text, _TIME).replace(tzinfo=dt.UTC)
-    except ValueError as error:
-        raise TrustAnchorError(f"trust manifest: '{key}' is '{text}'", "a time such as 2026-11-26T02:00:00Z") from error
+    return times.parse(read_text(data, key, "trust manifest"), f"trust manifest: '{key}'")
 
 
 def _roots(entries: Any) -> tuple[SignedRoot, ...]:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from ...errors import TrustAnchorError
 from ...host.files import read
+from ...text import times
 from ...x509 import certificates as certs
 from ...x509.builders import PrivateKey, checked_key, digest_for
 from . import signed as signed_manifest
@@ -109,7 +110,7 @@ def _require_valid(roots: list[SignedRoot], now: dt.datetime) -> None:
             end = certs.not_after(certs.load_certificate(root.certificate.encode(), root.name))
             if end <= now:
                 raise TrustAnchorError(
-                    f"root '{root.name}' has expired ({end.isoformat()})",
+                    f"root '{root.name}' has expired ({times.render(end)})",
                     "hosts would refuse the manifest",
                     "Make it distrusted",
                 )
@@ -140,7 +141,7 @@ def _signer(directory: str, key: PrivateKey, anchors: dict[str, store.Anchor], n
     if certs.not_after(newest) <= now:
         raise TrustAnchorError(
             "the manifest signer has expired",
-            f"its certificate ended at {certs.not_after(newest).isoformat()}",
+            f"its certificate ended at {times.render(certs.not_after(newest))}",
             "Plan a ceremony that renews it",
         )
     return newest
@@ -192,5 +193,5 @@ def _reason(directory: str, wanted: SignedManifest, signer: x509.Certificate, ho
     if (found.id, found.sequence, found.roots) != (wanted.id, wanted.sequence, wanted.roots):
         return f"it says what the manifest was at sequence {found.sequence}"
     if found.not_after < min(horizon, certs.not_after(signer)):
-        return f"it is valid until {found.not_after.isoformat()} only"
+        return f"it is valid until {times.render(found.not_after)} only"
     return ""

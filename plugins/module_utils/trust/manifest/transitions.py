@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...errors import TrustAnchorError
+from ...text import times
 from .model import Manifest, Root
 from .signed import TRUSTED_STATES
 
@@ -189,7 +190,7 @@ def _require_rollout(manifest: Manifest, evidence: Evidence, consequence: str) -
         )
     if evidence.now - rollout.written > MAX_AGE:
         raise TrustAnchorError(
-            f"the report of the rollout of sequence {manifest.sequence} is of {rollout.written.isoformat()}",
+            f"the report of the rollout of sequence {manifest.sequence} is of {times.render(rollout.written)}",
             "hosts may have come since, or changed",
             "Run playbooks/rollout_trust.yml again",
         )

@@ -10,9 +10,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...host.files import save
+from ...text import times
 from ...text.document import Banner, Block, Cell, Heading, Mark, Paragraph, Table, as_html, as_markdown
-from . import journal, plan
-from .journal import TIME, Release
+from . import plan
+from .journal import Release
 
 VERSION = 1
 # Worst first: who reads a report looks for what is wrong.
@@ -59,7 +61,7 @@ def build(
         "manifest": {"id": release.id, "sequence": release.sequence},
         "complete": not missing,
         "check": check,
-        "written": now.strftime(TIME),
+        "written": times.render(now),
         "counts": {outcome: outcomes.count(outcome) for outcome in _ORDER},
         "missing": missing,
         "hosts": hosts,
@@ -108,9 +110,8 @@ def write(directory: str, release: Release, report: Report) -> list[str]:
         # The evidence comes last: people have read about it when it counts.
         "json": json.dumps(report, indent=1, sort_keys=True).encode() + b"\n",
     }
-    os.makedirs(os.path.join(directory, "rollouts"), exist_ok=True)
     for suffix, content in forms.items():
-        journal.write(path(directory, release, suffix), content)
+        save(path(directory, release, suffix), content)
     return [path(directory, release, suffix) for suffix in forms]
 
 
@@ -254,7 +255,7 @@ def _old(report: Report) -> list[tuple[str, str, str, str, str, str]]:
 
 def _began(processes: Sequence[Mapping[str, Any]]) -> str:
     first = min(float(one.get("started") or 0) for one in processes)
-    return dt.datetime.fromtimestamp(first, dt.UTC).strftime(TIME)
+    return times.render_epoch(first)
 
 
 def _why(host: Report) -> str:

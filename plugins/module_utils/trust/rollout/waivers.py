@@ -12,6 +12,7 @@ from typing import Any
 from ... import strict_yaml
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_text
+from ...text import times
 
 _KEYS = ("host", "owner", "reason", "expires")
 
@@ -34,7 +35,12 @@ class Waiver:
 
     def as_dict(self) -> dict[str, str]:
         """For a report."""
-        return {"host": self.host, "owner": self.owner, "reason": self.reason, "expires": self.expires.isoformat()}
+        return {
+            "host": self.host,
+            "owner": self.owner,
+            "reason": self.reason,
+            "expires": times.render_date(self.expires),
+        }
 
 
 def parse(text: bytes, source: str, hosts: Collection[str], today: dt.date) -> tuple[Waiver, ...]:
@@ -69,12 +75,7 @@ def parse(text: bytes, source: str, hosts: Collection[str], today: dt.date) -> t
 def _waiver(entry: Any, where: str) -> Waiver:
     entry = check_keys(entry, _KEYS, where)
     host, owner, reason, expires = (read_text(entry, key, where) for key in _KEYS)
-    try:
-        # Other forms of ISO 8601 are read by some versions of Python only.
-        day = dt.datetime.strptime(expires, "%Y-%m-%d").date()
-    except ValueError as error:
-        raise TrustAnchorError(f"{where}: '{expires}' is not a date", "a date is written as 2026-12-31") from error
-    return Waiver(host, owner, reason, day)
+    return Waiver(host, owner, reason, times.parse_date(expires, where))
 
 
 def _check_hosts(waivers: Collection[Waiver], source: str, hosts: Collection[str]) -> None:

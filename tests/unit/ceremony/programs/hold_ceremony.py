@@ -64,10 +64,10 @@ def hold(home: Path, die_at: int) -> None:
     mortal(transcript.Transcript, "append", step)
     mortal(provision, "make_key", step)
     for owner, name in (
-        (outputs, "write_once"),
-        (outputs, "replace"),
-        (seal_step, "write_once"),
-        (seal_step, "replace"),
+        (outputs, "save_once"),
+        (outputs, "save"),
+        (seal_step, "save_once"),
+        (seal_step, "save"),
     ):
         mortal(owner, name, step)
     mortal(key_steps.SoftHsmPlan, "apply", step)
