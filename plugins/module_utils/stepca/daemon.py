@@ -21,13 +21,11 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host import systemd
 from ..host.files import read, write_atomically
-from . import unit
+from . import settings, unit
 from .layout import Layout
 
 RECORD = "/run/trustanchor/step-ca.json"
 REFUSED = "error reloading server:"  # ca/signal.go
-# Keys of ca.json that a reload does not apply, or that crash it when they are removed.
-RESTART_KEYS = ("address", "insecureAddress", "metricsAddress", "db", "kms", "ssh")
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Loaded:
 
 def digests(config: Mapping[str, Any], layout: Layout) -> tuple[str, str]:
     """Digests (restart, reload) of what is on the disk now."""
-    listeners = {key: config.get(key) for key in RESTART_KEYS} | {"insecure": _serves_insecurely(config)}
+    listeners = settings.read_at_start(config) | {"insecure": _serves_insecurely(config)}
     program = os.stat(unit.PROGRAM) if os.path.exists(unit.PROGRAM) else None
     restart = _digest(
         [

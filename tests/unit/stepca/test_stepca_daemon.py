@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, settings, unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 from factories import pki
 from hypothesis import given
@@ -112,7 +112,7 @@ def test_a_new_template_needs_a_reload(layout: Layout) -> None:
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
 
 
-@pytest.mark.parametrize("key", daemon.RESTART_KEYS)
+@pytest.mark.parametrize("key", settings.read_at_start({}))
 def test_a_changed_listener_or_database_needs_a_restart(layout: Layout, key: str) -> None:
     before = daemon.digests(CONFIG, layout)
     assert daemon.digests({**CONFIG, key: "other"}, layout)[0] != before[0]
