@@ -145,49 +145,22 @@ published:
       next_update: "2027-11-24T15:00:00+00:00"
 """
 
-import base64
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
-    artifacts,
-    nginx,
-    site,
-    url,
-    watch,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import site
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
-    done = site.converge(_site(module.params), module.check_mode)
+    done = site.converge(site.declared(module.params), module.check_mode)
     return {
         "changed": bool(done["corrected"]),
         "corrected": done["corrected"],
         "published": done["after"],
         "diff": edge.diff(done["before"], done["after"], "publication"),
     }
-
-
-def _site(options: dict[str, Any]) -> site.Site:
-    margins = {kind: watch.seconds(text, f"margins: {kind}") for kind, text in options["margins"].items()}
-    sources = (
-        nginx.Source(one["name"], url.parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in options["ca_crls"]
-    )
-    return site.Site(
-        place=url.parse_url(options["url"], "url")[0],
-        artifacts=tuple(
-            artifacts.Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"])
-            for one in options["artifacts"]
-        ),
-        sources=tuple(sources),
-        issuers=options["issuers"],
-        margins=margins,
-        metrics_directory=options["metrics_directory"],
-        calendar=options["calendar"],
-        alert_unit=options["alert_unit"],
-    )
 
 
 def main() -> None:

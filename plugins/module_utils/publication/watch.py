@@ -15,7 +15,7 @@ from ..errors import TrustAnchorError
 from ..host.files import read, write_atomically
 from ..trust.manifest import signed
 from . import artifacts
-from .url import Place, fetch
+from .url import PublicationUrl, fetch
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -57,22 +57,24 @@ class Watch:
     """What is looked at.
 
     Args:
-        place: where it is published.
+        url: where it is published.
         watched: the artifacts.
         metrics_directory: of node_exporter's textfile collector; empty: no metrics.
     """
 
-    place: Place
+    url: PublicationUrl
     watched: tuple[Watched, ...]
     metrics_directory: str = ""
 
     def dump(self) -> bytes:
-        """As JSON."""
-        return (json.dumps(asdict(self), indent=2, sort_keys=True) + "\n").encode()
+        """As JSON; the URL's key is the one that hosts have had from the beginning."""
+        fields = asdict(self)
+        fields["place"] = fields.pop("url")
+        return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
 
 
 @dataclass(frozen=True)
-class Finding:
+class WatchFinding:
     """What was found of one artifact.
 
     Args:
@@ -114,7 +116,7 @@ def load() -> Watch:
     try:
         found: dict[str, Any] = json.loads(content)
         watched = tuple(Watched(**one) for one in found.pop("watched"))
-        return Watch(place=Place(**found.pop("place")), watched=watched, **found)
+        return Watch(url=PublicationUrl(**found.pop("place")), watched=watched, **found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise TrustAnchorError(f"{CONFIGURATION} cannot be read", str(error), "Run the playbook again") from error
 
@@ -141,16 +143,16 @@ def span(value: float) -> str:
     return f"{value / 60:.0f} minutes"
 
 
-def look(watch: Watch) -> list[Finding]:
+def look(watch: Watch) -> list[WatchFinding]:
     """Fetch and read each artifact."""
-    return [_look_at(watch.place, one) for one in watch.watched]
+    return [_look_at(watch.url, one) for one in watch.watched]
 
 
-def _look_at(place: Place, watched: Watched) -> Finding:
+def _look_at(url: PublicationUrl, watched: Watched) -> WatchFinding:
     try:
-        return Finding(watched, _end(watched, fetch(place, watched.name)))
+        return WatchFinding(watched, _end(watched, fetch(url, watched.name)))
     except TrustAnchorError as error:
-        return Finding(watched, None, str(error))
+        return WatchFinding(watched, None, str(error))
 
 
 def _end(watched: Watched, content: bytes) -> float | None:
@@ -167,12 +169,12 @@ def _end(watched: Watched, content: bytes) -> float | None:
     return artifacts.certificate_end(content)
 
 
-def metrics(findings: Sequence[Finding], now: float) -> str:
+def metrics(findings: Sequence[WatchFinding], now: float) -> str:
     """In the text format of Prometheus."""
     return "".join(_metric_lines(findings, now))
 
 
-def _metric_lines(findings: Sequence[Finding], now: float) -> Iterator[str]:
+def _metric_lines(findings: Sequence[WatchFinding], now: float) -> Iterator[str]:
     for key, text in _METRICS.items():
         yield from _header(key, text)
         for finding in findings:
@@ -188,14 +190,14 @@ def _header(key: str, text: str) -> Iterator[str]:
     yield f"# HELP trustanchor_publication_{key} {text}\n# TYPE trustanchor_publication_{key} gauge\n"
 
 
-def _values(finding: Finding, now: float) -> Mapping[str, float]:
+def _values(finding: WatchFinding, now: float) -> Mapping[str, float]:
     found: dict[str, float] = {"up": 0 if finding.fault else 1, "stale": 1 if finding.stale(now) else 0}
     if finding.end is not None or finding.fault:  # an alert on the end must see what cannot be read, too
         found |= {"expiry_timestamp_seconds": finding.end or 0, "margin_seconds": finding.watched.margin}
     return found
 
 
-def write_metrics(watch: Watch, findings: Sequence[Finding], now: float) -> None:
+def write_metrics(watch: Watch, findings: Sequence[WatchFinding], now: float) -> None:
     """A file for node_exporter's textfile collector.
 
     Raises:

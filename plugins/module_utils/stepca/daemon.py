@@ -170,7 +170,7 @@ def apply(action: str, serving: Callable[[], bytes]) -> None:
         raise TrustAnchorError(error.what, why, "Correct the cause and run the play again") from error
 
 
-class Hopeless(TrustAnchorError):
+class NotRetryable(TrustAnchorError):
     """A condition that will not come true, however long one waits."""
 
 
@@ -178,10 +178,10 @@ def _refused(since: float, what: str) -> bool:
     """False, unless step-ca has said that it refuses a reload.
 
     Raises:
-        Hopeless: it has.
+        NotRetryable: it has.
     """
     if REFUSED in systemd.journal(unit.NAME, since=since):
-        raise Hopeless(what, "it refused the new one and goes on with the old one")
+        raise NotRetryable(what, "it refused the new one and goes on with the old one")
     return False
 
 
@@ -190,7 +190,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
     Raises:
         TrustAnchorError: it did not hold in time; with the last error that the condition raised.
-        Hopeless: the condition raised it.
+        NotRetryable: the condition raised it.
     """
     deadline = time.monotonic() + seconds
     reason = ""
@@ -198,7 +198,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         try:
             if condition():
                 return
-        except Hopeless:
+        except NotRetryable:
             raise
         except TrustAnchorError as error:
             reason = str(error)

@@ -32,7 +32,7 @@ class Inputs:
         root_pem: root certificate.
         root_sha256: its declared fingerprint.
         intermediate_pem: intermediate certificate (a bundle: signer first); empty: not signed yet.
-        client_networks: see `unit.Settings`.
+        client_networks: see `unit.UnitSettings`.
     """
 
     settings: Mapping[str, Any]
@@ -80,7 +80,7 @@ def _check_settings(inputs: Inputs) -> dict[str, Any]:
         )
     config = compose(inputs.settings, _PLACEHOLDER_JWK, Layout())
     validation.check(config)
-    unit.render(config, unit.Settings(inputs.client_networks), Layout())
+    unit.render(config, unit.UnitSettings(inputs.client_networks), Layout())
     for provisioner in declared:
         _check_oidc(provisioner)
     return config
