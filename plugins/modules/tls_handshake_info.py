@@ -79,7 +79,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof impor
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
     """All handshakes; the action plugin shows the table."""
-    results = [asdict(result) for result in handshakes.shake(module.params["targets"], module.params["clients"])]
+    results = [asdict(result) for result in handshakes.perform(module.params["targets"], module.params["clients"])]
     failed = handshakes.failures(results)
     answer: dict[str, Any] = {"changed": False, "handshakes": results, "table": handshakes.table(results)}
     if failed and module.params["require"]:

@@ -24,12 +24,12 @@ from ..host.files import read, write_atomically
 from . import settings, unit
 from .layout import Layout
 
-RECORD = "/run/trustanchor/step-ca.json"
+LOADED_STATE = "/run/trustanchor/step-ca.json"
 REFUSED = "error reloading server:"  # ca/signal.go
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedState:
     """What a process has loaded.
 
     Args:
@@ -87,12 +87,12 @@ def _files_below(path: str) -> list[str]:
     return sorted(os.path.join(top, name) for top, _directories, names in os.walk(path) for name in names)
 
 
-def plan(state: systemd.Unit, loaded: Loaded | None, restart: str, reload: str, newest: float) -> str:
+def plan(state: systemd.Unit, loaded: LoadedState | None, restart: str, reload: str, newest: float) -> str:
     """What has to happen: ``none``, ``reload``, ``restart`` or ``start``.
 
     Args:
         state: the unit.
-        loaded: the record of a former run, None where there is none.
+        loaded: what a former run left in `LOADED_STATE`, None where there is nothing.
         restart: digest of what only a start reads, as it is on the disk.
         reload: digest of what a reload reads.
         newest: the latest modification among these files, seconds since the epoch.
@@ -124,23 +124,23 @@ def newest_change(layout: Layout) -> float:
     return max(found, default=0.0)
 
 
-def recorded() -> Loaded | None:
-    """The record of a former run; None where there is none or it cannot be read."""
-    content = read(RECORD)
+def loaded_state() -> LoadedState | None:
+    """What a former run left in `LOADED_STATE`; None where there is nothing, or nothing that can be read."""
+    content = read(LOADED_STATE)
     if content is None:
         return None
     try:
-        return Loaded(**json.loads(content))
+        return LoadedState(**json.loads(content))
     except (ValueError, TypeError):
         return None
 
 
 def remember(restart: str, reload: str) -> None:
-    """Record what the running process has loaded."""
+    """Keep what the running process has loaded for the next run."""
     state = systemd.show(unit.NAME)
-    os.makedirs(os.path.dirname(RECORD), mode=0o755, exist_ok=True)
-    loaded = Loaded(state.main_pid, state.started_at, restart, reload)
-    write_atomically(RECORD, json.dumps(asdict(loaded)).encode(), 0o644, "root", "root")
+    os.makedirs(os.path.dirname(LOADED_STATE), mode=0o755, exist_ok=True)
+    loaded = LoadedState(state.main_pid, state.started_at, restart, reload)
+    write_atomically(LOADED_STATE, json.dumps(asdict(loaded)).encode(), 0o644, "root", "root")
 
 
 def apply(action: str, serving: Callable[[], bytes]) -> None:

@@ -53,7 +53,7 @@ def converge(settings: unit.UnitSettings, layout: Layout, expect_change: bool, c
     corrected = files.converge([files.File(unit.PATH, unit.render(config, settings, layout))], check)
     state = _load_unit(bool(corrected), check)
     restart, reload = daemon.digests(config, layout)
-    action = daemon.plan(state, daemon.recorded(), restart, reload, daemon.newest_change(layout))
+    action = daemon.plan(state, daemon.loaded_state(), restart, reload, daemon.newest_change(layout))
     if action == "none" and state.needs_daemon_reload:
         action = "restart"  # the process runs with the unit that systemd had read before
     if check and action == "none" and (corrected or expect_change):

@@ -313,7 +313,7 @@ def _by_name() -> dict[str, Secrecy]:
     """The secrecy of a name wherever it stands.
 
     A file that somebody edited has keys where the table has none, and free-form values have their own keys: they are
-    recognised by their name. A name that is a secret in one place and not in another (``key``) has the milder secrecy
+    recognised by their name. A name that is a secret in one object and not in another (``key``) has the milder secrecy
     here; where the table has it, its path decides.
     """
     found: dict[str, Secrecy] = {}

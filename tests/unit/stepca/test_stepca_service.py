@@ -35,7 +35,7 @@ class Host:
         self.layout, self.state, self.verbs = Layout(base=str(directory / "step-ca")), RUNNING, list[str]()
         monkeypatch.setattr(unit, "PATH", str(directory / "step-ca.service"))
         monkeypatch.setattr(unit, "PROGRAM", str(directory / "step-ca.bin"))
-        monkeypatch.setattr(daemon, "RECORD", str(directory / "run" / "step-ca.json"))
+        monkeypatch.setattr(daemon, "LOADED_STATE", str(directory / "run" / "step-ca.json"))
         monkeypatch.setattr(systemd, "show", lambda _unit: self.state)
         monkeypatch.setattr(systemd, "daemon_reload", lambda: self.verbs.append("daemon-reload"))
         monkeypatch.setattr(systemd, "act", lambda verb, _unit: self.verbs.append(verb))
