@@ -343,7 +343,7 @@ def secrecy_of(path: tuple[str, ...]) -> Secrecy:
 
 
 def read_at_start(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of ca.json that a reload does not apply, or that crashes it when it is removed.
+    """The part of ca.json that a reload does not apply, or that crashes it when it is removed (ca/ca.go of v0.30.2).
 
     Returns:
         Each top-level key that has such a part, with None where ca.json has not got it.

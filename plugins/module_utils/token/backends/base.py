@@ -78,6 +78,8 @@ class Backend:
     Args:
         kind: its name in tokens.yml and in the option ``token.kind``.
         libraries: Python packages that it needs, beside cryptography.
+        software: its keys are in files, and a ceremony makes such a token itself.
+        touchable: a key on it can want a touch for a signature.
         fields: keys of its entry in tokens.yml, beside ``kind``.
         declare: reads such an entry.
         identify: the device of a module's options: its name, token and key.
@@ -96,6 +98,8 @@ class Backend:
 
     kind: str
     libraries: tuple[str, ...]
+    software: bool
+    touchable: bool
     fields: tuple[str, ...]
     declare: Declare
     identify: Callable[[str, TokenSpec, KeySpec], Device]

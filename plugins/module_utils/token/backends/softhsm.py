@@ -83,6 +83,7 @@ def problems(_facts: TokenFacts, _wanted: Requirement) -> Iterator[str]:
 BACKEND = replace(
     pkcs11.BACKEND,
     kind=KIND,
+    software=True,
     fields=("module_path", "label", "id"),
     declare=declare,
     identify=partial(pkcs11.identify, KIND),

@@ -62,6 +62,8 @@ def generate(
 BACKEND = Backend(
     kind=KIND,
     libraries=("python-pkcs11",),
+    software=False,
+    touchable=False,
     fields=("module_path", "serial", "label", "id"),
     declare=declare,
     identify=partial(identify, KIND),

@@ -102,6 +102,8 @@ def attest(device: Device) -> tuple[x509.Certificate, x509.Certificate]:
 BACKEND = Backend(
     kind=KIND,
     libraries=("python-pkcs11", "yubikit", "pyscard"),
+    software=False,
+    touchable=True,
     fields=("module_path", "serial", "slot"),
     declare=declare,
     identify=identify,
