@@ -130,6 +130,6 @@ def test_each_target_has_its_own_result(
 @pytest.mark.parametrize(
     "target", ["localhost", "", ":443", "localhost:", "localhost:https", "localhost:0", "localhost:70000"]
 )
-def test_what_is_no_target(target: str) -> None:
+def test_what_is_not_a_target(target: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a target.*HOST:PORT"):
         handshakes.perform([target], CLIENTS)

@@ -60,7 +60,7 @@ def test_without_networks_there_is_no_filter() -> None:
 
 
 @pytest.mark.parametrize("network", ["corp", "10.20.0.1/16", "10.20.0.0/33", "", "10.0.0.0/8\nExecStartPre=/bin/false"])
-def test_what_is_no_network(network: str) -> None:
+def test_what_is_not_a_network(network: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a network"):
         unit.render({"address": ":443"}, unit.UnitSettings([network]), Layout())
 
@@ -117,7 +117,7 @@ def test_ports(address: str, expected: int) -> None:
 @pytest.mark.parametrize(
     "address", ["", ":", "ca.corp.example", ":0", ":65536", ":https", ":-1", ":44 3", ":²", ":٤٤٣", ":443\n"]
 )
-def test_what_is_no_address(address: str) -> None:
+def test_what_is_not_an_address(address: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a listen address"):
         unit.port(address)
 

@@ -151,7 +151,7 @@ def test_go_durations(duration: str) -> None:
 @pytest.mark.parametrize(
     "duration", ["7305d", "1w", "24", "h", "", " 24h", "24h\n", "24 h", "24H", "٢٤h", "1h-5m", 24, None, True]
 )
-def test_what_is_no_go_duration(duration: Any) -> None:
+def test_what_is_not_a_go_duration(duration: Any) -> None:
     with pytest.raises(TrustAnchorError, match=r"maxTLSCertDuration: .* is not a duration.*no unit for days"):
         validation.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
 

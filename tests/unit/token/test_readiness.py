@@ -25,7 +25,7 @@ def test_a_token_that_is_fit() -> None:
     readiness.require_ready(YUBIKEY, replace(FIT, slot=None), Wanted(), occupied=False)
 
 
-def test_a_slip_of_the_finger_is_no_problem() -> None:
+def test_a_slip_of_the_finger_is_not_a_problem() -> None:
     assert not readiness.problems(YUBIKEY, replace(FIT, pin_flag="low", pin_retries=2), Wanted())
 
 
@@ -67,7 +67,7 @@ def test_large_rsa_keys_need_new_firmware(firmware: tuple[int, int, int], fit: b
     assert bool(readiness.problems(YUBIKEY, facts, Wanted("rsa-4096"), occupied=False)) is not fit
 
 
-def test_what_another_token_does_not_tell_is_no_problem() -> None:
+def test_what_another_token_does_not_tell_is_not_a_problem() -> None:
     facts = replace(
         FIT, kind="pkcs11", serial="4711", firmware=None, slot=replace(SLOT, pin_policy=None, touch_policy=None)
     )
