@@ -9,7 +9,7 @@ import base64
 from pathlib import Path
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as publication_url
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import parse_url
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.modules.publication import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.modules.publication_host import SPECIFICATION as HOST
@@ -24,7 +24,7 @@ class ActionModule(edge.EdgeAction):
 
     def handle(self) -> edge.Result:
         """The host gets what is published, and no path of the record."""
-        _url, url = publication_url.parse_url(self.options["url"], "url")
+        _url, url = parse_url(self.options["url"], "url")
         found = collection.collect(Path(self.options["record"]), url, times.utc_now())
         payload = {
             "artifacts": [

@@ -56,19 +56,11 @@ EXAMPLES = r"""
 
 RETURN = r"""# """
 
-import base64
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
-    artifacts,
-    nginx,
-    options,
-    site,
-    url,
-)
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import options, site
 
 _TEXT = {"type": "str", "required": True}
 _ARTIFACT = {"name": _TEXT, "kind": _TEXT, "content": _TEXT, "issuer": {"type": "str", "default": ""}}
@@ -81,33 +73,13 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
-    done = site.converge(_site(module.params), module.check_mode)
+    done = site.converge(site.declared(module.params), module.check_mode)
     return {
         "changed": bool(done["corrected"]),
         "corrected": done["corrected"],
         "published": done["after"],
         "diff": edge.diff(done["before"], done["after"], "publication"),
     }
-
-
-def _site(given: dict[str, Any]) -> site.Site:
-    margins = {kind: durations.seconds(text, f"margins: {kind}", zero=True) for kind, text in given["margins"].items()}
-    sources = (
-        nginx.Source(one["name"], url.parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in given["ca_crls"]
-    )
-    return site.Site(
-        place=url.parse_url(given["url"], "url")[0],
-        artifacts=tuple(
-            artifacts.Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"])
-            for one in given["artifacts"]
-        ),
-        sources=tuple(sources),
-        issuers=given["issuers"],
-        margins=margins,
-        metrics_directory=given["metrics_directory"],
-        calendar=given["calendar"],
-        alert_unit=given["alert_unit"],
-    )
 
 
 def main() -> None:

@@ -91,7 +91,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layo
 
 MISSING = None
 try:
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import canary, settings
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import canary, validation
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
@@ -107,10 +107,10 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Compose, check, compare, write."""
     options, layout = module.params, Layout()
-    settings.check_declared(options["settings"])
+    validation.check_declared(options["settings"])
     key_made, jwk = canary.ensure_key(layout, module.check_mode)
     wanted = config.compose(options["settings"], jwk, layout)
-    settings.check(wanted)
+    validation.check(wanted)
     before = _current(layout)
     corrected = files.converge(
         [

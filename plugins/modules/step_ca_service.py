@@ -67,102 +67,36 @@ verified:
     canary: {"subject": "CN=ca.corp.example"}
 """
 
-import json
 import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import client as api
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 
 MISSING = None
 try:
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import canary, verification
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import service
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Unit, process, proof."""
-    options, check, layout = module.params, module.check_mode, Layout()
-    content = files.read(layout.config)
-    if content is None and check:
-        return {"changed": True, "action": "start", "verified": {}}
-    config = _parsed(content, layout)
-    settings = unit.Settings(options["client_networks"], options["environment"])
-    corrected = files.converge([files.File(unit.PATH, unit.render(config, settings, layout))], check)
-    state = _load_unit(bool(corrected), check)
-    restart, reload = daemon.digests(config, layout)
-    action = daemon.plan(state, daemon.recorded(), restart, reload, daemon.newest_change(layout))
-    if action == "none" and state.needs_daemon_reload:
-        action = "restart"  # the process runs with the unit that systemd had read before
-    if check and action == "none" and (corrected or options["expect_change"]):
-        action = "restart" if corrected else "reload"
-    client = _client(config, layout)
-    verified: dict[str, Any] = {}
-    if not check:
-        daemon.apply(action, client.server_certificate)
-        daemon.remember(restart, reload)
-    if not check or action == "none":
-        verified = verification.verify(client, _expected(config, layout), None if check else canary.load_key(layout))
+    options = module.params
+    settings = unit.UnitSettings(options["client_networks"], options["environment"])
+    done = service.converge(settings, Layout(), options["expect_change"], module.check_mode)
     return {
-        "changed": bool(corrected) or action != "none" or not state.enabled,
-        "action": action,
-        "verified": verified,
+        "changed": done.changed,
+        "action": done.action,
+        "verified": done.verified,
         "diff": edge.diff(
-            {"unit": "as wanted" if not corrected else corrected[unit.PATH], "daemon": action},
+            {"unit": list(done.unit_differences) or "as wanted", "daemon": done.action},
             {"unit": "as wanted", "daemon": "none"},
             unit.NAME,
         ),
     }
-
-
-def _parsed(content: bytes | None, layout: Layout) -> dict[str, Any]:
-    """ca.json.
-
-    Raises:
-        TrustAnchorError: it is missing or not a JSON object.
-    """
-    try:
-        found = json.loads(content or b"")
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise TrustAnchorError(
-            f"{layout.config} is missing or not a JSON object", "step_ca_config makes it", "Run the role"
-        )
-    return found
-
-
-def _load_unit(changed: bool, check: bool) -> systemd.Unit:
-    """Have systemd read and enable the unit; its state before that."""
-    state = systemd.show(unit.NAME)
-    if check:
-        return state
-    if changed or state.needs_daemon_reload:
-        systemd.daemon_reload()
-    if not state.enabled:
-        systemd.act("enable", unit.NAME)
-    return state
-
-
-def _client(config: dict[str, Any], layout: Layout) -> api.Client:
-    """A client that trusts the root, comes from this host and calls the CA by its first name."""
-    host = unit.reachable(config["address"])
-    port = unit.port(config["address"])
-    url = f"https://{config['dnsNames'][0]}" + ("" if port == 443 else f":{port}")
-    return api.Client(url, (files.read(layout.root) or b"").decode(), host)
-
-
-def _expected(config: dict[str, Any], layout: Layout) -> verification.Expected:
-    root = certificates.load_certificate(files.read(layout.root) or b"", layout.root)
-    bundle = certificates.load_bundle(files.read(layout.certificate) or b"", layout.certificate)
-    return verification.Expected(config, root, bundle)
 
 
 def main() -> None:

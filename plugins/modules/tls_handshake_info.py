@@ -90,7 +90,7 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
     """All handshakes; the action plugin shows the table."""
-    results = [asdict(result) for result in handshakes.shake(module.params["targets"], module.params["clients"])]
+    results = [asdict(result) for result in handshakes.perform(module.params["targets"], module.params["clients"])]
     failed = handshakes.failures(results)
     answer: dict[str, Any] = {"changed": False, "handshakes": results, "table": handshakes.table(results)}
     if failed and module.params["require"]:

@@ -111,14 +111,9 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.optio
 
 MISSING = None
 try:
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.credential_plan import (
-        NewCredentials,
-        check_new,
-        plan_credentials,
-    )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.registry import backend_of
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.credential_plan import NewCredentials
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import parse_device
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.facts import inspect
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.optional import yubikit_needed
 except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
 
@@ -143,16 +138,12 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     _check_counts(options)
     device = parse_device("token", options["token"], options["key"])
     algorithm = options["management_key_algorithm"]
-    plan = plan_credentials(device, inspect(device), options["pin_retries"], options["puk_retries"], algorithm)
+    backend = backend_of(device)
+    facts = backend.inspect(device)
+    plan = backend.plan_credentials(device, facts, options["pin_retries"], options["puk_retries"], algorithm)
     purpose, before, after = _purpose(plan), _facts(plan.facts), _planned(plan)
-    if plan.changed and not module.check_mode:
-        with yubikit_needed():
-            from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.yubikey import (
-                credentials,
-            )
-        new = _new(options, plan, purpose)
-        check_new(new, algorithm)
-        after = _facts(credentials.apply(plan, new))
+    if backend.set_credentials is not None and plan.changed and not module.check_mode:
+        after = _facts(backend.set_credentials(plan, _new(options, plan, purpose)))
     return {
         "changed": plan.changed,
         "steps": list(plan.steps),

@@ -17,7 +17,7 @@ description:
   - Makes a key pair on the token unless the key is there. The private key is sensitive and cannot be extracted.
   - With O(origin=imported) the key is made in the memory of the ceremony host and imported to the token and to its
     O(copies); afterwards only the tokens have it. No token can attest such a key.
-  - An occupied place is never overwritten, and a key that is not as wanted is an error.
+  - A key that is there is never overwritten, and a key that is not as wanted is an error.
   - The ceremony makes its keys itself; this module is for other keys and for trying a token.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
@@ -58,7 +58,7 @@ options:
     elements: str
     default: []
   copies:
-    description: Further tokens that get the same key in the same place, with O(origin=imported).
+    description: Further tokens that get the same key under the same id, with O(origin=imported).
     type: list
     elements: dict
     default: []

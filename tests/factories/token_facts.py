@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import devices
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11.sessions import TokenSpec
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.yubikey.slots import slot_key
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.facts import SlotFacts, TokenFacts
 
 LIBRARY = "/usr/lib/x86_64-linux-gnu/libykcs11.so.2"
-YUBIKEY = devices.Device("primary", "yubikey", TokenSpec(LIBRARY, "11111111"), devices.slot_key("9c"), "9c")
-HSM = devices.Device("other", "pkcs11", TokenSpec("/usr/lib/hsm.so", "4711"), devices.slot_key("9c"))
+YUBIKEY = devices.Device("primary", "yubikey", TokenSpec(LIBRARY, "11111111"), slot_key("9c"), "9c")
+HSM = devices.Device("other", "pkcs11", TokenSpec("/usr/lib/hsm.so", "4711"), slot_key("9c"))
 SLOT = SlotFacts("ec-p384", "generated", "always", "always", "00" * 32)
 FIT = TokenFacts(
     kind="yubikey",

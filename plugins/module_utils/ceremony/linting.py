@@ -66,5 +66,5 @@ class Lint:
             yield from (_text(one) for one in pkilint.crl_findings(crl))
 
 
-def _text(finding: pkilint.Finding) -> str:
+def _text(finding: pkilint.LintFinding) -> str:
     return f"{_PKILINT}{finding.severity} {finding.code} {finding.message}".strip()

@@ -67,7 +67,7 @@ process.on("exit", () => Object.keys(said).forEach((target) => console.log(targe
 
 
 @dataclass
-class Result:
+class TargetResult:
     """What the clients said about one target.
 
     Args:
@@ -83,7 +83,7 @@ class Result:
     not_after: str = ""
 
 
-def shake(targets: Sequence[str], clients: Sequence[str]) -> list[Result]:
+def perform(targets: Sequence[str], clients: Sequence[str]) -> list[TargetResult]:
     """Let each client shake hands with each target.
 
     Args:
@@ -97,15 +97,15 @@ def shake(targets: Sequence[str], clients: Sequence[str]) -> list[Result]:
         host, _colon, port = target.rpartition(":")
         if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
             raise TrustAnchorError(f"'{target}' is not a target of a handshake", "HOST:PORT is expected")
-    results = [Result(target) for target in targets]
+    results = [TargetResult(target) for target in targets]
     for client in clients:
-        said = CLIENTS[client](results)
+        answers = CLIENTS[client](results)
         for result in results:
-            result.clients[client] = said[result.target]
+            result.clients[client] = answers[result.target]
     return results
 
 
-def _curl(results: Sequence[Result]) -> Mapping[str, str]:
+def _curl(results: Sequence[TargetResult]) -> Mapping[str, str]:
     return {result.target: _curl_one(result.target) for result in results}
 
 
@@ -126,11 +126,11 @@ def _curl_one(target: str) -> str:
     return "ok"
 
 
-def _python(results: Sequence[Result]) -> Mapping[str, str]:
+def _python(results: Sequence[TargetResult]) -> Mapping[str, str]:
     return {result.target: _python_one(result) for result in results}
 
 
-def _python_one(result: Result) -> str:
+def _python_one(result: TargetResult) -> str:
     name, _colon, port = result.target.rpartition(":")
     host = name.strip("[]")  # an IPv6 address
     context = ssl.create_default_context()
@@ -145,13 +145,13 @@ def _python_one(result: Result) -> str:
     return "ok"
 
 
-def _describe(result: Result, certificate: Mapping[str, Any]) -> None:
+def _describe(result: TargetResult, certificate: Mapping[str, Any]) -> None:
     issuer = {key: value for part in certificate["issuer"] for key, value in part}
     result.issuer = str(issuer.get("commonName", ""))
     result.not_after = times.render(times.parse_openssl(certificate["notAfter"], "the end of the certificate"))
 
 
-def _java(results: Sequence[Result]) -> Mapping[str, str]:
+def _java(results: Sequence[TargetResult]) -> Mapping[str, str]:
     """One JVM for all targets; ``java FILE.java`` compiles in memory (JEP 330), so a JDK is needed."""
     targets = [result.target for result in results]
     with tempfile.TemporaryDirectory() as directory:
@@ -162,10 +162,10 @@ def _java(results: Sequence[Result]) -> Mapping[str, str]:
             printed = run(["java", "-XX:TieredStopAtLevel=1", source, *targets], timeout=60 + TIMEOUT * len(targets))
         except TrustAnchorError as error:
             return dict.fromkeys(targets, error.why or error.what)
-    return _said(targets, printed.stdout)
+    return _parse(targets, printed.stdout)
 
 
-def _node(results: Sequence[Result]) -> Mapping[str, str]:
+def _node(results: Sequence[TargetResult]) -> Mapping[str, str]:
     """One process for all targets, with the additional roots that the host declares for Node."""
     targets = [result.target for result in results]
     command = ["node", "-", *targets]
@@ -175,16 +175,16 @@ def _node(results: Sequence[Result]) -> Mapping[str, str]:
         printed = run(command, (_NODE % (TIMEOUT * 1000)).encode(), timeout=TIMEOUT + 20)
     except TrustAnchorError as error:
         return dict.fromkeys(targets, error.why or error.what)
-    return _said(targets, printed.stdout)
+    return _parse(targets, printed.stdout)
 
 
-def _said(targets: Sequence[str], printed: bytes) -> Mapping[str, str]:
+def _parse(targets: Sequence[str], printed: bytes) -> Mapping[str, str]:
     """What a program printed about each target."""
     said = dict(line.split(" ", 1) for line in printed.decode(errors="replace").splitlines() if " " in line)
     return {target: said.get(target, "the client said nothing") for target in targets}
 
 
-def _step(results: Sequence[Result]) -> Mapping[str, str]:
+def _step(results: Sequence[TargetResult]) -> Mapping[str, str]:
     """step is a Go program; without --roots it verifies with the roots that Go finds on the host."""
     return {result.target: _step_one(result.target) for result in results}
 
@@ -197,7 +197,7 @@ def _step_one(target: str) -> str:
     return "ok"
 
 
-CLIENTS: dict[str, Callable[[Sequence[Result]], Mapping[str, str]]] = {
+CLIENTS: dict[str, Callable[[Sequence[TargetResult]], Mapping[str, str]]] = {
     "curl": _curl,
     "python": _python,
     "java": _java,
@@ -210,7 +210,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     """The results for a person to read.
 
     Args:
-        results: `Result` as dictionaries.
+        results: `TargetResult` as dictionaries.
     """
     clients = list(results[0]["clients"]) if results else []
     rows = [["service", "issuer", "expires", *clients]]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..errors import TrustAnchorError
 from ..host import commands, files, systemd
 from .artifacts import KINDS
-from .url import Place, get
+from .url import PublicationUrl, get
 
 UNIT = "nginx.service"
 PROGRAM = "/usr/sbin/nginx"
@@ -66,7 +66,7 @@ server {{
 _RESOLVER = """    resolver {addresses} valid=30s;
     resolver_timeout 3s;
 """
-_DIGEST = "DIGEST"  # stands for the digest of the configuration while that is computed
+_NO_DIGEST = "DIGEST"  # what a configuration has for its own digest while that is computed
 
 _FILE = """
     location = {path} {{
@@ -121,11 +121,11 @@ class Source:
 
     Args:
         name: it is published as ``NAME.crl``.
-        place: the CA's plain-HTTP listener; the prefix is the whole path.
+        url: the CA's plain-HTTP listener; the prefix is the whole path.
     """
 
     name: str
-    place: Place
+    url: PublicationUrl
 
     @property
     def file(self) -> str:
@@ -134,35 +134,45 @@ class Source:
 
 
 def render(
-    place: Place, documents: Sequence[tuple[str, str]], sources: Sequence[Source], resolvers: Sequence[str], ipv6: bool
+    url: PublicationUrl,
+    documents: Sequence[tuple[str, str]],
+    sources: Sequence[Source],
+    resolvers: Sequence[str],
+    ipv6: bool,
 ) -> bytes:
     """The configuration; the same arguments give the same bytes.
 
     Args:
-        place: where everything is published.
+        url: where everything is published.
         documents: name and kind of each file.
         sources: CRLs that are fetched from their CAs.
         resolvers: addresses of name servers.
         ipv6: whether the host has IPv6.
     """
-    addresses = [str(place.port), *([f"[::]:{place.port}"] if ipv6 else [])]
-    head = _HEAD.format(
+    parts = [_document(url, *document) for document in documents]
+    parts += [_source(url, source, number) for number, source in enumerate(sources)]
+    rest = "".join([*parts, "}\n"])
+    resolver = _RESOLVER.format(addresses=" ".join(resolvers)) if resolvers and sources else ""
+    unsealed = _head(url, resolver, ipv6, _NO_DIGEST) + rest
+    return (_head(url, resolver, ipv6, hashlib.sha256(unsealed.encode()).hexdigest()) + rest).encode()
+
+
+def _head(url: PublicationUrl, resolver: str, ipv6: bool, digest: str) -> str:
+    """Everything before the files: the server, and where this host asks which configuration is loaded."""
+    addresses = [str(url.port), *([f"[::]:{url.port}"] if ipv6 else [])]
+    return _HEAD.format(
         listens="\n".join(f"    listen {address};" for address in addresses),
-        host=place.host,
-        resolver=_RESOLVER.format(addresses=" ".join(resolvers)) if resolvers and sources else "",
-        path=place.path(LOADED),
-        digest=_DIGEST,
+        host=url.host,
+        resolver=resolver,
+        path=url.path(LOADED),
+        digest=digest,
     )
-    parts = [head, *(_document(place, *document) for document in documents)]
-    parts += [_source(place, source, number) for number, source in enumerate(sources)]
-    text = "".join([*parts, "}\n"])
-    return text.replace(_DIGEST, hashlib.sha256(text.encode()).hexdigest()).encode()
 
 
-def _document(place: Place, name: str, kind: str) -> str:
+def _document(url: PublicationUrl, name: str, kind: str) -> str:
     served = KINDS[kind]
     return _FILE.format(
-        path=place.path(name),
+        path=url.path(name),
         directory=DIRECTORY,
         name=name,
         media_type=served.media_type,
@@ -170,11 +180,11 @@ def _document(place: Place, name: str, kind: str) -> str:
     )
 
 
-def _source(place: Place, source: Source, number: int) -> str:
+def _source(url: PublicationUrl, source: Source, number: int) -> str:
     return _CRL.format(
-        path=place.path(source.file),
-        authority=source.place.authority,
-        source=source.place.prefix or "/",
+        path=url.path(source.file),
+        authority=source.url.authority,
+        source=source.url.prefix or "/",
         number=number,
         common=_COMMON.format(name=source.file, max_age=KINDS["ca_crl"].max_age),
     )
@@ -214,11 +224,11 @@ def require_port(port: int) -> None:
         )
 
 
-def faults(place: Place, configuration: bytes, replaced: bool) -> list[str]:
+def faults(url: PublicationUrl, configuration: bytes, replaced: bool) -> list[str]:
     """What is wrong with the running nginx: any of not enabled, not running, not loaded.
 
     Args:
-        place: where it serves.
+        url: where it serves.
         configuration: what it must have loaded.
         replaced: the file was, or in check mode would be, written by this run.
     """
@@ -226,17 +236,17 @@ def faults(place: Place, configuration: bytes, replaced: bool) -> list[str]:
     found = [] if unit.enabled else ["not enabled"]
     if not unit.active:
         return [*found, "not running"]
-    return found if not replaced and is_loaded(place, configuration) else [*found, "not loaded"]
+    return found if not replaced and is_loaded(url, configuration) else [*found, "not loaded"]
 
 
-def is_loaded(place: Place, configuration: bytes) -> bool:
+def is_loaded(url: PublicationUrl, configuration: bytes) -> bool:
     """Whether nginx was made to load this configuration, and serves by it."""
-    return files.read(MARK) == digest_in(configuration).encode() and _serves(place, configuration)
+    return files.read(MARK) == digest_in(configuration).encode() and _serves(url, configuration)
 
 
-def _serves(place: Place, configuration: bytes) -> bool:
+def _serves(url: PublicationUrl, configuration: bytes) -> bool:
     with contextlib.suppress(TrustAnchorError):
-        return get(place, LOADED).content.decode(errors="replace") == digest_in(configuration)
+        return get(url, LOADED).content.decode(errors="replace") == digest_in(configuration)
     return False
 
 
@@ -274,7 +284,7 @@ def test() -> None:
         ) from error
 
 
-def run(place: Place, configuration: bytes, found: Sequence[str]) -> None:
+def run(url: PublicationUrl, configuration: bytes, found: Sequence[str]) -> None:
     """Correct what `faults` found, and wait until nginx serves by this configuration.
 
     Raises:
@@ -289,10 +299,10 @@ def run(place: Place, configuration: bytes, found: Sequence[str]) -> None:
     elif "not loaded" in found:
         systemd.act("reload", UNIT)
     deadline = time.monotonic() + _LOADED_SECONDS
-    while not _serves(place, configuration):
+    while not _serves(url, configuration):
         if time.monotonic() > deadline:
             raise TrustAnchorError(
-                f"nginx does not serve {place.authority} by {CONFIGURATION}",
+                f"nginx does not serve {url.authority} by {CONFIGURATION}",
                 systemd.journal(UNIT, since=began) or "another server block may have that name",
                 "Look for the name in 'nginx -T' and in /var/log/nginx/error.log",
             )

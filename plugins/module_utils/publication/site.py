@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TrustAnchorError
 from ..host import files, openssl
 from ..host.files import Directory, File
+from ..text import durations
 from . import nginx, units, watch
 from .artifacts import KINDS, Artifact, check_name
-from .url import Place, fetch, get
+from .url import PublicationUrl, fetch, get, parse_url
 
 _PATIENCE = 5.0  # seconds; nginx starts new workers and tells the old ones to go 0.1 seconds later
 _LIBRARY = "/var/lib/trustanchor"  # the web server must be able to pass through it
@@ -26,7 +28,7 @@ class Site:
     """What a host has to publish and to watch.
 
     Args:
-        place: where.
+        url: where.
         artifacts: files of the public record.
         sources: CRLs that are fetched from their CAs.
         issuers: PEM of the certificate that signs each source's CRL, by the source's name, where it is known.
@@ -36,7 +38,7 @@ class Site:
         alert_unit: started when it finds something.
     """
 
-    place: Place
+    url: PublicationUrl
     artifacts: tuple[Artifact, ...]
     sources: tuple[nginx.Source, ...]
     issuers: dict[str, str]
@@ -65,18 +67,44 @@ class Site:
         for one in self.sources:
             issuer = self.issuers.get(one.name, "")
             found.append(watch.Watched(one.file, "ca_crl", self.margins["ca_crl"], issuer))
-        return watch.Watch(self.place, tuple(found), self.metrics_directory)
+        return watch.Watch(self.url, tuple(found), self.metrics_directory)
 
     def configuration(self) -> File:
         """Of nginx."""
         documents = [(one.name, one.kind) for one in self.artifacts]
-        text = nginx.render(self.place, documents, self.sources, nginx.resolvers(), nginx.has_ipv6())
+        text = nginx.render(self.url, documents, self.sources, nginx.resolvers(), nginx.has_ipv6())
         return File(nginx.CONFIGURATION, text)
 
     def documents(self) -> list[File | Directory]:
         """The published files."""
         found: list[File | Directory] = [Directory(_LIBRARY), Directory(nginx.DIRECTORY)]
         return found + [File(_path(one.name), one.content) for one in self.artifacts]
+
+
+def declared(options: Mapping[str, Any]) -> Site:
+    """The site that the options of the module ``publication_host`` declare.
+
+    Raises:
+        TrustAnchorError: a URL or a margin is not one.
+    """
+    margins = {
+        kind: durations.seconds(text, f"margins: {kind}", zero=True) for kind, text in options["margins"].items()
+    }
+    return Site(
+        url=parse_url(options["url"], "url")[0],
+        artifacts=tuple(
+            Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"])
+            for one in options["artifacts"]
+        ),
+        sources=tuple(
+            nginx.Source(one["name"], parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in options["ca_crls"]
+        ),
+        issuers=options["issuers"],
+        margins=margins,
+        metrics_directory=options["metrics_directory"],
+        calendar=options["calendar"],
+        alert_unit=options["alert_unit"],
+    )
 
 
 def _path(name: str) -> str:
@@ -101,13 +129,13 @@ def converge(site: Site, check: bool) -> dict[str, Any]:
             configuration, or does not serve what it should.
     """
     site.check()
-    nginx.require_port(site.place.port)
+    nginx.require_port(site.url.port)
     before = {one.name: _facts(one) for one in site.artifacts}
     _require_no_rollback(site.artifacts)
     corrected = files.converge(site.documents(), check)
     configuration = site.configuration()
     corrected |= _configure(configuration, check)
-    corrected |= _serve(site.place, configuration.content, configuration.path in corrected, check)
+    corrected |= _serve(site.url, configuration.content, configuration.path in corrected, check)
     corrected |= _clear(site.artifacts, check)
     corrected |= _watch(site, check, bool(corrected))
     if not check:
@@ -150,12 +178,12 @@ def _configure(wanted: File, check: bool) -> dict[str, list[str]]:
     return {wanted.path: found}
 
 
-def _serve(place: Place, configuration: bytes, replaced: bool, check: bool) -> dict[str, list[str]]:
-    found = nginx.faults(place, configuration, replaced)
+def _serve(url: PublicationUrl, configuration: bytes, replaced: bool, check: bool) -> dict[str, list[str]]:
+    found = nginx.faults(url, configuration, replaced)
     if not found:
         return {}
     if not check:
-        nginx.run(place, configuration, found)
+        nginx.run(url, configuration, found)
     return {nginx.UNIT: found}
 
 
@@ -220,7 +248,7 @@ def prove(site: Site) -> None:
         TrustAnchorError: something is not served as it should be.
     """
     for one in site.artifacts:
-        answer = get(site.place, one.name)
+        answer = get(site.url, one.name)
         expected = (200, KINDS[one.kind].media_type, True)
         found = (answer.status, answer.media_type, answer.content == one.content)
         if found != expected:
@@ -230,15 +258,15 @@ def prove(site: Site) -> None:
                 "Look at /var/log/nginx/error.log",
             )
     for source in site.sources:
-        _require_crl(site.place, source)
+        _require_crl(site.url, source)
 
 
-def _require_crl(place: Place, source: nginx.Source) -> None:
+def _require_crl(url: PublicationUrl, source: nginx.Source) -> None:
     try:
-        openssl.read_crl(fetch(place, source.file))
+        openssl.read_crl(fetch(url, source.file))
     except TrustAnchorError as error:
         raise TrustAnchorError(
-            f"the CRL of {source.name} cannot be fetched from http://{source.place.authority}{source.place.prefix}",
+            f"the CRL of {source.name} cannot be fetched from http://{source.url.authority}{source.url.prefix}",
             str(error),
             "Everything else is published. Look whether step-ca runs and its plain-HTTP listener "
             "(step_ca_insecure_address) is reachable from this host",

@@ -18,8 +18,8 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
 @dataclass(frozen=True)
-class Place:
-    """The publication URL in its parts.
+class PublicationUrl:
+    """A plain-HTTP URL in its parts.
 
     Args:
         host: DNS name or IPv4 address, lower case.
@@ -41,7 +41,7 @@ class Place:
         return self.host if self.port == 80 else f"{self.host}:{self.port}"
 
 
-def parse_url(url: str, where: str) -> tuple[Place, str]:
+def parse_url(url: str, where: str) -> tuple[PublicationUrl, str]:
     """Take a URL apart.
 
     Args:
@@ -49,7 +49,7 @@ def parse_url(url: str, where: str) -> tuple[Place, str]:
         where: for messages.
 
     Returns:
-        Place with the whole path as its prefix, and the URL without a slash at its end.
+        The URL in its parts, with the whole path as its prefix, and the URL without a slash at its end.
 
     Raises:
         TrustAnchorError: not a plain http URL, or with parts that have no meaning here.
@@ -63,7 +63,7 @@ def parse_url(url: str, where: str) -> tuple[Place, str]:
     plain = parts.scheme == "http" and not (parts.query or parts.fragment or "@" in parts.netloc)
     if not plain or not _HOST.fullmatch(host) or not _PREFIX.fullmatch(prefix):
         raise _refused(url, where)
-    return Place(host, port, prefix), url.rstrip("/")
+    return PublicationUrl(host, port, prefix), url.rstrip("/")
 
 
 def _refused(url: str, where: str) -> TrustAnchorError:
@@ -83,33 +83,33 @@ class Answer:
     content: bytes
 
 
-def get(place: Place, name: str) -> Answer:
+def get(url: PublicationUrl, name: str) -> Answer:
     """Fetch an artifact from the web server of this host.
 
     Raises:
         TrustAnchorError: no answer.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=TIMEOUT)
     try:
-        connection.request("GET", place.path(name), headers={"Host": place.authority})
+        connection.request("GET", url.path(name), headers={"Host": url.authority})
         answer = connection.getresponse()
         content = answer.read(MAX_BYTES)
         return Answer(answer.status, answer.headers.get_content_type(), content)
     except (OSError, http.client.HTTPException) as error:
         raise TrustAnchorError(
-            f"nobody answers for {place.path(name)} at port {place.port} of this host", str(error)
+            f"nobody answers for {url.path(name)} at port {url.port} of this host", str(error)
         ) from error
     finally:
         connection.close()
 
 
-def fetch(place: Place, name: str) -> bytes:
+def fetch(url: PublicationUrl, name: str) -> bytes:
     """Content of an artifact, as a client gets it.
 
     Raises:
         TrustAnchorError: no answer, or a status other than 200.
     """
-    answer = get(place, name)
+    answer = get(url, name)
     if answer.status != 200:
-        raise TrustAnchorError(f"{place.path(name)} cannot be fetched", f"the web server answers {answer.status}")
+        raise TrustAnchorError(f"{url.path(name)} cannot be fetched", f"the web server answers {answer.status}")
     return answer.content

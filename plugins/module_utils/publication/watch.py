@@ -14,7 +14,7 @@ from ..host import metrics, openssl
 from ..host.files import read
 from ..host.metrics import Metric, Sample
 from ..trust.manifest import signed
-from .url import Place, fetch
+from .url import PublicationUrl, fetch
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
 METRICS = "trustanchor_publication.prom"
@@ -57,22 +57,24 @@ class Watch:
     """What is looked at.
 
     Args:
-        place: where it is published.
+        url: where it is published.
         watched: the artifacts.
         metrics_directory: of node_exporter's textfile collector; empty: no metrics.
     """
 
-    place: Place
+    url: PublicationUrl
     watched: tuple[Watched, ...]
     metrics_directory: str = ""
 
     def dump(self) -> bytes:
-        """As JSON."""
-        return (json.dumps(asdict(self), indent=2, sort_keys=True) + "\n").encode()
+        """As JSON; the URL's key is the one that hosts have had from the beginning."""
+        fields = asdict(self)
+        fields["place"] = fields.pop("url")
+        return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
 
 
 @dataclass(frozen=True)
-class Finding:
+class WatchFinding:
     """What was found of one artifact.
 
     Args:
@@ -114,7 +116,7 @@ def load() -> Watch:
     try:
         found: dict[str, Any] = json.loads(content)
         watched = tuple(Watched(**one) for one in found.pop("watched"))
-        return Watch(place=Place(**found.pop("place")), watched=watched, **found)
+        return Watch(url=PublicationUrl(**found.pop("place")), watched=watched, **found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise TrustAnchorError(f"{CONFIGURATION} cannot be read", str(error), "Run the playbook again") from error
 
@@ -127,16 +129,16 @@ def span(value: float) -> str:
     return f"{value / 60:.0f} minutes"
 
 
-def look(watch: Watch) -> list[Finding]:
+def look(watch: Watch) -> list[WatchFinding]:
     """Fetch and read each artifact."""
-    return [_look_at(watch.place, one) for one in watch.watched]
+    return [_look_at(watch.url, one) for one in watch.watched]
 
 
-def _look_at(place: Place, watched: Watched) -> Finding:
+def _look_at(url: PublicationUrl, watched: Watched) -> WatchFinding:
     try:
-        return Finding(watched, _end(watched, fetch(place, watched.name)))
+        return WatchFinding(watched, _end(watched, fetch(url, watched.name)))
     except TrustAnchorError as error:
-        return Finding(watched, None, str(error))
+        return WatchFinding(watched, None, str(error))
 
 
 def _end(watched: Watched, content: bytes) -> float | None:
@@ -153,28 +155,28 @@ def _end(watched: Watched, content: bytes) -> float | None:
     return openssl.read_certificate(content).not_after
 
 
-def as_metrics(findings: Sequence[Finding], now: float) -> list[Metric]:
+def as_metrics(findings: Sequence[WatchFinding], now: float) -> list[Metric]:
     """What monitoring is told of them; ``now`` in seconds since the epoch."""
     found = [Metric(name, text, tuple(_samples(name, findings, now))) for name, text in _METRICS.items()]
     looked = "When all this was looked at, seconds since the epoch."
     return [*found, Metric.single("last_check_timestamp_seconds", looked, round(now))]
 
 
-def _samples(name: str, findings: Sequence[Finding], now: float) -> Iterator[Sample]:
+def _samples(name: str, findings: Sequence[WatchFinding], now: float) -> Iterator[Sample]:
     for finding in findings:
         value = _values(finding, now).get(name)
         if value is not None:
             yield Sample(round(value), {"artifact": finding.watched.name, "kind": finding.watched.kind})
 
 
-def _values(finding: Finding, now: float) -> Mapping[str, float]:
+def _values(finding: WatchFinding, now: float) -> Mapping[str, float]:
     found: dict[str, float] = {"up": 0 if finding.fault else 1, "stale": 1 if finding.stale(now) else 0}
     if finding.end is not None or finding.fault:  # an alert on the end must see what cannot be read, too
         found |= {"expiry_timestamp_seconds": finding.end or 0, "margin_seconds": finding.watched.margin}
     return found
 
 
-def write_metrics(watch: Watch, findings: Sequence[Finding], now: float) -> None:
+def write_metrics(watch: Watch, findings: Sequence[WatchFinding], now: float) -> None:
     """A file for node_exporter's textfile collector.
 
     Raises:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .layout import Layout
-from .settings import SECRETS
+from .settings import Secrecy, secrecy_of
 
 CANARY = "canary"  # name of the provisioner that proves that the CA signs
 
@@ -120,25 +120,19 @@ def defaults(url: str, fingerprint: str, layout: Layout) -> bytes:
     return render({"ca-url": url, "ca-config": layout.config, "fingerprint": fingerprint, "root": layout.root})
 
 
-# Free-form pieces that hold credentials of other systems, and key URIs whose query can hold a PIN.
-_OPAQUE = {"config", "certificateIssuer"}
-_URIS = {"uri", "key", "hostKey", "userKey", "decrypterKey"}
-
-
 def public(config: Mapping[str, Any]) -> dict[str, Any]:
     """ca.json without anything secret, for diffs and the public record."""
-    return {key: _public(key, value) for key, value in config.items()}
+    return {key: _public((key,), value) for key, value in config.items()}
 
 
-def _public(key: str, value: Any) -> Any:
-    if (key in SECRETS or key in _OPAQUE) and value:
+def _public(path: tuple[str, ...], value: Any) -> Any:
+    secrecy = secrecy_of(path)
+    if secrecy is Secrecy.SECRET and value:
         return "(not shown)"
-    if key == "monitoring" and isinstance(value, Mapping):
-        return {name: "(not shown)" if name == "key" else item for name, item in value.items()}
-    if isinstance(value, str) and key in _URIS:
+    if secrecy is Secrecy.QUERY and isinstance(value, str):
         return value.partition("?")[0]  # pin-value and the like come after it
     if isinstance(value, Mapping):
-        return public(value)
+        return {key: _public((*path, key), item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_public("", item) for item in value]
+        return [_public((*path, "[]"), item) for item in value]
     return value

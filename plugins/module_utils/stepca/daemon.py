@@ -21,17 +21,15 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host import systemd
 from ..host.files import read, write_atomically
-from . import unit
+from . import settings, unit
 from .layout import Layout
 
-RECORD = "/run/trustanchor/step-ca.json"
+LOADED_STATE = "/run/trustanchor/step-ca.json"
 REFUSED = "error reloading server:"  # ca/signal.go
-# Keys of ca.json that a reload does not apply, or that crash it when they are removed.
-RESTART_KEYS = ("address", "insecureAddress", "metricsAddress", "db", "kms", "ssh")
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedState:
     """What a process has loaded.
 
     Args:
@@ -49,7 +47,7 @@ class Loaded:
 
 def digests(config: Mapping[str, Any], layout: Layout) -> tuple[str, str]:
     """Digests (restart, reload) of what is on the disk now."""
-    listeners = {key: config.get(key) for key in RESTART_KEYS} | {"insecure": _serves_insecurely(config)}
+    listeners = settings.read_at_start(config) | {"insecure": _serves_insecurely(config)}
     program = os.stat(unit.PROGRAM) if os.path.exists(unit.PROGRAM) else None
     restart = _digest(
         [
@@ -89,12 +87,12 @@ def _files_below(path: str) -> list[str]:
     return sorted(os.path.join(top, name) for top, _directories, names in os.walk(path) for name in names)
 
 
-def plan(state: systemd.Unit, loaded: Loaded | None, restart: str, reload: str, newest: float) -> str:
+def plan(state: systemd.Unit, loaded: LoadedState | None, restart: str, reload: str, newest: float) -> str:
     """What has to happen: ``none``, ``reload``, ``restart`` or ``start``.
 
     Args:
         state: the unit.
-        loaded: the record of a former run, None where there is none.
+        loaded: what a former run left in `LOADED_STATE`, None where there is nothing.
         restart: digest of what only a start reads, as it is on the disk.
         reload: digest of what a reload reads.
         newest: the latest modification among these files, seconds since the epoch.
@@ -126,23 +124,23 @@ def newest_change(layout: Layout) -> float:
     return max(found, default=0.0)
 
 
-def recorded() -> Loaded | None:
-    """The record of a former run; None where there is none or it cannot be read."""
-    content = read(RECORD)
+def loaded_state() -> LoadedState | None:
+    """What a former run left in `LOADED_STATE`; None where there is nothing, or nothing that can be read."""
+    content = read(LOADED_STATE)
     if content is None:
         return None
     try:
-        return Loaded(**json.loads(content))
+        return LoadedState(**json.loads(content))
     except (ValueError, TypeError):
         return None
 
 
 def remember(restart: str, reload: str) -> None:
-    """Record what the running process has loaded."""
+    """Keep what the running process has loaded for the next run."""
     state = systemd.show(unit.NAME)
-    os.makedirs(os.path.dirname(RECORD), mode=0o755, exist_ok=True)
-    loaded = Loaded(state.main_pid, state.started_at, restart, reload)
-    write_atomically(RECORD, json.dumps(asdict(loaded)).encode(), 0o644, "root", "root")
+    os.makedirs(os.path.dirname(LOADED_STATE), mode=0o755, exist_ok=True)
+    loaded = LoadedState(state.main_pid, state.started_at, restart, reload)
+    write_atomically(LOADED_STATE, json.dumps(asdict(loaded)).encode(), 0o644, "root", "root")
 
 
 def apply(action: str, serving: Callable[[], bytes]) -> None:
@@ -172,7 +170,7 @@ def apply(action: str, serving: Callable[[], bytes]) -> None:
         raise TrustAnchorError(error.what, why, "Correct the cause and run the play again") from error
 
 
-class Hopeless(TrustAnchorError):
+class NotRetryable(TrustAnchorError):
     """A condition that will not come true, however long one waits."""
 
 
@@ -180,10 +178,10 @@ def _refused(since: float, what: str) -> bool:
     """False, unless step-ca has said that it refuses a reload.
 
     Raises:
-        Hopeless: it has.
+        NotRetryable: it has.
     """
     if REFUSED in systemd.journal(unit.NAME, since=since):
-        raise Hopeless(what, "it refused the new one and goes on with the old one")
+        raise NotRetryable(what, "it refused the new one and goes on with the old one")
     return False
 
 
@@ -192,7 +190,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
     Raises:
         TrustAnchorError: it did not hold in time; with the last error that the condition raised.
-        Hopeless: the condition raised it.
+        NotRetryable: the condition raised it.
     """
     deadline = time.monotonic() + seconds
     reason = ""
@@ -200,7 +198,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         try:
             if condition():
                 return
-        except Hopeless:
+        except NotRetryable:
             raise
         except TrustAnchorError as error:
             reason = str(error)

@@ -16,8 +16,7 @@ from ..x509 import certificates
 from ..x509.chains import check_chain
 from ..x509.fingerprints import normalise_fingerprint
 from ..x509.name_constraints import permits
-from . import settings as schema
-from . import unit
+from . import unit, validation
 from .config import CANARY, compose
 from .layout import Layout
 
@@ -33,7 +32,7 @@ class Inputs:
         root_pem: root certificate.
         root_sha256: its declared fingerprint.
         intermediate_pem: intermediate certificate (a bundle: signer first); empty: not signed yet.
-        client_networks: see `unit.Settings`.
+        client_networks: see `unit.UnitSettings`.
     """
 
     settings: Mapping[str, Any]
@@ -71,7 +70,7 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
 
 
 def _check_settings(inputs: Inputs) -> dict[str, Any]:
-    schema.check_declared(inputs.settings)
+    validation.check_declared(inputs.settings)
     declared = inputs.settings.get("authority", {}).get("provisioners", [])
     if any(provisioner["name"] == CANARY for provisioner in declared):
         raise TrustAnchorError(
@@ -80,8 +79,8 @@ def _check_settings(inputs: Inputs) -> dict[str, Any]:
             "Choose another name",
         )
     config = compose(inputs.settings, _PLACEHOLDER_JWK, Layout())
-    schema.check(config)
-    unit.render(config, unit.Settings(inputs.client_networks), Layout())
+    validation.check(config)
+    unit.render(config, unit.UnitSettings(inputs.client_networks), Layout())
     for provisioner in declared:
         _check_oidc(provisioner)
     return config

@@ -1,353 +1,361 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys that step-ca 0.30 understands in ca.json.
+"""The keys that step-ca 0.30 understands in ca.json: one table of type, secrecy, and what applies a change.
 
-step-ca ignores an unknown key silently (authority/config/config.go: a plain json.Decoder), so a typing error would
-have no effect and no message. Here it is an error that names the nearest known key.
+Everything that has to know a key reads it here: `validation` (types and unknown keys), `config` (what the public record
+and diffs show) and `daemon` (reload or restart). A new key is one line.
 Sources: authority/config/{config,ssh,tls_options}.go, authority/provisioner/*.go, authority/policy/options.go,
-db/db.go, cas/apiv1/options.go of v0.30.2.
+db/db.go, cas/apiv1/options.go of v0.30.2. Standard library only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from ..errors import TrustAnchorError
-from ..schema import check_keys
-from ..text import durations
 
-# Leaves of the schema. A dict is an object with those keys, a one-element list an array of that element.
-STRING, NUMBER, BOOLEAN, ANY, DURATION = "string", "number", "boolean", "anything", "duration"
-STRINGS = [STRING]
-STRING_OR_STRINGS = "string or array of strings"
+class Type(Enum):
+    """What a value must be; the value is how a message calls it."""
 
-# Go's time.ParseDuration: no unit for days; a zero needs no unit.
-# Keys whose values are never shown, not even when they are wrong.
-SECRETS = {
-    *("password", "clientSecret", "encryptedKey", "challenge", "decrypterKeyPEM", "decrypterKeyPassword"),
-    *("pin", "managementKey", "dataSource"),
-}
+    STRING = "a string"
+    NUMBER = "a number"
+    BOOLEAN = "true or false"
+    STRINGS = "a list"  # of strings
+    STRING_OR_STRINGS = "a string or a list"
+    DURATION = "a duration"  # of Go
+    ANY = "anything"
+    PROVISIONERS = "a list of provisioners"  # each by its type in `PROVISIONERS`
 
-CLAIMS = {
+
+class Secrecy(Enum):
+    """What of a value may be shown, from everything to nothing."""
+
+    PUBLIC = 0
+    QUERY = 1  # a key URI (RFC 7512): what follows the question mark can hold a PIN
+    SECRET = 2
+
+
+class AppliedBy(Enum):
+    """What makes the running process use a change (ca/ca.go Reload)."""
+
+    RELOAD = "reload"
+    RESTART = "restart"
+
+
+STRING, NUMBER, BOOLEAN, ANY, DURATION = Type.STRING, Type.NUMBER, Type.BOOLEAN, Type.ANY, Type.DURATION
+STRINGS = Type.STRINGS
+QUERY, SECRET = Secrecy.QUERY, Secrecy.SECRET
+RESTART = AppliedBy.RESTART
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key.
+
+    Args:
+        type: of its value.
+        secrecy: what may be shown of it.
+        applied_by: what applies a change.
+        required: step-ca does not start, or does not load the provisioner, without it.
+        refused: step-ca knows it and this collection does not allow it.
+    """
+
+    type: Type
+    secrecy: Secrecy = Secrecy.PUBLIC
+    applied_by: AppliedBy = AppliedBy.RELOAD
+    required: bool = False
+    refused: bool = False
+
+
+# An object is a mapping of its keys, an array of objects a list of one mapping.
+Object = dict[str, Any]
+
+
+class Required(Object):
+    """An object that must be there and not empty."""
+
+
+CLAIMS: Object = {
     **{
-        f"{bound}{kind}CertDuration": DURATION
+        f"{bound}{kind}CertDuration": Setting(DURATION)
         for bound in ("min", "max", "default")
         for kind in ("TLS", "UserSSH", "HostSSH")
     },
-    "enableSSHCA": BOOLEAN,
-    "disableRenewal": BOOLEAN,
-    "allowRenewalAfterExpiry": BOOLEAN,
-    "disableSmallstepExtensions": BOOLEAN,
+    "enableSSHCA": Setting(BOOLEAN),
+    "disableRenewal": Setting(BOOLEAN),
+    "allowRenewalAfterExpiry": Setting(BOOLEAN),
+    "disableSmallstepExtensions": Setting(BOOLEAN),
 }
-_TEMPLATE = {"template": STRING, "templateFile": STRING, "templateData": ANY}
-_WEBHOOK = {
-    "id": STRING,
-    "name": STRING,
-    "url": STRING,
-    "kind": STRING,
-    "disableTLSClientAuth": BOOLEAN,
-    "certType": STRING,
+_TEMPLATE: Object = {"template": Setting(STRING), "templateFile": Setting(STRING), "templateData": Setting(ANY)}
+_WEBHOOK: Object = {
+    "id": Setting(STRING),
+    "name": Setting(STRING),
+    "url": Setting(STRING),
+    "kind": Setting(STRING),
+    "disableTLSClientAuth": Setting(BOOLEAN),
+    "certType": Setting(STRING),
 }
-OPTIONS = {"x509": _TEMPLATE, "ssh": _TEMPLATE, "webhooks": [_WEBHOOK], "wire": ANY}
-_COMMON = {"type": STRING, "name": STRING, "claims": CLAIMS, "options": OPTIONS}
-_JWK_KEY = {
-    "kty": STRING,
-    "crv": STRING,
-    "x": STRING,
-    "y": STRING,
-    "n": STRING,
-    "e": STRING,
-    "kid": STRING,
-    "use": STRING,
-    "alg": STRING,
+OPTIONS: Object = {"x509": _TEMPLATE, "ssh": _TEMPLATE, "webhooks": [_WEBHOOK], "wire": Setting(ANY)}
+_COMMON: Object = {
+    "type": Setting(STRING, required=True),
+    "name": Setting(STRING, required=True),
+    "claims": CLAIMS,
+    "options": OPTIONS,
+}
+_JWK_KEY: Object = {
+    "kty": Setting(STRING),
+    "crv": Setting(STRING),
+    "x": Setting(STRING),
+    "y": Setting(STRING),
+    "n": Setting(STRING),
+    "e": Setting(STRING),
+    "kid": Setting(STRING),
+    "use": Setting(STRING),
+    "alg": Setting(STRING),
 }
 
-PROVISIONERS: dict[str, dict[str, Any]] = {
-    "JWK": {**_COMMON, "key": _JWK_KEY, "encryptedKey": STRING},
+PROVISIONERS: dict[str, Object] = {
+    "JWK": {**_COMMON, "key": Required(_JWK_KEY), "encryptedKey": Setting(STRING, SECRET)},
     "ACME": {
         **_COMMON,
-        "forceCN": BOOLEAN,
-        "termsOfService": STRING,
-        "website": STRING,
-        "caaIdentities": STRINGS,
-        "requireEAB": BOOLEAN,
-        "challenges": STRINGS,
-        "attestationFormats": STRINGS,
-        "attestationRoots": STRING,
+        "forceCN": Setting(BOOLEAN),
+        "termsOfService": Setting(STRING),
+        "website": Setting(STRING),
+        "caaIdentities": Setting(STRINGS),
+        "requireEAB": Setting(BOOLEAN),
+        "challenges": Setting(STRINGS),
+        "attestationFormats": Setting(STRINGS),
+        "attestationRoots": Setting(STRING),
     },
     "OIDC": {
         **_COMMON,
-        "clientID": STRING,
-        "clientSecret": STRING,
-        "configurationEndpoint": STRING,
-        "tenantID": STRING,
-        "admins": STRINGS,
-        "domains": STRINGS,
-        "groups": STRINGS,
-        "listenAddress": STRING,
-        "scopes": STRINGS,
-        "authParams": STRINGS,
+        "clientID": Setting(STRING, required=True),
+        "clientSecret": Setting(STRING, SECRET),
+        "configurationEndpoint": Setting(STRING, required=True),
+        "tenantID": Setting(STRING),
+        "admins": Setting(STRINGS),
+        "domains": Setting(STRINGS),
+        "groups": Setting(STRINGS),
+        "listenAddress": Setting(STRING),
+        "scopes": Setting(STRINGS),
+        "authParams": Setting(STRINGS),
     },
-    "X5C": {**_COMMON, "roots": STRING},
-    "SSHPOP": {"type": STRING, "name": STRING, "claims": CLAIMS},
-    "K8sSA": {**_COMMON, "publicKeys": STRING},
-    "Nebula": {**_COMMON, "roots": STRING},
+    "X5C": {**_COMMON, "roots": Setting(STRING, required=True)},
+    "SSHPOP": {"type": Setting(STRING, required=True), "name": Setting(STRING, required=True), "claims": CLAIMS},
+    "K8sSA": {**_COMMON, "publicKeys": Setting(STRING)},
+    "Nebula": {**_COMMON, "roots": Setting(STRING, required=True)},
     "SCEP": {
         **_COMMON,
-        "forceCN": BOOLEAN,
-        "challenge": STRING,
-        "capabilities": STRINGS,
-        "includeRoot": BOOLEAN,
-        "excludeIntermediate": BOOLEAN,
-        "minimumPublicKeyLength": NUMBER,
-        "decrypterCertificate": STRING,
-        "decrypterKeyPEM": STRING,
-        "decrypterKey": STRING,
-        "decrypterKeyPassword": STRING,
-        "encryptionAlgorithmIdentifier": NUMBER,
+        "forceCN": Setting(BOOLEAN),
+        "challenge": Setting(STRING, SECRET),
+        "capabilities": Setting(STRINGS),
+        "includeRoot": Setting(BOOLEAN),
+        "excludeIntermediate": Setting(BOOLEAN),
+        "minimumPublicKeyLength": Setting(NUMBER),
+        "decrypterCertificate": Setting(STRING),
+        "decrypterKeyPEM": Setting(STRING, SECRET),
+        "decrypterKey": Setting(STRING, QUERY),
+        "decrypterKeyPassword": Setting(STRING, SECRET),
+        "encryptionAlgorithmIdentifier": Setting(NUMBER),
     },
     "AWS": {
         **_COMMON,
-        "accounts": STRINGS,
-        "disableCustomSANs": BOOLEAN,
-        "disableTrustOnFirstUse": BOOLEAN,
-        "imdsVersions": STRINGS,
-        "instanceAge": DURATION,
-        "iidRoots": STRING,
+        "accounts": Setting(STRINGS),
+        "disableCustomSANs": Setting(BOOLEAN),
+        "disableTrustOnFirstUse": Setting(BOOLEAN),
+        "imdsVersions": Setting(STRINGS),
+        "instanceAge": Setting(DURATION),
+        "iidRoots": Setting(STRING),
     },
     "GCP": {
         **_COMMON,
-        "serviceAccounts": STRINGS,
-        "projectIDs": STRINGS,
-        "organizationID": STRING,
-        "disableCustomSANs": BOOLEAN,
-        "disableTrustOnFirstUse": BOOLEAN,
-        "disableSSHCAUser": BOOLEAN,
-        "disableSSHCAHost": BOOLEAN,
-        "instanceAge": DURATION,
+        "serviceAccounts": Setting(STRINGS),
+        "projectIDs": Setting(STRINGS),
+        "organizationID": Setting(STRING),
+        "disableCustomSANs": Setting(BOOLEAN),
+        "disableTrustOnFirstUse": Setting(BOOLEAN),
+        "disableSSHCAUser": Setting(BOOLEAN),
+        "disableSSHCAHost": Setting(BOOLEAN),
+        "instanceAge": Setting(DURATION),
     },
     "Azure": {
         **_COMMON,
-        "tenantID": STRING,
-        "resourceGroups": STRINGS,
-        "subscriptionIDs": STRINGS,
-        "objectIDs": STRINGS,
-        "audience": STRING,
-        "disableCustomSANs": BOOLEAN,
-        "disableTrustOnFirstUse": BOOLEAN,
+        "tenantID": Setting(STRING),
+        "resourceGroups": Setting(STRINGS),
+        "subscriptionIDs": Setting(STRINGS),
+        "objectIDs": Setting(STRINGS),
+        "audience": Setting(STRING),
+        "disableCustomSANs": Setting(BOOLEAN),
+        "disableTrustOnFirstUse": Setting(BOOLEAN),
     },
 }
-_REQUIRED = {
-    "JWK": ("key",),
-    "OIDC": ("clientID", "configurationEndpoint"),
-    "X5C": ("roots",),
-    "Nebula": ("roots",),
+_NAMES: Object = {
+    "cn": Setting(STRINGS),
+    "dns": Setting(STRINGS),
+    "ip": Setting(STRINGS),
+    "email": Setting(STRINGS),
+    "uri": Setting(STRINGS),
 }
-
-_NAMES = {"cn": STRINGS, "dns": STRINGS, "ip": STRINGS, "email": STRINGS, "uri": STRINGS}
-_SSH_NAMES = {"dns": STRINGS, "ip": STRINGS, "email": STRINGS, "principal": STRINGS}
-_SSH_POLICY = {"allow": _SSH_NAMES, "deny": _SSH_NAMES}
-POLICY = {
-    "x509": {"allow": _NAMES, "deny": _NAMES, "allowWildcardNames": BOOLEAN},
+_SSH_NAMES: Object = {
+    "dns": Setting(STRINGS),
+    "ip": Setting(STRINGS),
+    "email": Setting(STRINGS),
+    "principal": Setting(STRINGS),
+}
+_SSH_POLICY: Object = {"allow": _SSH_NAMES, "deny": _SSH_NAMES}
+POLICY: Object = {
+    "x509": {"allow": _NAMES, "deny": _NAMES, "allowWildcardNames": Setting(BOOLEAN)},
     "ssh": {"user": _SSH_POLICY, "host": _SSH_POLICY},
 }
-_DN = {
-    "country": STRING,
-    "organization": STRING,
-    "organizationalUnit": STRING,
-    "locality": STRING,
-    "province": STRING,
-    "streetAddress": STRING,
-    "serialNumber": STRING,
-    "commonName": STRING,
+_DN: Object = {
+    "country": Setting(STRING),
+    "organization": Setting(STRING),
+    "organizationalUnit": Setting(STRING),
+    "locality": Setting(STRING),
+    "province": Setting(STRING),
+    "streetAddress": Setting(STRING),
+    "serialNumber": Setting(STRING),
+    "commonName": Setting(STRING),
 }
-AUTHORITY = {
-    "type": STRING,
-    "certificateAuthority": STRING,
-    "certificateAuthorityFingerprint": STRING,
-    "certificateIssuer": ANY,
-    "credentialsFile": STRING,
-    "config": ANY,
-    "authorityId": STRING,
-    "deploymentType": STRING,
-    "provisioners": [ANY],  # checked by type, see check_declared()
+AUTHORITY: Object = {
+    "type": Setting(STRING),
+    "certificateAuthority": Setting(STRING),
+    "certificateAuthorityFingerprint": Setting(STRING),
+    "certificateIssuer": Setting(ANY, SECRET),  # free-form: credentials of another CA
+    "credentialsFile": Setting(STRING),
+    "config": Setting(ANY, SECRET),  # likewise
+    "authorityId": Setting(STRING),
+    "deploymentType": Setting(STRING),
+    "provisioners": Setting(Type.PROVISIONERS),
     "template": _DN,
     "claims": CLAIMS,
     "policy": POLICY,
-    "disableIssuedAtCheck": BOOLEAN,
-    "backdate": DURATION,
-    "enableAdmin": BOOLEAN,
-    "disableGetSSHHosts": BOOLEAN,
+    "disableIssuedAtCheck": Setting(BOOLEAN),
+    "backdate": Setting(DURATION),
+    "enableAdmin": Setting(BOOLEAN),
+    "disableGetSSHHosts": Setting(BOOLEAN),
 }
-CONFIG: dict[str, Any] = {
-    "root": STRING_OR_STRINGS,
-    "federatedRoots": STRINGS,
-    "crt": STRING,
-    "key": STRING,
-    "address": STRING,
-    "insecureAddress": STRING,
-    "dnsNames": STRINGS,
+CONFIG: Object = {
+    "root": Setting(Type.STRING_OR_STRINGS, required=True),
+    "federatedRoots": Setting(STRINGS),
+    "crt": Setting(STRING, required=True),
+    "key": Setting(STRING, QUERY, required=True),
+    "password": Setting(STRING, SECRET, refused=True),  # reaches step-ca as a systemd credential
+    "address": Setting(STRING, applied_by=RESTART, required=True),
+    "insecureAddress": Setting(STRING, applied_by=RESTART),
+    "dnsNames": Setting(STRINGS, required=True),
     "kms": {
-        "type": STRING,
-        "uri": STRING,
-        "credentialsFile": STRING,
-        "pin": STRING,
-        "managementKey": STRING,
-        "region": STRING,
-        "profile": STRING,
+        "type": Setting(STRING, applied_by=RESTART),
+        "uri": Setting(STRING, QUERY, RESTART),
+        "credentialsFile": Setting(STRING, applied_by=RESTART),
+        "pin": Setting(STRING, SECRET, RESTART),
+        "managementKey": Setting(STRING, SECRET, RESTART),
+        "region": Setting(STRING, applied_by=RESTART),
+        "profile": Setting(STRING, applied_by=RESTART),
     },
     "ssh": {
-        "hostKey": STRING,
-        "userKey": STRING,
-        "keys": ANY,
-        "addUserPrincipal": STRING,
-        "addUserCommand": STRING,
-        "bastion": ANY,
+        "hostKey": Setting(STRING, QUERY, RESTART),
+        "userKey": Setting(STRING, QUERY, RESTART),
+        "keys": Setting(ANY, applied_by=RESTART),
+        "addUserPrincipal": Setting(STRING, applied_by=RESTART),
+        "addUserCommand": Setting(STRING, applied_by=RESTART),
+        "bastion": Setting(ANY, applied_by=RESTART),
     },
-    "logger": {"format": STRING, "traceHeader": STRING},
+    "logger": {"format": Setting(STRING), "traceHeader": Setting(STRING)},
     "db": {
-        "type": STRING,
-        "dataSource": STRING,
-        "valueDir": STRING,
-        "database": STRING,
-        "badgerFileLoadingMode": STRING,
+        "type": Setting(STRING, applied_by=RESTART),
+        "dataSource": Setting(STRING, SECRET, RESTART),
+        "valueDir": Setting(STRING, applied_by=RESTART),
+        "database": Setting(STRING, applied_by=RESTART),
+        "badgerFileLoadingMode": Setting(STRING, applied_by=RESTART),
     },
-    "monitoring": {"type": STRING, "name": STRING, "key": STRING},
-    "authority": AUTHORITY,
-    "tls": {"cipherSuites": STRINGS, "minVersion": NUMBER, "maxVersion": NUMBER, "renegotiation": BOOLEAN},
-    "templates": ANY,
-    "commonName": STRING,
+    "monitoring": {"type": Setting(STRING), "name": Setting(STRING), "key": Setting(STRING, SECRET)},
+    "authority": Required(AUTHORITY),
+    "tls": {
+        "cipherSuites": Setting(STRINGS),
+        "minVersion": Setting(NUMBER),
+        "maxVersion": Setting(NUMBER),
+        "renegotiation": Setting(BOOLEAN),
+    },
+    "templates": Setting(ANY),
+    "commonName": Setting(STRING),
     "crl": {
-        "enabled": BOOLEAN,
-        "generateOnRevoke": BOOLEAN,
-        "cacheDuration": DURATION,
-        "renewPeriod": DURATION,
-        "idpURL": STRING,
+        "enabled": Setting(BOOLEAN),
+        "generateOnRevoke": Setting(BOOLEAN),
+        "cacheDuration": Setting(DURATION),
+        "renewPeriod": Setting(DURATION),
+        "idpURL": Setting(STRING),
     },
-    "metricsAddress": STRING,
+    "metricsAddress": Setting(STRING, applied_by=RESTART),
 }
-REQUIRED = ("root", "crt", "key", "address", "dnsNames", "authority")
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Check a whole ca.json.
-
-    Raises:
-        TrustAnchorError: unknown key (with the nearest known one), wrong type, missing key, password or private key in
-            the file, a provisioner that step-ca would not load.
-    """
-    check_declared(config)
-    for key in REQUIRED:
-        if not config.get(key):
-            raise TrustAnchorError(f"ca.json: '{key}' is missing or empty", "step-ca does not start without it")
+def each() -> Iterator[tuple[str, Setting]]:
+    """Every key with its path, such as ``authority.claims.minTLSCertDuration`` or ``provisioner JWK.key.kty``."""
+    yield from _below(CONFIG, "")
+    for kind, keys in PROVISIONERS.items():
+        yield from _below(keys, f"provisioner {kind}")
 
 
-def check_declared(config: Any) -> None:
-    """Check the part of ca.json that is there; what `REQUIRED` names may still be missing.
-
-    Raises:
-        TrustAnchorError: as `check`.
-    """
-    if isinstance(config, Mapping) and "password" in config:
-        raise TrustAnchorError(
-            "ca.json: 'password' holds a secret in clear text",
-            "the password reaches step-ca as a systemd credential",
-            "Remove the key",
-        )
-    _check_value(config, CONFIG, "ca.json")
-    names: set[str] = set()
-    for index, provisioner in enumerate(config.get("authority", {}).get("provisioners", [])):
-        check_provisioner(provisioner, f"ca.json: authority.provisioners[{index}]")
-        if provisioner["name"] in names:
-            raise TrustAnchorError(
-                f"ca.json: two provisioners are called '{provisioner['name']}'",
-                "renewal finds the provisioner by its name",
-                "Give each its own name",
-            )
-        names.add(provisioner["name"])
-
-
-def check_provisioner(provisioner: Any, where: str) -> None:
-    """Check one provisioner in the form of ca.json.
-
-    Raises:
-        TrustAnchorError: as `check`.
-    """
-    kind, name = _kind_and_name(provisioner, where)
-    where = f"{where} ({name})"
-    _check_jwk(provisioner.get("key"), where)
-    _check_value(provisioner, PROVISIONERS[kind], where)
-    for required in _REQUIRED.get(kind, ()):
-        if not provisioner.get(required):
-            raise TrustAnchorError(f"{where}: '{required}' is missing", f"a {kind} provisioner needs it")
-    if kind == "ACME" and provisioner.get("requireEAB"):
-        raise TrustAnchorError(
-            f"{where}: 'requireEAB' is not available in the open-source step-ca",
-            "its admin endpoints answer 'only available in Certificate Manager' (authority/admin/api/acme.go)",
-            "Remove the key",
-        )
-
-
-def _kind_and_name(provisioner: Any, where: str) -> tuple[str, str]:
-    """The two keys that every provisioner has."""
-    if not isinstance(provisioner, Mapping):
-        raise TrustAnchorError(f"{where} is not a mapping", f"found {type(provisioner).__name__}")
-    kind, name = provisioner.get("type"), provisioner.get("name")
-    if not isinstance(kind, str):
-        raise TrustAnchorError(
-            f"{where}: 'type' must be one name, found {kind!r}",
-            "a provisioner has exactly one type",
-            "Declare a second provisioner for the second type",
-        )
-    if kind not in PROVISIONERS:
-        check_keys({kind: None}, tuple(PROVISIONERS), f"{where}.type")
-    if not isinstance(name, str) or not name:
-        raise TrustAnchorError(f"{where}: 'name' is missing", "step-ca finds a provisioner by its name")
-    return kind, name
-
-
-def _check_jwk(key: Any, where: str) -> None:
-    if isinstance(key, Mapping) and "d" in key:
-        raise TrustAnchorError(
-            f"{where}: 'key' is a private key",
-            "step-ca publishes ca.json's provisioners at /provisioners",
-            "Give the public part; the filter trustanchor.private_ca.public_jwk makes it",
-        )
-
-
-def _check_value(value: Any, schema: Any, where: str) -> None:
-    """Check a value against a piece of the schema; ``where`` is its path for messages."""
-    if isinstance(schema, dict):
-        _check_object(value, schema, where)
-    elif isinstance(schema, list):
-        if not isinstance(value, (list, tuple)):
-            _wrong(where, "a list", value)
-        for index, item in enumerate(value):
-            _check_value(item, schema[0], f"{where}[{index}]")
-    elif schema == STRING_OR_STRINGS:
-        _check_value(value, STRING if isinstance(value, str) else STRINGS, where)
+def _below(node: Any, path: str) -> Iterator[tuple[str, Setting]]:
+    if isinstance(node, Setting):
+        yield path, node
+    elif isinstance(node, list):
+        yield from _below(node[0], f"{path}[]")
     else:
-        _check_leaf(value, schema, where)
+        for key, inner in node.items():
+            yield from _below(inner, f"{path}.{key}" if path else key)
 
 
-def _check_object(value: Any, schema: Mapping[str, Any], where: str) -> None:
-    if not isinstance(value, Mapping):
-        _wrong(where, "a mapping", value)
-    check_keys(value, tuple(schema), where)
-    for key, item in value.items():
-        _check_value(item, schema[key], f"{where}: {key}" if where == "ca.json" else f"{where}.{key}")
+def _by_name() -> dict[str, Secrecy]:
+    """The secrecy of a name wherever it stands.
+
+    A file that somebody edited has keys where the table has none, and free-form values have their own keys: they are
+    recognised by their name. A name that is a secret in one object and not in another (``key``) has the milder secrecy
+    here; where the table has it, its path decides.
+    """
+    found: dict[str, Secrecy] = {}
+    for path, setting in each():
+        name = path.rpartition(".")[2]
+        if setting.secrecy is not Secrecy.PUBLIC:
+            found[name] = min(setting.secrecy, found.get(name, setting.secrecy), key=lambda one: one.value)
+    return found
 
 
-def _check_leaf(value: Any, schema: str, where: str) -> None:
-    if schema == DURATION:
-        durations.go_nanoseconds(value, where)
-    kinds: dict[str, tuple[type, ...]] = {STRING: (str,), BOOLEAN: (bool,), NUMBER: (int, float)}
-    expected = kinds.get(schema)
-    if expected and (not isinstance(value, expected) or (schema == NUMBER and isinstance(value, bool))):
-        _wrong(where, {STRING: "a string", BOOLEAN: "true or false", NUMBER: "a number"}[schema], value)
+_BY_NAME = _by_name()
+SECRET_NAMES = frozenset(name for name, secrecy in _BY_NAME.items() if secrecy is Secrecy.SECRET)
 
 
-def _wrong(where: str, expected: str, value: Any) -> None:
-    shown = "" if where.replace(": ", ".").rpartition(".")[2] in SECRETS else f": {value!r}"
-    raise TrustAnchorError(f"{where} must be {expected}, found {type(value).__name__}{shown}")
+def secrecy_of(path: tuple[str, ...]) -> Secrecy:
+    """What of the value at a path of ca.json may be shown.
+
+    Args:
+        path: keys from the top; indexes of lists are left out.
+    """
+    node: Any = CONFIG
+    for key in path:
+        node = node.get(key) if isinstance(node, dict) else None
+    if isinstance(node, Setting):
+        return node.secrecy
+    return _BY_NAME.get(path[-1], Secrecy.PUBLIC) if path else Secrecy.PUBLIC
+
+
+def read_at_start(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of ca.json that a reload does not apply, or that crashes it when it is removed (ca/ca.go of v0.30.2).
+
+    Returns:
+        Each top-level key that has such a part, with None where ca.json has not got it.
+    """
+    return {key: _started(config.get(key), node) for key, node in CONFIG.items() if RESTART in _applications(node)}
+
+
+def _started(value: Any, node: Any) -> Any:
+    if not isinstance(value, Mapping) or _applications(node) == {RESTART}:
+        return value
+    return {key: _started(value.get(key), inner) for key, inner in node.items() if RESTART in _applications(inner)}
+
+
+def _applications(node: Any) -> set[AppliedBy]:
+    return {setting.applied_by for _path, setting in _below(node, "")}

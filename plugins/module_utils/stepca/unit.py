@@ -37,7 +37,7 @@ Type=notify
 User={user}
 Group={user}
 Environment=STEPPATH={base}
-WorkingDirectory={base}
+{environment}WorkingDirectory={base}
 LoadCredentialEncrypted=password:{password}
 ExecStart={program} {config} --password-file ${{CREDENTIALS_DIRECTORY}}/password
 ExecReload=/bin/kill --signal HUP $MAINPID
@@ -82,7 +82,7 @@ WantedBy=multi-user.target
 
 
 @dataclass(frozen=True)
-class Settings:
+class UnitSettings:
     """What an operator can decide about the unit.
 
     Args:
@@ -94,7 +94,7 @@ class Settings:
     environment: Mapping[str, str] | None = None
 
 
-def render(config: Mapping[str, Any], settings: Settings, layout: Layout) -> bytes:
+def render(config: Mapping[str, Any], settings: UnitSettings, layout: Layout) -> bytes:
     """The unit file.
 
     Args:
@@ -105,18 +105,18 @@ def render(config: Mapping[str, Any], settings: Settings, layout: Layout) -> byt
     Raises:
         TrustAnchorError: a client network is not a CIDR network.
     """
-    text = _UNIT.format(
+    variables = sorted((settings.environment or {}).items())
+    return _UNIT.format(
         base=layout.base,
         config=layout.config,
         password=layout.password,
         user=layout.user,
         state=layout.state.removeprefix("/var/lib/"),
         program=PROGRAM,
+        environment="".join(_variable(key, str(value)) for key, value in variables),
         privileges=_privileges(config),
         network=_network(settings.client_networks),
-    )
-    extra = "".join(_variable(key, str(value)) for key, value in sorted((settings.environment or {}).items()))
-    return text.replace("WorkingDirectory=", f"{extra}WorkingDirectory=", 1).encode()
+    ).encode()
 
 
 def _variable(name: str, value: str) -> str:

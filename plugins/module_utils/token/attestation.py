@@ -25,9 +25,9 @@ from ..errors import TrustAnchorError
 from ..text import times
 from ..x509 import certificates as certs
 from .backends.pkcs11.keys import AnyPublicKey
-from .devices import Device
-from .optional import yubikit_needed
-from .readiness import has_roca
+from .backends.registry import backend_of
+from .backends.yubikey.readiness import has_roca
+from .model import Device
 
 # Yubico's extensions (developers.yubico.com/PIV/Introduction/PIV_attestation.html).
 _ARC = "1.3.6.1.4.1.41482.3."
@@ -88,10 +88,9 @@ def read_attestation(device: Device) -> tuple[bytes, bytes]:
     Raises:
         TrustAnchorError: no YubiKey, no key there, or one that was imported.
     """
-    if device.kind != "yubikey":
+    attest = backend_of(device).attest
+    if attest is None:
         raise TrustAnchorError(f"the {device.spec} cannot attest keys", f"its kind is {device.kind}")
-    with yubikit_needed():
-        from .backends.yubikey.keys import attest
     leaf, own = attest(device)
     return certs.to_pem(leaf), certs.to_pem(own)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
-from .devices import Device
+from .model import Device
 
 
 @dataclass(frozen=True, repr=False)

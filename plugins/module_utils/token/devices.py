@@ -14,39 +14,24 @@ from typing import Any
 from .. import strict_yaml
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_int, read_text
-from .backends.pkcs11.keys import KeySpec, parse_key
+from .backends.pkcs11.keys import parse_key
 from .backends.pkcs11.sessions import TokenSpec, parse_token
+from .backends.registry import BACKENDS
+from .backends.softhsm import SOFTHSM_MODULE
+from .model import Device
 
-KINDS = ("yubikey", "softhsm", "pkcs11")
-SOFTHSM_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+__all__ = [
+    "SOFTHSM_MODULE",
+    "Device",
+    "PinnedFile",
+    "TokensFile",
+    "make_device",
+    "parse_device",
+    "parse_tokens",
+]
 
-# libykcs11 gives the key of a PIV slot a fixed CKA_ID (yubico-piv-tool, doc/YKCS11/Functions_and_values.adoc).
-_SLOT_IDS = {"9a": 1, "9c": 2, "9d": 3, "9e": 4, **{f"{0x82 + n:02x}": 5 + n for n in range(20)}}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class Device:
-    """One key's place: a token and a key on it.
-
-    Args:
-        name: as the plan calls it.
-        kind: one of `KINDS`.
-        spec: finds the token.
-        key: finds the key on it.
-        slot: PIV slot in hexadecimal, such as ``9c``; empty for kinds without slots.
-    """
-
-    name: str
-    kind: str
-    spec: TokenSpec
-    key: KeySpec
-    slot: str = ""
-
-    def __str__(self) -> str:
-        place = f"slot {self.slot}" if self.slot else str(self.key)
-        return f"{self.spec} ({place})"
 
 
 @dataclass(frozen=True)
@@ -134,16 +119,11 @@ def _device(name: Any, entry: Any, source: str, softhsm_home: Path) -> Device:
         raise TrustAnchorError(f"{source}: the token name {name!r} is not letters, digits, '.', '_' and '-'")
     where = f"{source}: token {name}"
     kind = entry.get("kind") if isinstance(entry, dict) else None
-    if isinstance(entry, dict) and kind not in KINDS:
-        raise TrustAnchorError(f"{where}: kind is {kind!r}", f"known: {', '.join(KINDS)}")
-    return make_device(name, check_keys(entry, ("kind", *_FIELDS.get(str(kind), ())), where), where, softhsm_home)
-
-
-_FIELDS = {
-    "yubikey": ("module_path", "serial", "slot"),
-    "softhsm": ("module_path", "label", "id"),
-    "pkcs11": ("module_path", "serial", "label", "id"),
-}
+    if not isinstance(entry, dict):
+        check_keys(entry, ("kind",), where)
+    if not isinstance(kind, str) or kind not in BACKENDS:
+        raise TrustAnchorError(f"{where}: kind is {kind!r}", f"known: {', '.join(BACKENDS)}")
+    return make_device(name, check_keys(entry, ("kind", *BACKENDS[kind].fields), where), where, softhsm_home)
 
 
 def make_device(name: str, data: Mapping[str, Any], where: str, softhsm_home: Path) -> Device:
@@ -152,33 +132,13 @@ def make_device(name: str, data: Mapping[str, Any], where: str, softhsm_home: Pa
     Args:
         name: as the plan calls it.
         data: the fields of its kind, ``kind`` among them.
-        where: names the place for messages.
+        where: its name for messages.
         softhsm_home: directory of ``softhsm2.conf``.
 
     Raises:
         TrustAnchorError: a field is missing or wrong.
     """
-    kind = data["kind"]
-    if kind == "yubikey":
-        given = data.get("serial")
-        number = isinstance(given, int) and not isinstance(given, bool)
-        serial = str(given) if number else read_text(data, "serial", where)
-        if not serial.isascii() or not serial.isdigit():
-            raise TrustAnchorError(f"{where}: serial {serial!r} is not a number", "it is printed on the YubiKey")
-        slot = str(data.get("slot") or "9c").lower()
-        return Device(name, kind, TokenSpec(read_text(data, "module_path", where), serial), slot_key(slot), slot)
-    key = parse_key({"id": read_text(data, "id", where)})
-    if kind == "softhsm":
-        module = data.get("module_path") or SOFTHSM_MODULE
-        spec = TokenSpec(
-            str(module), label=read_text(data, "label", where), softhsm_config=str(softhsm_home / "softhsm2.conf")
-        )
-        return Device(name, kind, spec, key)
-    if ("serial" in data) == ("label" in data):
-        raise TrustAnchorError(f"{where} names both or neither of serial and label", "exactly one finds the token")
-    field = "serial" if "serial" in data else "label"
-    spec = TokenSpec(read_text(data, "module_path", where), **{field: read_text(data, field, where)})
-    return Device(name, kind, spec, key)
+    return BACKENDS[data["kind"]].declare(name, data, where, softhsm_home)
 
 
 def parse_device(name: str, token: Mapping[str, Any], key: Mapping[str, Any]) -> Device:
@@ -193,34 +153,7 @@ def parse_device(name: str, token: Mapping[str, Any], key: Mapping[str, Any]) ->
         TrustAnchorError: they do not name one.
     """
     spec, wanted, kind = parse_token(token), parse_key(key), str(token.get("kind") or "pkcs11")
-    if kind != "yubikey":
-        return Device(name, kind, spec, wanted)
-    if spec.serial is None:
-        raise TrustAnchorError("token of kind yubikey has no serial", "a YubiKey is found by it", "It is printed on it")
-    return Device(name, kind, spec, wanted, slot_of(wanted))
-
-
-def slot_key(slot: str) -> KeySpec:
-    """The key in a PIV slot of a YubiKey.
-
-    Raises:
-        TrustAnchorError: no such slot.
-    """
-    if slot not in _SLOT_IDS:
-        raise TrustAnchorError(f"there is no PIV slot '{slot}'", "known: 9a, 9c, 9d, 9e and 82 to 95", "9c signs")
-    return KeySpec(bytes([_SLOT_IDS[slot]]))
-
-
-def slot_of(key: KeySpec) -> str:
-    """The PIV slot of a key on a YubiKey.
-
-    Raises:
-        TrustAnchorError: its id is none of libykcs11's.
-    """
-    for slot, number in _SLOT_IDS.items():
-        if key.id == bytes([number]):
-            return slot
-    raise TrustAnchorError(f"no PIV slot has the {key}", "the id of slot 9c is 02")
+    return BACKENDS[kind].identify(name, spec, wanted)
 
 
 def _check_apart(devices: Mapping[str, Device], source: str) -> None:

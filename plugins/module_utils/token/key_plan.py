@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
 from ..x509.certificates import spki_sha256
-from .backends.pkcs11.sessions import TokenAbsent
+from .backends.registry import backend_of
 from .credentials import Credentials
-from .devices import Device
-from .facts import TokenFacts, inspect
+from .errors import TokenAbsent
+from .facts import inspect
+from .model import Device, TokenFacts
 from .provision import generate_key, import_key
 from .readiness import key_problems, require_ready
 
@@ -103,9 +104,9 @@ def plan_key(devices: Sequence[Device], wanted: KeyRequirement, guess: bool = Fa
         return KeyWork(tuple(devices), wanted, None, ["pin"], str(error))
     found = {one.slot.public_key_sha256 if one.slot else None for one in facts}
     if len(found) > 1:
-        places = ", ".join(f"{device}: {_told(one)}" for device, one in zip(devices, facts, strict=True))
+        keys = ", ".join(f"{device}: {_told(one)}" for device, one in zip(devices, facts, strict=True))
         raise TrustAnchorError(
-            f"the tokens do not have the same key ({places})",
+            f"the tokens do not have the same key ({keys})",
             "a key that exists is never replaced, and one in memory is gone",
             "Remove the key where nothing was signed with it, and begin again",
         )
@@ -120,13 +121,12 @@ def _told(facts: TokenFacts) -> str:
 
 def _needed(devices: Sequence[Device], first: TokenFacts) -> list[str]:
     copies = ["copy_pins"] if len(devices) > 1 else []
-    alone = first.kind != "yubikey" or first.management_key_protected
-    return ["pin", *copies] if alone else ["management_key", *copies]
+    return [backend_of(devices[0]).key_secret(first), *copies]
 
 
 def _require(device: Device, facts: TokenFacts, wanted: KeyRequirement) -> None:
     if facts.slot is None:
-        if device.kind == "yubikey":
+        if backend_of(device).fit_before_key:
             require_ready(device, facts, wanted, occupied=False)
         return
     problems = list(key_problems(facts.slot, wanted))
@@ -134,5 +134,5 @@ def _require(device: Device, facts: TokenFacts, wanted: KeyRequirement) -> None:
         raise TrustAnchorError(
             f"the {device}: {'; '.join(problems)}",
             "a key that exists is never replaced",
-            "Choose another place for a new key",
+            "Choose another slot or id for a new key",
         )

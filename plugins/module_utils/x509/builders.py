@@ -195,8 +195,8 @@ def _with_urls(
         builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
     if profile.issuer_urls:
         kind = AuthorityInformationAccessOID.CA_ISSUERS
-        places = [x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for url in profile.issuer_urls]
-        builder = builder.add_extension(x509.AuthorityInformationAccess(places), critical=False)
+        locations = [x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for url in profile.issuer_urls]
+        builder = builder.add_extension(x509.AuthorityInformationAccess(locations), critical=False)
     return builder
 
 

@@ -32,7 +32,7 @@ _CHAIN_PROBLEMS = (*_PROBLEMS, "NOTICE")  # names that differ in their encoding 
 
 
 @dataclass(frozen=True)
-class Finding:
+class LintFinding:
     """What pkilint says: severity (FATAL, ERROR, WARNING, NOTICE), code, and a message that may be empty."""
 
     severity: str
@@ -48,7 +48,7 @@ def version() -> str | None:
         return None
 
 
-def certificate_findings(certificate: x509.Certificate) -> tuple[Finding, ...]:
+def certificate_findings(certificate: x509.Certificate) -> tuple[LintFinding, ...]:
     """Problems of one certificate.
 
     Raises:
@@ -58,7 +58,7 @@ def certificate_findings(certificate: x509.Certificate) -> tuple[Finding, ...]:
     return _run([(lint.certificate, [_document(lint, certificate)])])
 
 
-def chain_findings(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[Finding, ...]:
+def chain_findings(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[LintFinding, ...]:
     """Problems between a certificate and its issuer: names, key identifiers, policies, the signature.
 
     Raises:
@@ -72,7 +72,7 @@ def chain_findings(certificate: x509.Certificate, issuer: x509.Certificate) -> t
     return _run(work, _CHAIN_PROBLEMS)
 
 
-def crl_findings(crl: x509.CertificateRevocationList) -> tuple[Finding, ...]:
+def crl_findings(crl: x509.CertificateRevocationList) -> tuple[LintFinding, ...]:
     """Problems of a CRL of CA certificates, by RFC 5280 and the rules of the CA/Browser Forum.
 
     Raises:
@@ -151,10 +151,10 @@ def _document(lint: _Pkilint, certificate: x509.Certificate, name: str | None = 
     return lint.loader.RFC5280CertificateDocumentLoader().load_der_document(der, name, name, parent)
 
 
-def _run(work: Iterable[tuple[Any, list[Any]]], problems: Sequence[str] = _PROBLEMS) -> tuple[Finding, ...]:
+def _run(work: Iterable[tuple[Any, list[Any]]], problems: Sequence[str] = _PROBLEMS) -> tuple[LintFinding, ...]:
     results = [result for validator, documents in work for one in documents for result in validator.validate(one.root)]
     found = {
-        Finding(str(said.finding.severity), said.finding.code, said.message or "")
+        LintFinding(str(said.finding.severity), said.finding.code, said.message or "")
         for result in results
         for said in result.finding_descriptions
     }

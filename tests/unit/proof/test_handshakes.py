@@ -70,7 +70,7 @@ def test_a_server_that_the_store_trusts(
     server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trust(monkeypatch, tmp_path, ROOT)
-    (result,) = handshakes.shake([f"localhost:{server.port}"], CLIENTS)
+    (result,) = handshakes.perform([f"localhost:{server.port}"], CLIENTS)
     assert result.clients == dict.fromkeys(CLIENTS, "ok")
     assert result.issuer == "Test Intermediate"
     assert result.not_after == times.render(LEAF.certificate.not_valid_after_utc)
@@ -82,7 +82,7 @@ def test_a_server_that_the_store_does_not_trust(
 ) -> None:
     if other:
         trust(monkeypatch, tmp_path, pki.root("Other"))
-    (result,) = handshakes.shake([f"localhost:{server.port}"], CLIENTS)
+    (result,) = handshakes.perform([f"localhost:{server.port}"], CLIENTS)
     assert list(result.clients) == CLIENTS
     assert all("certificate" in said for said in result.clients.values())
     assert (result.issuer, result.not_after) == ("", "")
@@ -96,23 +96,23 @@ def test_node_has_the_roots_that_the_host_declares(
     trust(monkeypatch, tmp_path, pki.root("Other"))
     target, declared, roots = f"localhost:{server.port}", tmp_path / "environment.conf", tmp_path / "roots.pem"
     monkeypatch.setattr(handshakes, "ENVIRONMENT", str(declared))
-    (before,) = handshakes.shake([target], ["node"])
+    (before,) = handshakes.perform([target], ["node"])
     assert "issuer certificate" in before.clients["node"]
     roots.write_text(ROOT.pem)
     declared.write_text(f"# ours\nOTHER=1\nNODE_EXTRA_CA_CERTS={quote}{roots}{quote}\n")
-    (after,) = handshakes.shake([target], ["node"])
+    (after,) = handshakes.perform([target], ["node"])
     assert after.clients["node"] == "ok"
 
 
 def test_a_client_that_the_host_has_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    (result,) = handshakes.shake(["localhost:1"], ["curl", "java", "node", "step"])
+    (result,) = handshakes.perform(["localhost:1"], ["curl", "java", "node", "step"])
     assert all("No such file" in said for said in result.clients.values())
 
 
 def test_the_name_is_checked(server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trust(monkeypatch, tmp_path, ROOT)
-    (result,) = handshakes.shake([f"127.0.0.1:{server.port}"], CLIENTS)
+    (result,) = handshakes.perform([f"127.0.0.1:{server.port}"], CLIENTS)
     assert "ok" not in result.clients.values()
 
 
@@ -123,7 +123,7 @@ def test_each_target_has_its_own_result(
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         closed = f"localhost:{unused.getsockname()[1]}"
-        results = handshakes.shake([closed, f"localhost:{server.port}"], CLIENTS)
+        results = handshakes.perform([closed, f"localhost:{server.port}"], CLIENTS)
     assert [result.target for result in results] == [closed, f"localhost:{server.port}"]
     assert ["ok" in result.clients.values() for result in results] == [False, True]
 
@@ -131,6 +131,6 @@ def test_each_target_has_its_own_result(
 @pytest.mark.parametrize(
     "target", ["localhost", "", ":443", "localhost:", "localhost:https", "localhost:0", "localhost:70000"]
 )
-def test_what_is_no_target(target: str) -> None:
+def test_what_is_not_a_target(target: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a target.*HOST:PORT"):
-        handshakes.shake([target], CLIENTS)
+        handshakes.perform([target], CLIENTS)

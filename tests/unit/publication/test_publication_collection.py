@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signed_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
-from factories import manifests as manifest_factory
-from factories import pki
+from factories import manifests, pki
 from factories.publication_record import URL, Record, crl, der
 
 
@@ -34,14 +33,12 @@ def contents(record: Record) -> dict[str, bytes]:
     return {one.name: one.content for one in collected(record).artifacts}
 
 
-def signed(record: Record, days: int = 30, root: str = "r1", sequence: int = 1) -> bytes:
+def signed_message(record: Record, days: int = 30, root: str = "r1", sequence: int = 1) -> bytes:
     """The manifest with a signer directly below a root."""
-    roots = tuple(
-        signed_manifest.SignedRoot(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items()
-    )
+    roots = tuple(signed.SignedRoot(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items())
     end = pki.NOW + days * pki.DAY
-    content = signed_manifest.SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots)
-    return manifest_factory.sign(content, manifest_factory.signer(record.roots[root]))
+    content = signed.SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots)
+    return manifests.sign(content, manifests.signer(record.roots[root]))
 
 
 def test_everything_under_its_name(record: Record) -> None:
@@ -60,7 +57,7 @@ def test_everything_under_its_name(record: Record) -> None:
 
 
 def test_with_the_signed_manifest(record: Record) -> None:
-    message = signed(record)
+    message = signed_message(record)
     record.write("trust.p7m", message)
     assert contents(record)["trust.p7m"] == message
 
@@ -138,7 +135,7 @@ def test_urls_that_nobody_publishes_are_a_warning(record: Record) -> None:
 
 
 def test_a_manifest_that_is_behind_is_a_warning(record: Record) -> None:
-    record.write("trust.p7m", signed(record))
+    record.write("trust.p7m", signed_message(record))
     record.write_manifest(sequence=2)
     assert "trust.p7m has sequence 1, trust.yml has 2" in collected(record).warnings[0]
 
@@ -174,11 +171,11 @@ def _exchanged_root(record: Record) -> None:
 
 
 def _expired_manifest(record: Record) -> None:
-    record.write("trust.p7m", signed(record, days=-1))
+    record.write("trust.p7m", signed_message(record, days=-1))
 
 
 def _manifest_of_a_distrusted_root(record: Record) -> None:
-    record.write("trust.p7m", signed(record, root="s1"))
+    record.write("trust.p7m", signed_message(record, root="s1"))
     record.write_manifest(s1="distrusted")
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import commands, files, systemd, timed_program
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import nginx, site, units, watch
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import url as place
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.artifacts import KINDS, Artifact
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import (
+    Answer,
+    PublicationUrl,
+    parse_url,
+)
 from factories import pki
 from factories.publication_record import crl, der
 
 RUN = commands.run
 ROOT = pki.root()
-SOURCE = nginx.Source("ca1", place.parse_url("http://ca.corp.example:8080/1.0/crl", "x")[0])
+SOURCE = nginx.Source("ca1", parse_url("http://ca.corp.example:8080/1.0/crl", "x")[0])
 TIMER = "trustanchor-publication-watch.timer"
 MARGINS = dict.fromkeys(KINDS, 60)
 
@@ -28,14 +33,14 @@ MARGINS = dict.fromkeys(KINDS, 60)
 @pytest.mark.parametrize(
     ("url", "found"),
     [
-        ("http://pki.corp.example", place.Place("pki.corp.example")),
-        ("http://pki.corp.example/", place.Place("pki.corp.example")),
-        ("http://pki.corp.example:8080/ca/v1/", place.Place("pki.corp.example", 8080, "/ca/v1")),
-        ("http://10.0.0.7", place.Place("10.0.0.7")),
+        ("http://pki.corp.example", PublicationUrl("pki.corp.example")),
+        ("http://pki.corp.example/", PublicationUrl("pki.corp.example")),
+        ("http://pki.corp.example:8080/ca/v1/", PublicationUrl("pki.corp.example", 8080, "/ca/v1")),
+        ("http://10.0.0.7", PublicationUrl("10.0.0.7")),
     ],
 )
-def test_url(url: str, found: place.Place) -> None:
-    assert place.parse_url(url, "url") == (found, url.rstrip("/"))
+def test_url(url: str, found: PublicationUrl) -> None:
+    assert parse_url(url, "url") == (found, url.rstrip("/"))
 
 
 @pytest.mark.parametrize(
@@ -59,12 +64,12 @@ def test_url(url: str, found: place.Place) -> None:
 )
 def test_a_url_that_cannot_be(url: str) -> None:
     with pytest.raises(TrustAnchorError, match="a plain http URL is expected"):
-        place.parse_url(url, "url")
+        parse_url(url, "url")
 
 
 def rendered(**changes: Any) -> str:
     arguments = {
-        "place": place.Place("pki.corp.example", 8080, "/ca"),
+        "url": PublicationUrl("pki.corp.example", 8080, "/ca"),
         "documents": [("root-r1.crl", "root_crl"), ("root-r1.crt", "root")],
         "sources": [SOURCE],
         "resolvers": ["10.0.0.1", "[fd00::1]"],
@@ -90,6 +95,19 @@ def test_configuration_without_what_a_host_has_not() -> None:
     assert "[::]" not in text
     assert "resolver" not in text
     assert "proxy_pass" not in text
+
+
+def test_a_name_is_served_under_its_own_url_whatever_words_are_in_it() -> None:
+    text = rendered(documents=[("root-DIGEST.crl", "root_crl")], sources=[])
+    assert "location = /ca/root-DIGEST.crl {" in text
+    assert "/root-DIGEST.crl;" in text
+
+
+def test_the_digest_is_the_one_that_running_hosts_have_loaded() -> None:
+    """Another digest of the same configuration would write and reload every web server once."""
+    text = rendered()
+    found = nginx.digest_in(text.encode())
+    assert found == hashlib.sha256(text.replace(found, "DIGEST").encode()).hexdigest()
 
 
 def test_each_configuration_has_a_digest_of_its_own() -> None:
@@ -147,13 +165,13 @@ class Host:
             raise TrustAnchorError("'nginx -t' failed", self.refused)
         return type("Done", (), {"stdout": b""})
 
-    def get(self, _place: place.Place, name: str) -> place.Answer:
+    def get(self, _url: PublicationUrl, name: str) -> Answer:
         if not self.active:
             raise TrustAnchorError("nobody answers")
         if name == nginx.LOADED:
-            return place.Answer(200, "text/plain", nginx.digest_in(self.loaded).encode())
+            return Answer(200, "text/plain", nginx.digest_in(self.loaded).encode())
         kind = next(kind for one, kind in DOCUMENTS.items() if one == name)
-        return place.Answer(200, KINDS[kind].media_type, Path(nginx.DIRECTORY, name).read_bytes())
+        return Answer(200, KINDS[kind].media_type, Path(nginx.DIRECTORY, name).read_bytes())
 
 
 DOCUMENTS = {"root-r1.crt": "root", "root-r1.crl": "root_crl"}
@@ -193,7 +211,7 @@ def wanted(number: int = 1, **changes: Any) -> site.Site:
         Artifact("root-r1.crl", "root_crl", root_crl(number), ROOT.pem),
     )
     arguments = {
-        "place": place.Place("pki.corp.example"),
+        "url": PublicationUrl("pki.corp.example"),
         "artifacts": artifacts,
         "sources": (),
         "issuers": {},
@@ -279,9 +297,9 @@ def test_a_run_that_died_before_the_reload_is_finished(host: Host, monkeypatch: 
 
 def test_a_worker_by_the_old_configuration_may_answer_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     site.converge(wanted(), check=False)
-    old = [place.Answer(404, "text/html", b"")] * 3
+    old = [Answer(404, "text/html", b"")] * 3
 
-    def get(where: place.Place, name: str) -> place.Answer:
+    def get(where: PublicationUrl, name: str) -> Answer:
         return old.pop() if old else host.get(where, name)
 
     monkeypatch.setattr(site, "get", get)
@@ -294,10 +312,10 @@ def test_a_worker_by_the_old_configuration_may_answer_once(host: Host, monkeypat
 
 def test_names_are_taken_once(host: Host) -> None:
     with pytest.raises(TrustAnchorError, match=r"two things would be published as root-r1\.crl"):
-        site.converge(wanted(sources=(nginx.Source("root-r1", SOURCE.place),)), check=True)
+        site.converge(wanted(sources=(nginx.Source("root-r1", SOURCE.url),)), check=True)
     for name in ("", "a/b", "a;b", ".hidden", "a b"):
         with pytest.raises(TrustAnchorError, match="cannot be published under that name"):
-            site.converge(wanted(sources=(nginx.Source(name, SOURCE.place),)), check=True)
+            site.converge(wanted(sources=(nginx.Source(name, SOURCE.url),)), check=True)
     assert host.acts == []
 
 

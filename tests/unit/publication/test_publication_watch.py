@@ -18,36 +18,36 @@ from factories import pki
 from factories.publication_record import crl, der
 
 NOW = pki.NOW.timestamp()
-PLACE = url.Place("pki.corp.example")
+URL = url.PublicationUrl("pki.corp.example")
 ROOT, OTHER = pki.root(), pki.root("Other")
 
 
-def look(monkeypatch: pytest.MonkeyPatch, watched: watch.Watched, content: bytes) -> watch.Finding:
-    monkeypatch.setattr(watch, "fetch", lambda _place, _name: content)
-    (found,) = watch.look(watch.Watch(PLACE, (watched,)))
+def look(monkeypatch: pytest.MonkeyPatch, watched: watch.Watched, content: bytes) -> watch.WatchFinding:
+    monkeypatch.setattr(watch, "fetch", lambda _url, _name: content)
+    (found,) = watch.look(watch.Watch(URL, (watched,)))
     return found
 
 
 @pytest.mark.parametrize(("left", "stale"), [(86401, False), (86400, False), (86399, True), (0, True), (-5, True)])
 def test_stale_is_less_than_the_margin(left: int, stale: bool) -> None:
-    finding = watch.Finding(watch.Watched("root-r1.crl", "root_crl", 86400), NOW + left)
+    finding = watch.WatchFinding(watch.Watched("root-r1.crl", "root_crl", 86400), NOW + left)
     assert finding.stale(NOW) is stale
     assert ("wanted 24.0 hours" in finding.text(NOW)) is stale
 
 
 def test_what_it_says() -> None:
     watched = watch.Watched("root-r1.crl", "root_crl", 30 * 86400)
-    assert watch.Finding(watched, NOW + 40 * 86400).text(NOW) == "root-r1.crl: 40.0 days left"
-    assert watch.Finding(watched, NOW - 7200).text(NOW) == (
+    assert watch.WatchFinding(watched, NOW + 40 * 86400).text(NOW) == "root-r1.crl: 40.0 days left"
+    assert watch.WatchFinding(watched, NOW - 7200).text(NOW) == (
         "root-r1.crl: expired 2.0 hours ago, wanted 30.0 days. Renew it: plan_ceremony, ceremony, then publish."
     )
-    assert watch.Finding(watched, None, "it is gone.").text(NOW) == "root-r1.crl: it is gone."
-    assert watch.Finding(watch.Watched("roots.pem", "bundle", 0), None).text(NOW) == "roots.pem: good"
+    assert watch.WatchFinding(watched, None, "it is gone.").text(NOW) == "root-r1.crl: it is gone."
+    assert watch.WatchFinding(watch.Watched("roots.pem", "bundle", 0), None).text(NOW) == "roots.pem: good"
 
 
 def test_every_kind_has_a_next_step() -> None:
     for kind in artifacts.KINDS:
-        assert watch.Finding(watch.Watched("x", kind, 60), NOW).text(NOW).count(". ") >= 1
+        assert watch.WatchFinding(watch.Watched("x", kind, 60), NOW).text(NOW).count(". ") >= 1
 
 
 def test_a_crl_by_its_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,9 +90,9 @@ def test_end_of_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_metrics_in_the_text_format() -> None:
     findings = [
-        watch.Finding(watch.Watched("root-r1.crl", "root_crl", 60), NOW + 61),
-        watch.Finding(watch.Watched("ca1.crl", "ca_crl", 60), None, "gone"),
-        watch.Finding(watch.Watched("roots.pem", "bundle", 0), None),
+        watch.WatchFinding(watch.Watched("root-r1.crl", "root_crl", 60), NOW + 61),
+        watch.WatchFinding(watch.Watched("ca1.crl", "ca_crl", 60), None, "gone"),
+        watch.WatchFinding(watch.Watched("roots.pem", "bundle", 0), None),
     ]
     lines = [
         line
@@ -119,7 +119,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(watch, "CONFIGURATION", str(tmp_path / "publication.json"))
     with pytest.raises(TrustAnchorError, match="is missing"):
         watch.load()
-    wanted = watch.Watch(PLACE, (watch.Watched("a.crl", "ca_crl", 5, ROOT.pem),), "/metrics")
+    wanted = watch.Watch(URL, (watch.Watched("a.crl", "ca_crl", 5, ROOT.pem),), "/metrics")
     (tmp_path / "publication.json").write_bytes(wanted.dump())
     assert watch.load() == wanted
     for bad in (b"", b"[]", b"{}", b'{"place": {}, "watched": [{"x": 1}]}'):
@@ -130,7 +130,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, monkeypatch: pytest.Mon
 
 def content(path: str, alert: str = "") -> bytes:
     """Of one of the files that a host needs for the watch."""
-    wanted = units.timed(watch.Watch(PLACE, (), "/metrics"), "hourly", alert).files()
+    wanted = units.timed(watch.Watch(URL, (), "/metrics"), "hourly", alert).files()
     return next(one.content for one in wanted if isinstance(one, files.File) and one.path == path)
 
 

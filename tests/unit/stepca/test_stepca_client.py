@@ -107,7 +107,7 @@ def test_without_a_root_nothing_is_trusted(
     "url",
     ["ca.corp.example", "http://ca.corp.example", "https://", "https://ca:port", "https://ca:99999", "https://[::1"],
 )
-def test_what_is_no_url(url: str) -> None:
+def test_what_is_not_a_url(url: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a URL"):
         Client(url, ROOT.pem, "127.0.0.1").health()
 

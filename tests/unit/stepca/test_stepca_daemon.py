@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, settings, unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 from factories import pki
 from hypothesis import given
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 RUNNING = systemd.Unit(True, True, True, False, main_pid=100, started_at=1000.0)
 STOPPED = systemd.Unit(True, False, True, False, main_pid=0, started_at=0.0)
-LOADED = daemon.Loaded(100, 1000.0, "restart", "reload")
+LOADED = daemon.LoadedState(100, 1000.0, "restart", "reload")
 CONFIG: dict[str, Any] = {"address": ":443", "db": {"type": "badgerv2"}, "dnsNames": ["ca"]}
 
 
@@ -36,13 +36,13 @@ CONFIG: dict[str, Any] = {"address": ":443", "db": {"type": "badgerv2"}, "dnsNam
         (RUNNING, None, "restart", "reload", 999.0, "none"),
         (RUNNING, None, "restart", "reload", 1001.0, "restart"),
         (RUNNING, None, "restart", "reload", 1000.0, "restart"),
-        (RUNNING, daemon.Loaded(99, 1000.0, "restart", "reload"), "restart", "reload", 1001.0, "restart"),
-        (RUNNING, daemon.Loaded(99, 1000.0, "restart", "reload"), "other", "other", 999.0, "none"),
-        (RUNNING, daemon.Loaded(100, 900.0, "restart", "reload"), "restart", "reload", 1001.0, "restart"),
+        (RUNNING, daemon.LoadedState(99, 1000.0, "restart", "reload"), "restart", "reload", 1001.0, "restart"),
+        (RUNNING, daemon.LoadedState(99, 1000.0, "restart", "reload"), "other", "other", 999.0, "none"),
+        (RUNNING, daemon.LoadedState(100, 900.0, "restart", "reload"), "restart", "reload", 1001.0, "restart"),
     ],
 )
 def test_decisions(
-    state: systemd.Unit, loaded: daemon.Loaded | None, restart: str, reload: str, newest: float, expected: str
+    state: systemd.Unit, loaded: daemon.LoadedState | None, restart: str, reload: str, newest: float, expected: str
 ) -> None:
     assert daemon.plan(state, loaded, restart, reload, newest) == expected
 
@@ -52,7 +52,7 @@ digest = st.sampled_from(["a", "b", "c"])
 
 @given(digest, digest, digest, digest, st.floats(0, 5000))
 def test_a_difference_is_never_passed_over(was: str, now: str, was_reload: str, now_reload: str, newest: float) -> None:
-    loaded = daemon.Loaded(RUNNING.main_pid, RUNNING.started_at, was, was_reload)
+    loaded = daemon.LoadedState(RUNNING.main_pid, RUNNING.started_at, was, was_reload)
     action = daemon.plan(RUNNING, loaded, now, now_reload, newest)
     assert (action == "none") == ((was, was_reload) == (now, now_reload))
     assert (action == "restart") == (was != now)
@@ -62,7 +62,7 @@ def test_a_difference_is_never_passed_over(was: str, now: str, was_reload: str, 
 def test_an_unknown_process_keeps_running_only_when_it_is_younger_than_its_files(
     known: bool, pid: int, started_at: int, restart: str, newest: float
 ) -> None:
-    loaded = daemon.Loaded(99, started_at, restart, "x") if known else None
+    loaded = daemon.LoadedState(99, started_at, restart, "x") if known else None
     state = systemd.Unit(True, True, True, False, pid, float(started_at))
     assert daemon.plan(state, loaded, "a", "x", newest) == ("none" if newest < started_at else "restart")
 
@@ -72,8 +72,8 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A CA host below a temporary directory."""
     found = Layout(base=str(tmp_path / "step-ca"))
     for path in (unit.PATH, unit.PROGRAM):
-        place = tmp_path / path.lstrip("/")
-        monkeypatch.setattr(unit, "PATH" if path == unit.PATH else "PROGRAM", str(place))
+        moved = tmp_path / path.lstrip("/")
+        monkeypatch.setattr(unit, "PATH" if path == unit.PATH else "PROGRAM", str(moved))
     files = [unit.PATH, unit.PROGRAM, found.password, found.config, found.root, found.certificate, found.key]
     for path in [*files, found.leaf_template]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def test_a_new_template_needs_a_reload(layout: Layout) -> None:
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
 
 
-@pytest.mark.parametrize("key", daemon.RESTART_KEYS)
+@pytest.mark.parametrize("key", settings.read_at_start({}))
 def test_a_changed_listener_or_database_needs_a_restart(layout: Layout, key: str) -> None:
     before = daemon.digests(CONFIG, layout)
     assert daemon.digests({**CONFIG, key: "other"}, layout)[0] != before[0]
@@ -154,21 +154,21 @@ def test_a_virgin_host_has_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert daemon.newest_change(Layout(base=str(tmp_path / "none"))) == 0.0
 
 
-def test_the_record_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "RECORD", str(tmp_path / "run" / "step-ca.json"))
+def test_the_loaded_state_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "LOADED_STATE", str(tmp_path / "run" / "step-ca.json"))
     monkeypatch.setattr(systemd, "show", lambda _unit: RUNNING)
     pki.as_current_user(monkeypatch)
-    assert daemon.recorded() is None
+    assert daemon.loaded_state() is None
     daemon.remember("restart", "reload")
-    assert daemon.recorded() == LOADED
+    assert daemon.loaded_state() == LOADED
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", "null", '"text"', '{"pid": 1}', '{"other": 1}', "\xff"])
-def test_a_damaged_record_is_no_record(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = tmp_path / "step-ca.json"
-    record.write_bytes(content.encode("latin-1"))
-    monkeypatch.setattr(daemon, "RECORD", str(record))
-    assert daemon.recorded() is None
+def test_a_damaged_loaded_state_is_none(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "step-ca.json"
+    damaged.write_bytes(content.encode("latin-1"))
+    monkeypatch.setattr(daemon, "LOADED_STATE", str(damaged))
+    assert daemon.loaded_state() is None
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_the_last_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         daemon.wait_until(refused, 20, "it never came")
 
 
-def test_the_record_is_plain_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "RECORD", str(tmp_path / "step-ca.json"))
+def test_the_loaded_state_is_plain_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "LOADED_STATE", str(tmp_path / "step-ca.json"))
     monkeypatch.setattr(systemd, "show", lambda _unit: RUNNING)
     pki.as_current_user(monkeypatch)
     daemon.remember("a", "b")

@@ -195,7 +195,7 @@ def test_a_subject_without_organization() -> None:
 
 
 @pytest.mark.parametrize("damage", ["garbage", "", "other key", "other subject"])
-def test_a_request_that_does_not_fit_is_made_anew(layout: Layout, damage: str) -> None:
+def test_a_request_that_does_not_fit_is_made_again(layout: Layout, damage: str) -> None:
     intermediate.ensure_key(layout, "P-256", check=False)
     intermediate.ensure_request(layout, SUBJECT, check=False)
     request = Path(layout.request)

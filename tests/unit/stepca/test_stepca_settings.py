@@ -1,238 +1,138 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of ca.json's keys is whole: what nobody may forget of a key is checked here for all of them."""
+
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import settings
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import config, settings, validation
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.settings import (
+    AppliedBy,
+    Secrecy,
+    Setting,
+    Type,
+)
 
-JWK = {"type": "JWK", "name": "enrolment", "key": {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}}
-ACME = {"type": "ACME", "name": "acme"}
-OIDC = {
-    "type": "OIDC",
-    "name": "people",
-    "clientID": "ca",
-    "configurationEndpoint": "https://idp.example/.well-known",
+ROOT = Path(__file__).resolve().parents[3]
+TABLE = list(settings.each())
+# Names that sound like a secret, and why the value is none.
+SOUND_SECRET = re.compile(
+    r"pass|secret|pin$|pem$|key$|challenge$|encrypted|credential|token|dataSource|config$|issuer", re.IGNORECASE
+)
+KNOWN_PUBLIC = {
+    "authority.credentialsFile": "a path",
+    "kms.credentialsFile": "a path",
 }
-CONFIG: dict[str, Any] = {
-    "root": "/etc/step-ca/certs/root_ca.crt",
-    "crt": "/etc/step-ca/certs/intermediate_ca.crt",
-    "key": "/etc/step-ca/secrets/intermediate_ca_key",
-    "address": ":443",
-    "dnsNames": ["ca.corp.example"],
-    "db": {"type": "badgerv2", "dataSource": "/var/lib/step-ca/db"},
-    "authority": {
-        "provisioners": [JWK, ACME, OIDC],
-        "claims": {"defaultTLSCertDuration": "24h"},
-        "policy": {"x509": {"allow": {"dns": ["*.corp.example"]}}},
-    },
+WRONG: dict[Type, Any] = {
+    Type.STRING: ["hunter2"],
+    Type.STRINGS: "hunter2",
+    Type.STRING_OR_STRINGS: {"hunter2": 1},
+    Type.BOOLEAN: "hunter2",
+    Type.NUMBER: "hunter2",
+    Type.DURATION: "hunter2",
+    Type.PROVISIONERS: "hunter2",
 }
 
 
-def config(*provisioners: Any, **changes: Any) -> dict[str, Any]:
-    """CONFIG with other provisioners or other top-level keys."""
-    found = copy.deepcopy({**CONFIG, **changes})
-    if provisioners:
-        found["authority"]["provisioners"] = list(provisioners)
-    return found
+def forgotten(table: list[tuple[str, Setting]]) -> list[str]:
+    """The keys of a table whose type, secrecy or application somebody left out or forgot to think of."""
+    found = [
+        path
+        for path, one in table
+        if not (
+            isinstance(one.type, Type) and isinstance(one.secrecy, Secrecy) and isinstance(one.applied_by, AppliedBy)
+        )
+    ]
+    return found + [
+        path
+        for path, one in table
+        if one.secrecy is Secrecy.PUBLIC and SOUND_SECRET.search(path) and path not in KNOWN_PUBLIC
+    ]
 
 
-def objects(piece: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """Every mapping of the schema, with its path."""
-    if isinstance(piece, dict):
-        yield path, piece
-        for key, inner in piece.items():
-            yield from objects(inner, (*path, key))
-    elif isinstance(piece, list):
-        yield from objects(piece[0], (*path, 0))
+def at(path: str, value: Any) -> dict[str, Any]:
+    """A ca.json with one value at a path of the table."""
+    match = re.fullmatch(r"provisioner (\w+)\.(.*)", path)
+    for key in reversed((match[2] if match else path).split(".")):
+        value = {key.removesuffix("[]"): [value] if key.endswith("[]") else value}
+    found: dict[str, Any] = value
+    if match is None:
+        return found
+    return {"authority": {"provisioners": [{"name": "one", "type": match[1], **found}]}}
 
 
-def nested(path: tuple[str | int, ...], value: Any) -> Any:
-    """A value wrapped so that it is found at a path."""
-    for step in reversed(path):
-        value = [value] if step == 0 else {step: value}
-    return value
+def test_each_key_has_a_type_a_secrecy_and_an_application() -> None:
+    assert forgotten(TABLE) == []
 
 
-CONFIG_OBJECTS = list(objects(settings.CONFIG))
-PROVISIONER_OBJECTS = [
-    (kind, path, known) for kind, top in settings.PROVISIONERS.items() for path, known in objects(top)
-]
+def test_a_key_that_sounds_secret_must_be_declared() -> None:
+    assert forgotten([*TABLE, ("db.replicaPassword", Setting(Type.STRING))]) == ["db.replicaPassword"]
 
 
-def test_a_good_configuration_passes() -> None:
-    settings.check(CONFIG)
+def test_each_key_is_checked_by_its_type() -> None:
+    for path, setting in TABLE:
+        if setting.type in WRONG and not path.endswith((".type", ".name")):
+            with pytest.raises(TrustAnchorError) as caught:
+                validation.check_declared(at(path, WRONG[setting.type]))
+            assert setting.secrecy is not Secrecy.SECRET or "hunter2" not in str(caught.value.as_dict()), path
 
 
-@pytest.mark.parametrize(
-    ("path", "known"), CONFIG_OBJECTS, ids=lambda value: str(value) if isinstance(value, tuple) else ""
-)
-def test_an_unknown_key_is_refused_everywhere(path: tuple[str | int, ...], known: dict[str, Any]) -> None:
-    near = max(known, key=len)
-    broken = nested(path, {f"{near}x": None})
-    with pytest.raises(TrustAnchorError, match=f"unknown key '{near}x'.*Did you mean '"):
-        settings.check({**CONFIG, **broken})
+def test_each_key_is_shown_as_its_secrecy_says() -> None:
+    for path, setting in TABLE:
+        shown = json.dumps(config.public(at(path, "pkcs11:token=T?pin-value=hunter2")))
+        assert ("hunter2" in shown) == (setting.secrecy is Secrecy.PUBLIC), path
+        assert ("token=T" in shown) == (setting.secrecy is not Secrecy.SECRET), path
 
 
-@pytest.mark.parametrize(
-    ("kind", "path", "known"),
-    PROVISIONER_OBJECTS,
-    ids=lambda value: str(value) if not isinstance(value, dict) else "",
-)
-def test_an_unknown_key_of_a_provisioner_is_refused(
-    kind: str, path: tuple[str | int, ...], known: dict[str, Any]
-) -> None:
-    near = max(known, key=len)
-    broken = {"type": kind, "name": "one", **nested(path, {f"{near}x": None})}
-    with pytest.raises(TrustAnchorError, match=f"provisioners\\[0\\] \\(one\\).*unknown key '{near}x'.*Did you mean '"):
-        settings.check(config(broken))
+def test_each_key_is_applied_as_the_table_says() -> None:
+    for path, setting in TABLE:
+        differs = settings.read_at_start(at(path, "one")) != settings.read_at_start(at(path, "two"))
+        assert differs == (setting.applied_by is AppliedBy.RESTART), path
 
 
-@pytest.mark.parametrize(
-    ("provisioner", "message"),
-    [
-        (
-            {**ACME, "type": ["ACME", "JWK"]},
-            r"'type' must be one name, found \['ACME', 'JWK'\].*second provisioner",
-        ),
-        ({"name": "acme"}, "'type' must be one name, found None"),
-        ({**ACME, "type": "ACMEE"}, "unknown key 'ACMEE'.*Did you mean 'ACME'"),
-        ({"type": "ACME"}, "'name' is missing"),
-        ({"type": "ACME", "name": ""}, "'name' is missing"),
-        ({"type": "ACME", "name": 7}, "'name' is missing"),
-        ({"type": "JWK", "name": "enrolment"}, r"\(enrolment\): 'key' is missing.*JWK provisioner needs it"),
-        ({"type": "OIDC", "name": "people", "clientID": "x"}, "'configurationEndpoint' is missing"),
-        ({"type": "X5C", "name": "x5c"}, "'roots' is missing"),
-        ({**ACME, "requireEAB": True}, "'requireEAB' is not available"),
-        ({**ACME, "forceCN": "yes"}, r"forceCN must be true or false, found str: 'yes'"),
-        ({**ACME, "challenges": "http-01"}, "challenges must be a list, found str"),
-        ({**ACME, "challenges": ["http-01", 1]}, r"challenges\[1\] must be a string, found int: 1"),
-        ({**ACME, "claims": []}, "claims must be a mapping"),
-        ("ACME", r"provisioners\[0\] is not a mapping.*found str"),
-        (None, "is not a mapping"),
-    ],
-)
-def test_bad_provisioners(provisioner: Any, message: str) -> None:
-    with pytest.raises(TrustAnchorError, match=message):
-        settings.check(config(provisioner))
+def test_an_object_can_have_keys_of_both_applications(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed = {"minVersion": Setting(Type.NUMBER, applied_by=AppliedBy.RESTART), "cipherSuites": Setting(Type.STRINGS)}
+    monkeypatch.setitem(settings.CONFIG, "tls", mixed)
+    assert settings.read_at_start({"tls": {"minVersion": 1, "cipherSuites": ["a"]}})["tls"] == {"minVersion": 1}
 
 
-def test_a_private_key_is_refused_and_not_repeated() -> None:
-    private = {**JWK, "key": {"kty": "EC", "d": "c2VjcmV0"}}
-    with pytest.raises(TrustAnchorError, match=r"'key' is a private key.*public_jwk") as caught:
-        settings.check(config(private))
-    assert "c2VjcmV0" not in str(caught.value)
+def test_the_part_that_a_restart_applies_is_what_running_hosts_have_on_record() -> None:
+    """Another form of the same settings would restart every CA once."""
+    found = settings.read_at_start({"address": ":443", "db": {"type": "badgerv2"}, "dnsNames": ["ca"]})
+    assert found == {
+        "address": ":443",
+        "insecureAddress": None,
+        "metricsAddress": None,
+        "db": {"type": "badgerv2"},
+        "kms": None,
+        "ssh": None,
+    }
 
 
-def test_a_password_in_clear_is_refused_and_not_repeated() -> None:
-    with pytest.raises(TrustAnchorError, match="'password' holds a secret in clear text") as caught:
-        settings.check(config(password="hunter2"))
-    assert "hunter2" not in str(caught.value)
+def test_what_the_role_sets_and_documents_is_in_the_table() -> None:
+    """The keys of the role's own settings, and those that its variables of ca.json's form may hold."""
+    variables = yaml.safe_load((ROOT / "roles/step_ca/vars/main.yml").read_text())
+    base = variables["step_ca_base_settings"]
+    defaults = yaml.safe_load((ROOT / "roles/step_ca/defaults/main.yml").read_text())
+    assert set(base) <= set(settings.CONFIG)
+    assert set(base["authority"]) <= set(settings.AUTHORITY)
+    assert set(defaults["step_ca_db"]) <= set(settings.CONFIG["db"])
+    assert set(defaults["step_ca_claims"] or {}) <= set(settings.CLAIMS)
+    for name in ("step_ca_policy_settings", "step_ca_crl_settings"):
+        keys = re.findall(r"'(\w+)':", variables[name])
+        known = {key for path, _setting in TABLE for key in path.split(".")}
+        assert keys
+        assert set(keys) <= known
 
 
-def test_two_provisioners_of_one_name() -> None:
-    with pytest.raises(TrustAnchorError, match="two provisioners are called 'acme'"):
-        settings.check(config(ACME, {**JWK, "name": "acme"}))
-
-
-@pytest.mark.parametrize(
-    "duration", ["24h", "5m", "1h30m", "1.5h", ".5s", "300ms", "10us", "10µs", "1ns", "-1m", "+2h", "0", "0s"]
-)
-def test_go_durations(duration: str) -> None:
-    settings.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
-
-
-@pytest.mark.parametrize(
-    "duration", ["7305d", "1w", "24", "h", "", " 24h", "24h\n", "24 h", "24H", "٢٤h", "1h-5m", 24, None, True]
-)
-def test_what_is_no_go_duration(duration: Any) -> None:
-    with pytest.raises(TrustAnchorError, match=r"maxTLSCertDuration: .* is not a duration.*no unit for days"):
-        settings.check(config({**ACME, "claims": {"maxTLSCertDuration": duration}}))
-
-
-@pytest.mark.parametrize("key", settings.REQUIRED)
-@pytest.mark.parametrize("empty", ["absent", "empty"])
-def test_what_step_ca_needs(key: str, empty: str) -> None:
-    broken = {name: value for name, value in CONFIG.items() if name != key}
-    if empty == "empty":
-        broken[key] = type(CONFIG[key])()
-    with pytest.raises(TrustAnchorError, match=f"'{key}' is missing or empty"):
-        settings.check(broken)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"address": 443}, "ca.json: address must be a string, found int: 443"),
-        ({"dnsNames": "ca.corp.example"}, "ca.json: dnsNames must be a list"),
-        ({"root": {}}, "ca.json: root must be a list"),
-        ({"tls": {"minVersion": "1.2"}}, "minVersion must be a number"),
-        ({"tls": {"minVersion": True}}, "minVersion must be a number"),
-        ({"crl": {"enabled": 1}}, "enabled must be true or false"),
-        ({"db": []}, "ca.json: db must be a mapping"),
-        ({"authority": {"provisioners": 5}}, "provisioners must be a list, found int"),
-        ({"authority": {"provisioners": {"a": ACME}}}, "provisioners must be a list, found dict"),
-    ],
-)
-def test_wrong_types(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(TrustAnchorError, match=message):
-        settings.check(config(**changes))
-
-
-def test_a_secret_of_a_wrong_type_is_not_repeated() -> None:
-    with pytest.raises(TrustAnchorError, match=r"clientSecret must be a string, found list\.$") as caught:
-        settings.check(config({**OIDC, "clientSecret": ["hunter2"]}))
-    assert "hunter2" not in str(caught.value.as_dict())
-    with pytest.raises(TrustAnchorError, match="dataSource must be a string, found dict") as caught:
-        settings.check(config(db={"dataSource": {"password": "hunter2"}}))
-    assert "hunter2" not in str(caught.value.as_dict())
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@given(JSON)
-def test_any_json_is_accepted_or_refused_in_order(value: Any) -> None:
-    with pytest.raises(TrustAnchorError):
-        settings.check(value)
-
-
-@given(st.sampled_from(sorted(settings.CONFIG)), JSON)
-def test_any_value_of_a_known_key(key: str, value: Any) -> None:
-    refuse_or_accept({**CONFIG, key: value})
-
-
-@given(st.sampled_from(sorted(settings.AUTHORITY)), JSON)
-def test_any_value_in_authority(key: str, value: Any) -> None:
-    refuse_or_accept({**CONFIG, "authority": {key: value}})
-
-
-@given(
-    st.sampled_from(sorted(settings.PROVISIONERS)),
-    st.dictionaries(st.sampled_from(["name", "key", "claims", "options", "roots"]), JSON),
-)
-def test_any_provisioner(kind: str, value: dict[str, Any]) -> None:
-    refuse_or_accept(config({"name": "one", **value, "type": kind}))
-
-
-@given(JSON)
-def test_any_list_of_provisioners(value: Any) -> None:
-    refuse_or_accept({**CONFIG, "authority": {"provisioners": value}})
-
-
-def refuse_or_accept(value: dict[str, Any]) -> None:
-    """No exception other than the domain's."""
-    try:
-        settings.check(value)
-    except TrustAnchorError as error:
-        assert error.what
+@pytest.mark.parametrize("path", ["roles/step_ca/README.md", "roles/step_ca/meta/argument_specs.yml"])
+def test_documented_provisioners_are_in_the_table(path: str) -> None:
+    kinds = set(re.findall(r"type: ([A-Z]\w+)", (ROOT / path).read_text()))
+    assert kinds <= set(settings.PROVISIONERS)

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def rendered(config: Mapping[str, Any], settings: unit.Settings | None = None) -> dict[str, list[str]]:
+def rendered(config: Mapping[str, Any], settings: unit.UnitSettings | None = None) -> dict[str, list[str]]:
     """The [Service] section: directive to all of its values."""
-    text = unit.render(config, settings or unit.Settings(), Layout()).decode()
+    text = unit.render(config, settings or unit.UnitSettings(), Layout()).decode()
     service = text.partition("[Service]\n")[2].partition("[Install]")[0]
     found: dict[str, list[str]] = {}
     for line in filter(None, service.splitlines()):
@@ -48,7 +48,7 @@ def test_a_high_port_takes_none(config: dict[str, str]) -> None:
 
 
 def test_networks() -> None:
-    service = rendered({"address": ":443"}, unit.Settings(["10.20.0.0/16", "fd00::/8"]))
+    service = rendered({"address": ":443"}, unit.UnitSettings(["10.20.0.0/16", "fd00::/8"]))
     assert service["IPAddressDeny"] == ["any"]
     assert service["IPAddressAllow"] == ["localhost", "10.20.0.0/16", "fd00::/8"]
 
@@ -60,9 +60,9 @@ def test_without_networks_there_is_no_filter() -> None:
 
 
 @pytest.mark.parametrize("network", ["corp", "10.20.0.1/16", "10.20.0.0/33", "", "10.0.0.0/8\nExecStartPre=/bin/false"])
-def test_what_is_no_network(network: str) -> None:
+def test_what_is_not_a_network(network: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a network"):
-        unit.render({"address": ":443"}, unit.Settings([network]), Layout())
+        unit.render({"address": ":443"}, unit.UnitSettings([network]), Layout())
 
 
 def test_the_password_is_a_credential_and_no_argument() -> None:
@@ -76,7 +76,7 @@ def test_the_password_is_a_credential_and_no_argument() -> None:
 
 
 def test_environment() -> None:
-    settings = unit.Settings(environment={"NO_PROXY": "corp.example", "HTTPS_PROXY": "http://proxy:3128"})
+    settings = unit.UnitSettings(environment={"NO_PROXY": "corp.example", "HTTPS_PROXY": "http://proxy:3128"})
     assert rendered({"address": ":443"}, settings)["Environment"] == [
         "STEPPATH=/etc/step-ca",
         '"HTTPS_PROXY=http://proxy:3128"',
@@ -84,8 +84,16 @@ def test_environment() -> None:
     ]
 
 
+def test_a_path_that_looks_like_a_line_of_the_unit_is_left_as_it_is() -> None:
+    text = unit.render(
+        {"address": ":443"}, unit.UnitSettings(environment={"A": "b"}), Layout("/srv/WorkingDirectory=x")
+    )
+    assert b"\nEnvironment=STEPPATH=/srv/WorkingDirectory=x\n" in text
+    assert b'\nEnvironment="A=b"\nWorkingDirectory=/srv/WorkingDirectory=x\n' in text
+
+
 def test_the_text_is_a_unit_file() -> None:
-    text = unit.render({"address": ":443"}, unit.Settings(), Layout()).decode()
+    text = unit.render({"address": ":443"}, unit.UnitSettings(), Layout()).decode()
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.read_string(text)
     assert parser.sections() == ["Unit", "Service", "Install"]
@@ -109,7 +117,7 @@ def test_ports(address: str, expected: int) -> None:
 @pytest.mark.parametrize(
     "address", ["", ":", "ca.corp.example", ":0", ":65536", ":https", ":-1", ":44 3", ":²", ":٤٤٣", ":443\n"]
 )
-def test_what_is_no_address(address: str) -> None:
+def test_what_is_not_an_address(address: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a listen address"):
         unit.port(address)
 

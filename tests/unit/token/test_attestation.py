@@ -127,13 +127,13 @@ def test_a_key_of_another_slot_cannot_pass_for_f9() -> None:
         verify(attest(slot, KEY), slot)
 
 
-def test_f9_that_is_no_authority() -> None:
+def test_f9_that_is_not_an_authority() -> None:
     own = Authority("Yubico PIV Attestation", OLD_ROOT, constraints=x509.BasicConstraints(False, None))
     with pytest.raises(TrustAnchorError, match="not an authority's"):
         verify(attest(own, KEY), own)
 
 
-def test_an_intermediate_that_is_no_authority_is_no_link() -> None:
+def test_an_intermediate_that_is_not_an_authority_is_not_a_link() -> None:
     middle = Authority("Odd", NEW_ROOT, constraints=None)
     own = Authority("Yubico PIV Attestation", middle)
     with pytest.raises(TrustAnchorError, match="no pinned certificate leads to"):
@@ -150,6 +150,6 @@ def test_dates_count_at_the_moment_of_the_ceremony() -> None:
         verify(leaf, own, now=dt.datetime(2015, 1, 1, tzinfo=dt.UTC))
 
 
-def test_what_is_no_certificate() -> None:
+def test_what_is_not_a_certificate() -> None:
     with pytest.raises(TrustAnchorError, match="no PEM certificate"):
         verify(b"junk")

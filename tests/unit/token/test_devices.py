@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import devices
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11.keys import KeySpec
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.yubikey import slots
 
 HOME = Path("/var/lib/root-ceremony")
 DIGEST = "ab" * 32
@@ -42,7 +43,7 @@ def test_each_kind() -> None:
 
 @pytest.mark.parametrize("slot", ["9a", "9c", "9d", "9e", "82", "95"])
 def test_a_slot_and_its_key(slot: str) -> None:
-    assert devices.slot_of(devices.slot_key(slot)) == slot
+    assert slots.slot_of(slots.slot_key(slot)) == slot
 
 
 def token(fields: str) -> str:

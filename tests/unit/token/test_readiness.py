@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import readiness
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.yubikey.readiness import has_roca
 from factories.token_facts import FIT, HSM, SLOT, YUBIKEY
 
 
@@ -24,7 +25,7 @@ def test_a_token_that_is_fit() -> None:
     readiness.require_ready(YUBIKEY, replace(FIT, slot=None), Wanted(), occupied=False)
 
 
-def test_a_slip_of_the_finger_is_no_problem() -> None:
+def test_a_slip_of_the_finger_is_not_a_problem() -> None:
     assert not readiness.problems(YUBIKEY, replace(FIT, pin_flag="low", pin_retries=2), Wanted())
 
 
@@ -56,8 +57,8 @@ def test_all_problems_at_once() -> None:
     assert len(readiness.problems(YUBIKEY, bad, Wanted())) == 3
 
 
-def test_an_occupied_place_takes_no_new_key() -> None:
-    assert "already has a key" in readiness.problems(YUBIKEY, FIT, Wanted(), occupied=False)[0]
+def test_an_occupied_slot_takes_no_new_key() -> None:
+    assert "already is a key" in readiness.problems(YUBIKEY, FIT, Wanted(), occupied=False)[0]
 
 
 @pytest.mark.parametrize(("firmware", "fit"), [((5, 4, 3), False), ((5, 7, 0), True)])
@@ -66,7 +67,7 @@ def test_large_rsa_keys_need_new_firmware(firmware: tuple[int, int, int], fit: b
     assert bool(readiness.problems(YUBIKEY, facts, Wanted("rsa-4096"), occupied=False)) is not fit
 
 
-def test_what_another_token_does_not_tell_is_no_problem() -> None:
+def test_what_another_token_does_not_tell_is_not_a_problem() -> None:
     facts = replace(
         FIT, kind="pkcs11", serial="4711", firmware=None, slot=replace(SLOT, pin_policy=None, touch_policy=None)
     )
@@ -78,4 +79,4 @@ def test_what_another_token_does_not_tell_is_no_problem() -> None:
     ("firmware", "weak"), [((4, 1, 9), False), ((4, 2, 0), True), ((4, 3, 4), True), ((4, 3, 5), False)]
 )
 def test_firmware_with_weak_rsa_keys(firmware: tuple[int, int, int], weak: bool) -> None:
-    assert readiness.has_roca(firmware) is weak
+    assert has_roca(firmware) is weak

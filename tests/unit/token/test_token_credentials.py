@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import credential_plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends import registry
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.yubikey import credential_plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.credential_plan import NewCredentials
 from ansible_collections.trustanchor.private_ca.plugins.modules import token_credentials
 from factories.token_facts import FIT, HSM, YUBIKEY
@@ -59,7 +60,7 @@ def test_the_purpose_says_which_pin() -> None:
     assert token_credentials._purpose(in_use).endswith("whose PIN stays: enter the present one")
 
 
-def test_a_retry_count_before_the_first_pin_sets_the_puk_anew() -> None:
+def test_a_retry_count_before_the_first_pin_sets_the_puk_again() -> None:
     pin_only = replace(DONE, defaults=("pin",))
     found = plan(pin_only, pin_retries=8)
     assert found.steps == ("retries", "pin", "puk")
@@ -69,7 +70,7 @@ def test_a_retry_count_before_the_first_pin_sets_the_puk_anew() -> None:
 
 
 def test_other_tokens_have_no_defaults() -> None:
-    assert not credential_plan.plan_credentials(HSM, replace(FIT, kind="pkcs11"), 5, 5, "aes192").changed
+    assert not registry.backend_of(HSM).plan_credentials(HSM, replace(FIT, kind="pkcs11"), 5, 5, "aes192").changed
 
 
 @pytest.mark.parametrize(

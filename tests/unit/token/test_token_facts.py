@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import facts, key_plan, provision
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys, sessions
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import (
+    key_import,
+    keys,
+    sessions,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11.facts import pin_flag
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.softhsm import plan_softhsm
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import Device
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.key_plan import KeyRequirement, plan_key
@@ -44,7 +49,7 @@ def tokens(softhsm: Any) -> tuple[Any, Any]:
 
 
 def pair(tokens: tuple[Any, Any]) -> list[Device]:
-    """The same fresh place on both tokens."""
+    """The same fresh id on both tokens."""
     key = keys.KeySpec(next(_ids).to_bytes(2, "big"))
     return [Device(name, "softhsm", spec, key) for name, spec in zip(("one", "two"), tokens, strict=True)]
 
@@ -83,7 +88,7 @@ def test_facts_as_data_hold_plain_values() -> None:
     ],
 )
 def test_the_state_of_the_pin(flags: TokenFlag, state: str) -> None:
-    assert facts.pin_flag(SimpleNamespace(flags=flags)) == state
+    assert pin_flag(SimpleNamespace(flags=flags)) == state
 
 
 @pytest.mark.parametrize(
@@ -154,14 +159,14 @@ def test_wrong_credentials_of_the_second_token_leave_the_first_empty(tokens: Any
 
 def test_a_failure_half_way_names_the_token_that_has_a_copy(tokens: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     devices = pair(tokens)
-    create = provision._create_objects
+    create = key_import._create_objects
 
     def fail_on_second(opened: Any, device: Device, *rest: Any) -> None:
         if device.name == "two":
             raise TrustAnchorError("it went away")
         create(opened, device, *rest)
 
-    monkeypatch.setattr(provision, "_create_objects", fail_on_second)
+    monkeypatch.setattr(key_import, "_create_objects", fail_on_second)
     with pytest.raises(TrustAnchorError, match="is on one, but not on two: it went away"):
         provision.import_key(devices, "ec-p384", "always", "never", {"one": KNOWN, "two": KNOWN})
 

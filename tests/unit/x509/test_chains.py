@@ -48,7 +48,7 @@ def test_dates(at: dt.datetime, message: str) -> None:
         check_chain(LEAF, [INTERMEDIATE], ROOT, at)
 
 
-def test_a_leaf_is_no_issuer() -> None:
+def test_a_leaf_is_not_an_issuer() -> None:
     signer = make.new_key()
     host = make.leaf(ROOT, make.ROOT_KEY, [x509.DNSName("a.corp.example")])
     forged = make.leaf(host, signer, [x509.DNSName("b.corp.example")])

@@ -26,7 +26,7 @@ def crl(days: int = 365, revoked: Any = ()) -> x509.CertificateRevocationList:
     return builder.sign(make.ROOT_KEY, hashes.SHA384())
 
 
-def codes(findings: tuple[pkilint.Finding, ...]) -> list[str]:
+def codes(findings: tuple[pkilint.LintFinding, ...]) -> list[str]:
     return [f"{one.severity} {one.code}" for one in findings]
 
 

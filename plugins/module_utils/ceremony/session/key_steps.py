@@ -19,6 +19,7 @@ from ...token import provision
 from ...token.attestation import read_attestation, verify_attestation
 from ...token.backends.pkcs11 import keys
 from ...token.backends.pkcs11.sessions import TokenAbsent
+from ...token.backends.registry import BACKENDS, backend_of
 from ...token.backends.softhsm import SoftHsmPlan, plan_softhsm
 from ...token.devices import Device
 from ...token.facts import TokenFacts, inspect
@@ -109,7 +110,7 @@ class KeyStep:
 
     def _require_attestable(self, stage: Stage) -> None:
         for device in stage.devices(self.key):
-            if self.key.attested and device.kind != "yubikey":
+            if self.key.attested and backend_of(device).attest is None:
                 raise TrustAnchorError(
                     f"the plan wants the key '{self.key.name}' attested, and {device.name} is of kind {device.kind}",
                     "only a YubiKey can show that a key was made on it and is nowhere else",
@@ -282,5 +283,5 @@ class KeyStep:
 
 def _secrets(tokens: Sequence[TokenFacts]) -> tuple[str, ...]:
     """A management key is asked for only where a token does not hold it under the PIN."""
-    open_to_pin = all(facts.kind != "yubikey" or facts.management_key_protected for facts in tokens)
+    open_to_pin = all(BACKENDS[facts.kind].key_secret(facts) == "pin" for facts in tokens)
     return ("pin",) if open_to_pin else ("pin", "management_key")

@@ -21,6 +21,7 @@ from typing import Any
 from ...errors import TrustAnchorError
 from ...text import times
 from ...text.words import words
+from ...token.backends.registry import backend_of
 from ...version import VERSION
 from ..plan.model import InspectAct
 from ..transcript import EventKind
@@ -72,7 +73,7 @@ def steps_of(stage: Stage) -> list[Step]:
     found: list[Step] = []
     used = [name for key in stage.plan.keys.values() for name in key.tokens]
     used += [act.token for act in stage.plan.acts if isinstance(act, InspectAct)]
-    found += [SoftwareTokenStep(name) for name in dict.fromkeys(used) if stage.device(name).kind == "softhsm"]
+    found += [SoftwareTokenStep(name) for name in dict.fromkeys(used) if backend_of(stage.device(name)).software]
     found += [KeyStep(key) for key in stage.plan.keys.values()]
     found += [InspectStep(act) if isinstance(act, InspectAct) else SignStep(act) for act in stage.plan.acts]
     return [*found, SealStep()]

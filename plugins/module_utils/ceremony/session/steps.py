@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ...errors import TrustAnchorError
 from ...token.backends.pkcs11.sessions import TokenAbsent, find_token
+from ...token.backends.registry import backend_of
 from ...token.devices import Device
 from ...token.facts import TokenFacts, inspect
 from ...token.readiness import require_ready
@@ -194,7 +195,7 @@ class InspectStep:
 def _absence(device: Device) -> str:
     """Why a token cannot be looked at now; a software token that has not been made yet is not a reason."""
     try:
-        if device.kind != "softhsm":
+        if not backend_of(device).software:
             find_token(device.spec)
     except TokenAbsent as error:
         return str(error)
@@ -219,5 +220,5 @@ def pin_of(stage: Stage, token: str) -> str:
 
 def touches(stage: Stage, key: KeyPlan) -> int:
     """How many touches one signature takes."""
-    touchable = stage.device(key.tokens[0]).kind == "yubikey"
+    touchable = backend_of(stage.device(key.tokens[0])).touchable
     return int(touchable and key.touch_policy != "never")

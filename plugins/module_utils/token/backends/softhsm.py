@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Initialise a SoftHSM2 token for rehearsals and labs.
+"""The kind ``softhsm``: tokens in files, for rehearsals and labs; they are made here, too.
 
 PINs must not be in any argument list, so softhsm2-util is not run: C_InitToken is called directly
 (python-pkcs11 does not offer it), and the user's PIN is set through a session of the security officer.
@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pkcs11.constants import TokenFlag
 
 from ...errors import TrustAnchorError
-from .pkcs11.sessions import TokenAbsent, TokenSpec, find_token, load_library, session, token_serial, translated
+from ...schema import read_text
+from ..errors import TokenAbsent
+from ..model import Device, Requirement, TokenFacts
+from .pkcs11 import backend as pkcs11
+from .pkcs11.keys import parse_key
+from .pkcs11.sessions import TokenSpec, find_token, load_library, session, token_serial, translated
 
+KIND = "softhsm"
+SOFTHSM_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 _CKR_OK = 0
 _LABEL_BYTES = 32  # CK_UTF8CHAR label[32], padded with blanks (PKCS#11 v2.40 section 5.5, C_InitToken)
 
@@ -52,6 +62,33 @@ class SoftHsmPlan:
             with session(self.spec, so_pin=so_pin) as opened:
                 opened.init_pin(pin)
         return token_serial(self.spec)
+
+
+def declare(name: str, data: Mapping[str, Any], where: str, softhsm_home: Path) -> Device:
+    """The device of an entry in tokens.yml; see `base.Backend`."""
+    key = parse_key({"id": read_text(data, "id", where)})
+    spec = TokenSpec(
+        str(data.get("module_path") or SOFTHSM_MODULE),
+        label=read_text(data, "label", where),
+        softhsm_config=str(softhsm_home / "softhsm2.conf"),
+    )
+    return Device(name, KIND, spec, key)
+
+
+def problems(_facts: TokenFacts, _wanted: Requirement) -> Iterator[str]:
+    """A rehearsal has all policies that are asked for: nobody touches a file."""
+    return iter(())
+
+
+BACKEND = replace(
+    pkcs11.BACKEND,
+    kind=KIND,
+    software=True,
+    fields=("module_path", "label", "id"),
+    declare=declare,
+    identify=partial(pkcs11.identify, KIND),
+    problems=problems,
+)
 
 
 def plan_softhsm(spec: TokenSpec, directory: Path) -> SoftHsmPlan:

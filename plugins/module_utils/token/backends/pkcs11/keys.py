@@ -180,7 +180,7 @@ def occupied(spec: TokenSpec, what: str) -> TrustAnchorError:
     return TrustAnchorError(
         f"the {spec} already has {what}",
         "a new key would destroy it",
-        "Choose another place, or remove the object by hand once nobody needs it",
+        "Choose another slot or id, or remove the object by hand once nobody needs it",
     )
 
 

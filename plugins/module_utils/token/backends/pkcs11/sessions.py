@@ -23,7 +23,20 @@ from pkcs11.constants import TokenFlag
 
 from ....errors import TrustAnchorError
 from ....schema import check_keys, read_text
-from ...optional import yubikit_needed
+from ...errors import TokenAbsent
+from ..yubikey.library import yubikit_needed
+
+__all__ = [
+    "TokenAbsent",
+    "TokenSpec",
+    "find_token",
+    "load_library",
+    "parse_token",
+    "serial_of",
+    "session",
+    "token_serial",
+    "translated",
+]
 
 
 @dataclass(frozen=True)
@@ -80,10 +93,6 @@ def load_library(spec: TokenSpec) -> Any:
             "Install it (Debian: softhsm2 or ykcs11) and check token.module_path",
         ) from error
     return library
-
-
-class TokenAbsent(TrustAnchorError):
-    """The token is not there. Of its own class, since a dry run can go on without it."""
 
 
 def find_token(spec: TokenSpec) -> pkcs11.Token:

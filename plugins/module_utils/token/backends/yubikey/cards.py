@@ -6,8 +6,8 @@ PKCS#11 signs; it cannot tell retry counts, default credentials, policies or ori
 connection is shared, short, and the card is reset at its end, so that nothing that was unlocked stays so. ykman's own
 connections are not used: they kill other programs that hold the card.
 
-This file and the other yubikey_*.py need yubikit and pyscard, which only a ceremony machine has: import them within
-`yubikit_needed`.
+This file, `facts`, `keys` and `credentials` need yubikit and pyscard, which only a ceremony machine has: they are
+imported within `library.yubikit_needed`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from yubikit.management import ManagementSession
 from yubikit.piv import PivSession
 
 from ....errors import TrustAnchorError
-from ..pkcs11.sessions import TokenAbsent
+from ...errors import TokenAbsent
 
 _PIN_BYTES = 8
 _USB_ATR = 0xF0  # second byte of the ATR: a YubiKey on USB has TA1 to TD1

@@ -22,11 +22,12 @@ from yubikit.core.smartcard import SW, ApduError
 from yubikit.piv import PivSession
 
 from ....errors import TrustAnchorError
-from ...credential_plan import DEFAULT_MANAGEMENT_KEY, DEFAULT_PIN, DEFAULT_PUK, CredentialPlan, NewCredentials
+from ...credential_plan import CredentialPlan, NewCredentials
 from ...credentials import Credentials
-from ...facts import TokenFacts
+from ...model import TokenFacts
 from ..pkcs11.sessions import load_library
 from .cards import Card, opened, verify_pin
+from .credential_plan import DEFAULT_MANAGEMENT_KEY, DEFAULT_PIN, DEFAULT_PUK
 from .facts import MANAGEMENT_ALGORITHMS, read_facts
 from .keys import authenticate
 

@@ -14,8 +14,7 @@ from yubikit.piv import KEY_TYPE, MANAGEMENT_KEY_TYPE, SLOT, PivSession, SlotMet
 from yubikit.support import get_name
 
 from ....x509.certificates import spki_sha256
-from ...devices import Device
-from ...facts import SlotFacts, TokenFacts
+from ...model import Device, SlotFacts, TokenFacts
 from ..pkcs11.sessions import load_library
 from .cards import Card, opened
 

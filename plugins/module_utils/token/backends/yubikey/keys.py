@@ -14,7 +14,7 @@ from yubikit.piv import PIN_POLICY, SLOT, TOUCH_POLICY
 
 from ....errors import TrustAnchorError
 from ...credentials import Credentials
-from ...devices import Device
+from ...model import Device
 from ..pkcs11 import keys
 from ..pkcs11.keys import AnyPublicKey
 from .cards import Card, opened, verify_pin
@@ -37,7 +37,7 @@ def generate(
         return key
 
 
-def rehearse(device: Device, credentials: Credentials) -> None:
+def rehearse_import(device: Device, credentials: Credentials) -> None:
     """Everything of an import but the import.
 
     Raises:
@@ -47,7 +47,7 @@ def rehearse(device: Device, credentials: Credentials) -> None:
         _prepare(card, device, credentials)
 
 
-def import_private(device: Device, private: Any, pin_policy: str, touch_policy: str, credentials: Credentials) -> None:
+def import_key(device: Device, private: Any, pin_policy: str, touch_policy: str, credentials: Credentials) -> None:
     """Bring a key into an empty slot.
 
     Args:

@@ -1,18 +1,18 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Libraries that only a machine with YubiKeys has."""
+"""The libraries that only a machine with YubiKeys has."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 
-from ..errors import TrustAnchorError
+from ....errors import TrustAnchorError
 
 
 @contextlib.contextmanager
 def yubikit_needed() -> Iterator[None]:
-    """Within it the yubikey_*.py files are imported.
+    """Within it the files are imported that need yubikit or pyscard.
 
     Raises:
         TrustAnchorError: yubikit or pyscard is not installed.
