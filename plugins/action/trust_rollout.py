@@ -74,7 +74,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return os.path.join(str(constants.DEFAULT_LOCAL_TMP), "rollout.jsonl")
         return rollout_report.path(self._record, self._release, "jsonl")
 
-    def _states(self) -> dict[str, plan.State]:
+    def _states(self) -> dict[str, plan.HostRollout]:
         entries = journal.read(rollout_report.path(self._record, self._release, "jsonl"))
         if self._task.check_mode:
             entries += journal.read(self._journal())

@@ -75,14 +75,14 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, preflight, systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import state
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Files first, then the timer; a killed run is finished by the next."""
     given = module.params
     own = {name: given[name] for name in ("urls", "metrics_directory")}
-    wanted = settings.parse({**own, "stores": options.stores(given)})
+    wanted = settings.parse({**own, "stores": {key: given[key] for key in declaration.SPEC}})
     preflight.check_systemd()
     if not module.check_mode and not state.load().roots:
         raise TrustAnchorError(
@@ -112,7 +112,7 @@ def _start(reload: bool, running: bool) -> None:
 def main() -> None:
     """Entry point."""
     spec = {
-        **options.STORES,
+        **declaration.SPEC,
         "urls": {"type": "list", "elements": "str", "required": True},
         "calendar": {"type": "str", "default": "*:0/15"},
         "random_delay": {"type": "int", "default": 300},

@@ -147,13 +147,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, push, report, state
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration, options
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
     roots, absent, declared = options.read(module.params)
-    told = push.Told(module.params["manifest_id"], module.params["sequence"], roots, absent)
+    told = push.AssignedManifest(module.params["manifest_id"], module.params["sequence"], roots, absent)
     if module.check_mode:
         host = state.load()
         told.check(host, module.params["override"])
@@ -172,7 +172,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
-def _result(todo: convergence.Plan, host: state.State) -> dict[str, Any]:
+def _result(todo: convergence.ConvergencePlan, host: state.HostState) -> dict[str, Any]:
     before = report.summary(todo.listed)
     after = dict.fromkeys(before, "ok")
     return {**report.measured(todo.listed, host), "diff": edge.diff(before, after, "trust stores")}
@@ -182,7 +182,7 @@ def main() -> None:
     """Entry point."""
     spec = {
         **options.ROOTS,
-        **options.STORES,
+        **declaration.SPEC,
         "manifest_id": {"type": "str", "default": ""},
         "sequence": {"type": "int", "default": 0},
         "override": {"type": "bool", "default": False},

@@ -80,7 +80,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host 
     report,
     state,
 )
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration, options
 
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def measure(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    edge.run(AnsibleModule({**options.ROOTS, **options.STORES}, supports_check_mode=True), measure)
+    edge.run(AnsibleModule({**options.ROOTS, **declaration.SPEC}, supports_check_mode=True), measure)
 
 
 if __name__ == "__main__":

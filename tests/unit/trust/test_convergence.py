@@ -13,15 +13,15 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, managed
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, private_roots
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import (
-    Finding,
     Store,
+    StoreFinding,
     Wanted,
     entry_name,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import Declaration
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import PASSWORD, Keystore
 from factories import pki
 from hypothesis import HealthCheck, given, settings
@@ -32,14 +32,14 @@ ROOTS = [Root(made.sha256, made.pem) for made in MADE]
 ONE, TWO, THREE, FOUR = ROOTS
 
 
-class Stores(Declaration):
+class Stores(StoreDeclaration):
     """The stores of a test's host."""
 
     host: Host
 
     def stores(self, cache: Cache) -> list[Store]:
         return [
-            managed.private_roots(str(self.host.home / "private/roots.pem")),
+            private_roots.store(str(self.host.home / "private/roots.pem")),
             debian.SystemStore(),
             *([Keystore(str(self.host.java_path), "java", cache)] if self.host.java_path.exists() else []),
             *self.host.others,
@@ -93,12 +93,12 @@ class Host:
         return debian.trusted_by_bundle()
 
     @property
-    def declaration(self) -> Declaration:
+    def declaration(self) -> StoreDeclaration:
         declared = Stores()
         object.__setattr__(declared, "host", self)
         return declared
 
-    def plan(self, roots: Sequence[Root], absent: set[str] = frozenset()) -> convergence.Plan:  # type: ignore[assignment]
+    def plan(self, roots: Sequence[Root], absent: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
         return convergence.plan(roots, absent, self.declaration, state.load())
 
 
@@ -117,7 +117,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     yield found
 
 
-def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> convergence.Plan:  # type: ignore[assignment]
+def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
     """Plan and apply, as the module does."""
     known = state.load()
     todo = convergence.plan(roots, absent, host.declaration, known)
@@ -127,7 +127,7 @@ def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> conver
     return todo
 
 
-def wrong(todo: convergence.Plan) -> dict[str, tuple[list[str], list[str]]]:
+def wrong(todo: convergence.ConvergencePlan) -> dict[str, tuple[list[str], list[str]]]:
     """Name of each wrong store to what is missing and unwanted in it."""
     return {one.name: (list(one.missing), list(one.unwanted)) for one in todo.listed if one.state != "ok"}
 
@@ -263,7 +263,7 @@ def test_a_root_that_came_back_stays(host: Host) -> None:
 def test_a_damaged_memory_is_no_memory(host: Host, content: str) -> None:
     run(host, [ONE])
     Path(state.PATH).write_text(content)
-    assert state.load() == state.State()
+    assert state.load() == state.HostState()
     assert not run(host, [ONE]).changed
     assert state.load().known == [ONE.sha256]
 
@@ -286,10 +286,13 @@ class Broken:
     def __init__(self, name: str, declared: bool, *, readable: bool = False) -> None:
         self.name, self.declared, self.readable = name, declared, readable
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         if self.readable:
-            return [Finding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
+            return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
         raise TrustAnchorError("it has another password", "", "Give the password")
+
+    def writes(self, _wanted: Wanted) -> list[str]:
+        return [self.path]
 
     def converge(self, _wanted: Wanted) -> list[str]:
         raise TrustAnchorError("read-only file system", "/broken", "Remount it")
@@ -322,7 +325,7 @@ def test_a_found_store_that_cannot_be_measured_is_unknown(host: Host) -> None:
 class Odd(Broken):
     """A store of a user who has put something odd there."""
 
-    def find(self, _wanted: Wanted) -> list[Finding]:
+    def find(self, _wanted: Wanted) -> list[StoreFinding]:
         raise NotADirectoryError(20, "Not a directory", "/home/ada/.step/certs")
 
 
@@ -340,9 +343,9 @@ def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None
 class Sluggish(Broken):
     """A store that was found, and looks whether the host's own are right already."""
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         self.seen = debian.trusted_by_bundle()
-        return [Finding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
+        return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
 
 
 def test_users_stores_come_after_the_hosts_own(host: Host) -> None:

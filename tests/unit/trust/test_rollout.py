@@ -30,7 +30,7 @@ def entry(host: str = "web1", outcome: str = "converged", hours: float = 1, **mo
     return Entry(host, time, outcome, **{"stores": [GOOD], **more})
 
 
-def known(*entries: Entry, check: bool = False) -> dict[str, rollout.State]:
+def known(*entries: Entry, check: bool = False) -> dict[str, rollout.HostRollout]:
     return rollout.states(entries, RELEASE, check)
 
 
@@ -42,7 +42,7 @@ def waiver(host: str) -> Waiver:
     return Waiver(host, "Ada", "in repair", dt.date(2026, 12, 31))
 
 
-def planned(*entries: Entry, **changes: Any) -> rollout.Plan:
+def planned(*entries: Entry, **changes: Any) -> rollout.RolloutPlan:
     return rollout.plan(scope(**changes), known(*entries), NOW, HOURS_12)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ...errors import TrustAnchorError
 from .. import pem
 from ..host import push
-from ..host.state import State
+from ..host.state import HostState
 from ..manifest import signed as signed_manifest
 from ..manifest.signed import SignedManifest
 from ..pem import Root
@@ -57,9 +57,9 @@ class Accepted:
     roots: tuple[Root, ...]
     offer: Offer
 
-    def note(self, host: State) -> None:
+    def note(self, host: HostState) -> None:
         """Keep it as what the host was told last."""
-        told = push.Told(self.manifest.id, self.manifest.sequence, self.roots, self.manifest.distrusted)
+        told = push.AssignedManifest(self.manifest.id, self.manifest.sequence, self.roots, self.manifest.distrusted)
         told.note(host)
         host.manifest |= {
             "not_before": self.manifest.not_before.timestamp(),
@@ -83,7 +83,7 @@ class Decision:
     refused: dict[str, TrustAnchorError] = field(default_factory=dict)
 
 
-def decide(offers: Sequence[Offer], host: State, now: dt.datetime) -> Decision:
+def decide(offers: Sequence[Offer], host: HostState, now: dt.datetime) -> Decision:
     """Choose the newest good offer.
 
     Args:
@@ -116,7 +116,7 @@ def _is_current(offer: Offer, known: Mapping[str, object], now: dt.datetime) -> 
     return known.get("signed") == offer.sha256 and isinstance(end, (int, float)) and now.timestamp() < end
 
 
-def _accept(offer: Offer, host: State, now: dt.datetime) -> Accepted:
+def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
     anchors = "".join(str(root["pem"]) for root in host.roots)
     if not anchors:
         raise TrustAnchorError(
@@ -156,7 +156,7 @@ def _checked_roots(manifest: SignedManifest) -> Iterable[Root]:
         yield root
 
 
-def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State) -> None:
+def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: HostState) -> None:
     known = host.manifest if "id" in host.manifest else {}
     if known and known["id"] != manifest.id:
         raise TrustAnchorError(
@@ -164,7 +164,7 @@ def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State
             f"this host belongs to {known['id']}",
             "To move the host, run the role trust_store with the other public record",
         )
-    push.Told(manifest.id, manifest.sequence, roots, manifest.distrusted).check(host)
+    push.AssignedManifest(manifest.id, manifest.sequence, roots, manifest.distrusted).check(host)
     if known and manifest.sequence > known["sequence"] + MAX_JUMP:
         raise TrustAnchorError(
             f"the trust manifest has sequence {manifest.sequence}, this host was told {known['sequence']} before",

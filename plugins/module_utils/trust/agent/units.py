@@ -16,17 +16,38 @@ from ...x509 import fingerprints
 from .. import pem
 from ..host import convergence, effective, leaves, push, receipt, report, state
 from ..manifest import signed
-from ..stores import base, cache, debian, declaration, discovery, environment, java, jks, managed, nss
+from ..stores import (
+    base,
+    browsers,
+    cache,
+    containerd,
+    debian,
+    declaration,
+    docker,
+    environment,
+    java,
+    jks,
+    json_settings,
+    kind,
+    managed,
+    nss,
+    pem_file,
+    private_roots,
+    registries,
+    registry,
+    step,
+)
 from . import acceptance, cycle, fetch, program, settings
-from .settings import Settings
+from .settings import AgentSettings
 
 PROGRAM = "/usr/local/lib/trustanchor/trust-agent"
 NAME = "trustanchor-trust-agent"
 # What the agent consists of; imported here, so that Ansible sends it along.
 _PARTS = (
     *(errors, schema, accounts, commands, files, systemd, service_settings, fingerprints),
-    *(convergence, declaration, discovery, effective, leaves, pem, push, receipt, report, signed, state),
-    *(base, cache, debian, environment, java, jks, managed, nss),
+    *(convergence, declaration, effective, leaves, pem, push, receipt, report, signed, state),
+    *(base, browsers, cache, containerd, debian, docker, environment, java, jks, json_settings, kind, managed, nss),
+    *(pem_file, private_roots, registries, registry, step),
     *(acceptance, cycle, fetch, settings),
 )
 _MODULES = [name_of(part) for part in _PARTS]
@@ -51,17 +72,10 @@ ProtectHome={protect_home}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 """
 
-# The system's store with what its hooks write, and the places of what is always ours.
-_ALWAYS = (
-    *("/etc/ssl/certs", debian.SOURCE, "/var/lib/ca-certificates-java", "/var/lib/dpkg"),
-    *("/etc/trustanchor", state.DIRECTORY, "/etc/profile.d", "/etc/environment.d", "/etc/systemd/system.conf.d"),
-)
-_DISCOVERED = ("/usr/lib/jvm", "/opt", "/usr/local", "/home", "/root")
-_BROWSERS = {"firefox": "/etc/firefox", "chromium": "/etc/chromium", "chrome": "/etc/opt/chrome"}
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 
-def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File | Directory]:
+def unit_files(wanted: AgentSettings, calendar: str, delay: int) -> list[File | Directory]:
     """Everything that the agent is on a host.
 
     Args:
@@ -70,7 +84,7 @@ def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File | Direc
         delay: seconds by which hosts are spread.
     """
     writable = _writable(wanted)
-    at_home = wanted.stores.discover or any(f"{path}/".startswith(_HOMES) for path in writable)
+    at_home = any(f"{path}/".startswith(_HOMES) for path in writable)
     service = _SERVICE.format(
         mark=MARK,
         sandbox=SANDBOX,
@@ -89,14 +103,8 @@ def unit_files(wanted: Settings, calendar: str, delay: int) -> list[File | Direc
     ]
 
 
-def _writable(wanted: Settings) -> list[str]:
+def _writable(wanted: AgentSettings) -> list[str]:
     """The directories in which the agent replaces files."""
-    stores, places = wanted.stores, list(_ALWAYS)
-    if stores.discover:
-        places += [*_DISCOVERED, *(store.path for store in discovery.nss_databases(cache.Cache()))]
-    places += [os.path.dirname(entry["path"]) for entry in (*stores.keystores, *stores.files)]
-    places += [entry["path"] for entry in (*stores.nss_databases, *stores.step_paths)]
-    places += ["/etc/docker"] if stores.docker_registries else []
-    places += ["/etc/containerd"] if stores.containerd_registries else []
-    places += [_BROWSERS[name] for name in stores.browsers]
-    return list(dict.fromkeys([*places, *([wanted.metrics_directory] if wanted.metrics_directory else [])]))
+    metrics = [wanted.metrics_directory] if wanted.metrics_directory else []
+    paths = [*wanted.stores.host_paths(), state.DIRECTORY, *wanted.stores.writable_paths(), *metrics]
+    return list(dict.fromkeys(paths))

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from ...errors import TrustAnchorError
 from ..pem import Root
 from ..stores import debian
-from ..stores.base import OK, UNKNOWN, WRONG, Finding, Store, Wanted
+from ..stores.base import OK, UNKNOWN, WRONG, Store, StoreFinding, Wanted
 from ..stores.cache import Cache
-from ..stores.declaration import Declaration
-from .state import State
+from ..stores.declaration import StoreDeclaration
+from .state import HostState
 
 FOUND_SECONDS = 120.0  # for all stores together that were found
 
 
 @dataclass
-class Plan:
+class ConvergencePlan:
     """What has to change on the host.
 
     Args:
@@ -32,7 +32,7 @@ class Plan:
 
     wanted: Wanted
     stores: Sequence[Store]
-    findings: Mapping[str, Sequence[Finding]]
+    findings: Mapping[str, Sequence[StoreFinding]]
     cache: Cache
 
     @property
@@ -41,7 +41,7 @@ class Plan:
         return any(self.needs(store) for store in self.stores)
 
     @property
-    def listed(self) -> list[Finding]:
+    def listed(self) -> list[StoreFinding]:
         """All findings, in the order of the stores."""
         return [finding for store in self.stores for finding in self.findings[store.name]]
 
@@ -62,8 +62,8 @@ class Outcome:
         warnings: what a person should know though all is right.
     """
 
-    plan: Plan
-    after: Plan
+    plan: ConvergencePlan
+    after: ConvergencePlan
     failures: dict[str, TrustAnchorError] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -84,7 +84,9 @@ class Outcome:
         return TrustAnchorError(f"not every trust store is as it should be: {told}", "", first.next_step)
 
 
-def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Plan:
+def plan(
+    roots: Sequence[Root], absent: Collection[str], declaration: StoreDeclaration, state: HostState
+) -> ConvergencePlan:
     """Compare the host with what is wanted.
 
     Args:
@@ -101,7 +103,7 @@ def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaratio
     return _measured(_wanted(roots, absent, state), declaration.stores(cache), cache)
 
 
-def _wanted(roots: Sequence[Root], absent: Collection[str], state: State) -> Wanted:
+def _wanted(roots: Sequence[Root], absent: Collection[str], state: HostState) -> Wanted:
     debian.require()
     sha256s = [root.sha256 for root in roots]
     if not roots:
@@ -121,9 +123,9 @@ def _wanted(roots: Sequence[Root], absent: Collection[str], state: State) -> Wan
     return Wanted(tuple(roots), frozenset(former | set(absent)), frozenset(absent))
 
 
-def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> Plan:
+def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> ConvergencePlan:
     """Measure stores. Those that were found, users' mostly, have a limited time together: no user can stop the rest."""
-    findings: dict[str, list[Finding]] = {}
+    findings: dict[str, list[StoreFinding]] = {}
     left = FOUND_SECONDS
     for store in stores:
         began = time.monotonic()
@@ -131,26 +133,28 @@ def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> Plan:
             findings[store.name] = _found(store, wanted)
         else:
             why = f"the stores that were found took more than {FOUND_SECONDS:.0f} seconds together"
-            findings[store.name] = [Finding(store.name, store.path, UNKNOWN, why=why)]
+            findings[store.name] = [StoreFinding(store.name, store.path, UNKNOWN, why=why)]
         if not store.declared:
             left -= time.monotonic() - began
-    return Plan(wanted, stores, findings, cache)
+    return ConvergencePlan(wanted, stores, findings, cache)
 
 
-def _found(store: Store, wanted: Wanted) -> list[Finding]:
+def _found(store: Store, wanted: Wanted) -> list[StoreFinding]:
     try:
         return store.find(wanted)
     except TrustAnchorError as error:
-        return [Finding(store.name, store.path, UNKNOWN, why=str(error))]
+        return [StoreFinding(store.name, store.path, UNKNOWN, why=str(error))]
     except OSError as error:
-        return [Finding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
+        return [StoreFinding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
 
 
 def _failure(store: Store, error: OSError) -> TrustAnchorError:
     return TrustAnchorError(f"{error.filename or store.path}: {error.strerror or error}")
 
 
-def converge(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Outcome:
+def converge(
+    roots: Sequence[Root], absent: Collection[str], declaration: StoreDeclaration, state: HostState
+) -> Outcome:
     """Plan and apply: first the stores of the host itself, then those that were found, so that these never keep the
     former waiting.
 
@@ -171,11 +175,11 @@ def converge(roots: Sequence[Root], absent: Collection[str], declaration: Declar
     )
 
 
-def _joined(one: Plan, other: Plan, stores: Sequence[Store]) -> Plan:
-    return Plan(one.wanted, stores, {**one.findings, **other.findings}, one.cache)
+def _joined(one: ConvergencePlan, other: ConvergencePlan, stores: Sequence[Store]) -> ConvergencePlan:
+    return ConvergencePlan(one.wanted, stores, {**one.findings, **other.findings}, one.cache)
 
 
-def apply(todo: Plan, state: State) -> Outcome:
+def apply(todo: ConvergencePlan, state: HostState) -> Outcome:
     """Carry out a plan and read every store back.
 
     A store that fails does not keep the others from being right. What is put into a store is remembered before, so a
@@ -211,7 +215,9 @@ def apply(todo: Plan, state: State) -> Outcome:
     return Outcome(todo, after, failures, warnings)
 
 
-def _forgive(stores: Sequence[Store], after: Plan, failures: dict[str, TrustAnchorError], warnings: list[str]) -> None:
+def _forgive(
+    stores: Sequence[Store], after: ConvergencePlan, failures: dict[str, TrustAnchorError], warnings: list[str]
+) -> None:
     """A store that was found and lacks a root is reported, not failed: else a user could keep a host from being right.
 
     One that still trusts what it must not is a failure, no matter whose it is.
@@ -222,7 +228,7 @@ def _forgive(stores: Sequence[Store], after: Plan, failures: dict[str, TrustAnch
             warnings.append(f"{store.name}: {failures.pop(store.name)}")
 
 
-def _still_wrong(findings: Sequence[Finding]) -> TrustAnchorError:
+def _still_wrong(findings: Sequence[StoreFinding]) -> TrustAnchorError:
     bad = next(finding for finding in findings if finding.state != OK)
     missing, unwanted = (", ".join(one) or "nothing" for one in (bad.missing, bad.unwanted))
     return TrustAnchorError(

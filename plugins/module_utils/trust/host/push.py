@@ -11,11 +11,11 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ..pem import Root
-from .state import State
+from .state import HostState
 
 
 @dataclass(frozen=True)
-class Told:
+class AssignedManifest:
     """What is pushed.
 
     Args:
@@ -30,7 +30,7 @@ class Told:
     roots: Sequence[Root]
     absent: Sequence[str]
 
-    def check(self, host: State, override: bool = False) -> None:
+    def check(self, host: HostState, override: bool = False) -> None:
         """Refuse what is older than what the host was told before.
 
         Args:
@@ -57,7 +57,7 @@ class Told:
                 "Bring both together; the sequence of the result must be higher than both",
             )
 
-    def note(self, host: State) -> None:
+    def note(self, host: HostState) -> None:
         """Keep it as what the host was told last."""
         if self.sequence and self.id:  # else what it knows of the manifest stays: nobody rolls it back that way
             told: dict[str, Any] = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}

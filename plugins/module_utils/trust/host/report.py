@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from ..stores.base import Finding
+from ..stores.base import StoreFinding
 from . import effective, leaves
-from .state import State
+from .state import HostState
 
 
-def measured(findings: Iterable[Finding], state: State) -> dict[str, Any]:
+def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, Any]:
     """The stores as they were found, what is in effect, and the services.
 
     Args:
@@ -31,7 +31,7 @@ def measured(findings: Iterable[Finding], state: State) -> dict[str, Any]:
     }
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
+def _plain(finding: StoreFinding) -> dict[str, Any]:
     return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted)}
 
 
@@ -39,12 +39,12 @@ def _effect(effect: effective.Effect) -> dict[str, Any]:
     return {**asdict(effect), "processes": [asdict(process) for process in effect.processes]}
 
 
-def summary(findings: Iterable[Finding]) -> dict[str, str]:
+def summary(findings: Iterable[StoreFinding]) -> dict[str, str]:
     """Name of each store to what is wrong with it, for a diff."""
     return {finding.name: _words(finding) for finding in findings}
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: StoreFinding) -> str:
     parts = []
     if finding.missing:
         parts.append(f"missing {', '.join(one[:16] for one in finding.missing)}")

@@ -26,7 +26,7 @@ LOCK_SECONDS = 900.0
 
 
 @dataclass
-class State:
+class HostState:
     """The state of a host.
 
     Args:
@@ -59,7 +59,7 @@ class State:
             write_atomically(PATH, content, 0o644, "root", "root")
 
 
-def load() -> State:
+def load() -> HostState:
     """The state of this host; an empty one where there is none, or where it is damaged.
 
     What a damaged state has forgotten is told by the next push, and names of ours tell it in most stores.
@@ -68,11 +68,11 @@ def load() -> State:
         found = json.loads(read(PATH) or b"{}")
         return _checked(found)
     except (ValueError, TypeError, KeyError):
-        return State()
+        return HostState()
 
 
-def _checked(found: dict[str, Any]) -> State:
-    state = State(**found)
+def _checked(found: dict[str, Any]) -> HostState:
+    state = HostState(**found)
     texts = [*state.known, *state.absent, *(root["pem"] for root in state.roots)]
     if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
         raise TypeError("not what was written")

@@ -17,12 +17,12 @@ from ..rollout import report
 from ..rollout.journal import TIME, Release
 from . import store
 from .model import Manifest
-from .transitions import Evidence, Rollout
+from .transitions import EstateEvidence, Rollout
 
 
 def gather(
     directory: str, manifest: Manifest, now: dt.datetime, overlap: dt.timedelta, retired: Collection[str] = ()
-) -> Evidence:
+) -> EstateEvidence:
     """Read the proofs that a change of the manifest needs.
 
     Args:
@@ -36,7 +36,7 @@ def gather(
         TrustAnchorError: a file of the record is damaged.
     """
     rollout = last_rollout(directory, manifest)
-    return Evidence(now, rollout, _intermediates(directory, now, retired), overlap)
+    return EstateEvidence(now, rollout, _intermediates(directory, now, retired), overlap)
 
 
 def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:

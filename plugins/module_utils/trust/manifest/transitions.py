@@ -48,7 +48,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EstateEvidence:
     """What is known about the estate when a change is asked for.
 
     Args:
@@ -65,7 +65,7 @@ class Evidence:
     overlap: dt.timedelta
 
 
-def change(manifest: Manifest, states: Mapping[str, str], evidence: Evidence, incident: str = "") -> Manifest:
+def change(manifest: Manifest, states: Mapping[str, str], evidence: EstateEvidence, incident: str = "") -> Manifest:
     """The manifest with roots in other states.
 
     Args:
@@ -99,7 +99,7 @@ def change(manifest: Manifest, states: Mapping[str, str], evidence: Evidence, in
     return manifest.changed(after)
 
 
-def remove(manifest: Manifest, names: Iterable[str], evidence: Evidence) -> Manifest:
+def remove(manifest: Manifest, names: Iterable[str], evidence: EstateEvidence) -> Manifest:
     """The manifest without roots that nobody needs to know any more.
 
     Raises:
@@ -147,14 +147,14 @@ def _require_survivor(manifest: Manifest, after: Iterable[Root], incident: str) 
         )
 
 
-def _require_proof(manifest: Manifest, root: Root, state: str, evidence: Evidence) -> None:
+def _require_proof(manifest: Manifest, root: Root, state: str, evidence: EstateEvidence) -> None:
     if state == "retiring":
         _require_rollout(manifest, evidence, f"root '{root.name}' cannot retire: hosts may lack the other roots")
     if state == "distrusted" and root.state == "retiring":
         _require_unused(manifest, root, evidence)
 
 
-def _require_unused(manifest: Manifest, root: Root, evidence: Evidence) -> None:
+def _require_unused(manifest: Manifest, root: Root, evidence: EstateEvidence) -> None:
     """Nothing that lives leads to the root any more."""
     if below := evidence.intermediates.get(root.name):
         raise TrustAnchorError(
@@ -179,7 +179,7 @@ def _require_unused(manifest: Manifest, root: Root, evidence: Evidence) -> None:
         )
 
 
-def _require_rollout(manifest: Manifest, evidence: Evidence, consequence: str) -> Rollout:
+def _require_rollout(manifest: Manifest, evidence: EstateEvidence, consequence: str) -> Rollout:
     rollout = evidence.rollout
     if rollout is None or (rollout.id, rollout.sequence) != (manifest.id, manifest.sequence):
         raise TrustAnchorError(

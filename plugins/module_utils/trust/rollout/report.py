@@ -39,7 +39,7 @@ Report = dict[str, Any]
 
 
 def build(
-    release: Release, scope: plan.Scope, known: Mapping[str, plan.State], now: dt.datetime, check: bool = False
+    release: Release, scope: plan.Scope, known: Mapping[str, plan.HostRollout], now: dt.datetime, check: bool = False
 ) -> Report:
     """The report as JSON has it.
 
@@ -67,7 +67,7 @@ def build(
     }
 
 
-def _host(state: plan.State | None) -> Report:
+def _host(state: plan.HostRollout | None) -> Report:
     if state is None:
         return {"outcome": plan.NOT_REACHED, "measured": None, "converged": None, "stores": [], "drift": []}
     last = state.last

@@ -45,7 +45,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Finding:
+class StoreFinding:
     """How a store was found.
 
     Args:
@@ -72,7 +72,7 @@ class Store(Protocol):
     path: str
     declared: bool  # the host's own, or by the operator: that it cannot be converged is a fault, of others a report
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure it.
 
         Raises:
@@ -89,8 +89,11 @@ class Store(Protocol):
             TrustAnchorError: it cannot be done.
         """
 
+    def writes(self, wanted: Wanted) -> list[str]:
+        """The files that `converge` may make, replace or remove."""
 
-def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone: Iterable[str] = ()) -> Finding:
+
+def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone: Iterable[str] = ()) -> StoreFinding:
     """A finding by fingerprints.
 
     Args:
@@ -106,7 +109,7 @@ def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone:
     return found(name, path, missing, unwanted)
 
 
-def found(name: str, path: str, missing: Sequence[str], unwanted: Sequence[str], why: str = "") -> Finding:
+def found(name: str, path: str, missing: Sequence[str], unwanted: Sequence[str], why: str = "") -> StoreFinding:
     """A finding that is wrong when anything is."""
     state = WRONG if missing or unwanted or why else OK
-    return Finding(name, path, state, tuple(missing), tuple(unwanted), why)
+    return StoreFinding(name, path, state, tuple(missing), tuple(unwanted), why)

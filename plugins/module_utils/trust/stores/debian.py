@@ -21,7 +21,8 @@ from ...host.commands import run
 from ...host.files import File, read, write_atomically
 from ...host.files import converge as converge_files
 from ..pem import Root, fingerprints, pem_blocks
-from .base import PREFIX, Finding, Wanted, compared, entry_name, found
+from .base import PREFIX, StoreFinding, Wanted, compared, entry_name, found
+from .kind import StoreKind
 
 SOURCE = "/usr/local/share/ca-certificates"
 DIRECTORY = "/etc/ssl/certs"
@@ -42,7 +43,7 @@ class SystemStore:
     path = BUNDLE
     declared = True
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure each of the three; OpenSSL reads the second or the third, and never the first."""
         files_wrong = converge_files(files(wanted.roots), check=True)
         foreign = [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]
@@ -66,6 +67,10 @@ class SystemStore:
         for path in [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]:
             _take_out(path, wanted.absent)
         return rebuild()
+
+    def writes(self, wanted: Wanted) -> list[str]:
+        """Source files, links to them, and the bundle; update-ca-certificates and its hooks write more."""
+        return [*(file.path for file in files(wanted.roots)), *map(_link, _local()), BUNDLE]
 
 
 def _take_out(path: str, absent: Collection[str]) -> None:
@@ -292,3 +297,11 @@ def _fingerprints(path: str) -> frozenset[str]:
 
 def _text(path: str) -> str:
     return (read(path) or b"").decode(errors="replace") if os.path.exists(path) else ""
+
+
+KIND = StoreKind(
+    name="system",
+    of_host=lambda _cache: [SystemStore()],
+    # With what the hooks of update-ca-certificates write.
+    always_writable=lambda: (DIRECTORY, SOURCE, "/var/lib/ca-certificates-java", "/var/lib/dpkg"),
+)

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 from ...host import systemd
 from ...host.files import Directory, File
-from . import debian
+from . import debian, private_roots
 from .base import Wanted
+from .cache import Cache
+from .kind import Declared, StoreKind, texts
 from .managed import Items, ManagedFiles
 
 PYTHON, NODE = "python", "node"
@@ -61,3 +63,17 @@ def _tell_systemd() -> None:
     """Services that start from now on have the variables."""
     if os.path.isdir("/run/systemd/system"):
         systemd.daemon_reload()
+
+
+def _open(declared: Declared, _cache: Cache) -> list[ManagedFiles]:
+    return [drop_ins(declared, private_roots.PATH)]
+
+
+KIND = StoreKind(
+    name="environment variables",
+    option="environment",
+    spec=texts(CHOICES, CHOICES),
+    open=_open,
+    always_writable=lambda: [os.path.dirname(path) for path in (SHELLS, USERS, SERVICES)],
+    example=CHOICES,
+)
