@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal
 
 _MODULE = "trustanchor.private_ca.trust_bundle"
 _PROBE = "trustanchor.private_ca.tls_handshake_info"
@@ -53,17 +53,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _note(self, args: Result, outcome: str, found: Result) -> Result:
         """Write the line; what the task then has to say of it."""
-        journal = self._task.args.get("journal")
-        if not journal:
+        path = self._task.args.get("journal")
+        if not path:
             return {}
-        entry = rollout_journal.Entry(
+        entry = journal.Entry(
             host=str(self._task_vars["inventory_hostname"]),
-            time=dt.datetime.now(dt.UTC).strftime(rollout_journal.TIME),
+            time=dt.datetime.now(dt.UTC).strftime(journal.TIME),
             outcome=outcome,
             check=bool(self._task.check_mode),
             changed=bool(found.get("changed")),
             # A host that failed may not have said it.
-            manifest={"id": str(args.get("manifest_id") or ""), "sequence": int(args.get("sequence") or 0)},
+            manifest=_release(args.get("manifest")),
             stores=found.get("stores", []),
             repaired=found.get("repaired", []),
             effective=found.get("effective", {}),
@@ -72,7 +72,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             error=found.get("error") or ({"what": str(found.get("msg", ""))} if found.get("failed") else {}),
         )
         try:
-            rollout_journal.append(str(Path(str(journal)).expanduser()), entry)
+            journal.append(str(Path(str(path)).expanduser()), entry)
         except TrustAnchorError as error:
             return {"failed": True, "msg": str(error), "error": error.as_dict()}
         return {}
+
+
+def _release(manifest: Any) -> Result:
+    """Id and sequence of the option, which may be anything: the module looks at it on the host."""
+    given = manifest if isinstance(manifest, dict) else {}
+    return {"id": str(given.get("id") or ""), "sequence": int(given.get("sequence") or 0)}

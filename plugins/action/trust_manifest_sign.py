@@ -14,8 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import replace
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed, signing
 
 _SPEC: dict[str, dict[str, Any]] = {
     "record": {"type": "path", "required": True},
@@ -40,18 +39,18 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": str(error), "error": error.as_dict()}
 
     def _sign(self, options: dict[str, Any]) -> dict[str, Any]:
-        key = manifest_signing.load_key(options["key"])
+        key = signing.load_key(options["key"])
         durations = [dt.timedelta(seconds=seconds(options[name], name)) for name in ("valid", "renew_before")]
-        signing = manifest_signing.plan(options["record"], key, dt.datetime.now(dt.UTC), *durations)
+        planned = signing.plan(options["record"], key, dt.datetime.now(dt.UTC), *durations)
         path = os.path.join(options["record"], signed.FILE_NAME)
-        if signing.reason and not self._task.check_mode:
-            replace(Path(path), signing.sign(key))
+        if planned.reason and not self._task.check_mode:
+            replace(Path(path), planned.sign(key))
         facts = {
-            "id": signing.manifest.id,
-            "sequence": signing.manifest.sequence,
-            "not_after": signing.manifest.not_after.isoformat(),
-            "signer": signing.signer.subject.rfc4514_string(),
+            "id": planned.manifest.id,
+            "sequence": planned.manifest.sequence,
+            "not_after": planned.manifest.not_after.isoformat(),
+            "signer": planned.signer.subject.rfc4514_string(),
         }
-        changed = {"header": path, "prepared": f"- {signing.reason}\n+ signed by {facts['signer']}\n"}
-        diff = {"diff": changed} if signing.reason else {}
-        return {"changed": bool(signing.reason), "reason": signing.reason, "manifest": facts, **diff}
+        changed = {"header": path, "prepared": f"- {planned.reason}\n+ signed by {facts['signer']}\n"}
+        diff = {"diff": changed} if planned.reason else {}
+        return {"changed": bool(planned.reason), "reason": planned.reason, "manifest": facts, **diff}

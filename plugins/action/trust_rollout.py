@@ -16,9 +16,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import durations
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import store
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock, plan, waivers
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import report as rollout_report
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import (
+    journal,
+    lock,
+    plan,
+    report,
+    waivers,
+)
 
 _NAMES = {"type": "list", "elements": "str", "default": []}
 _SPEC = {
@@ -65,17 +70,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """What is rolled out: the record may be changed while a run is under way."""
         if given := self._options["manifest"]:
             return journal.Release(given["id"], given["sequence"])
-        declared = store.read_manifest(self._record)
+        declared = manifest_store.read_declared(self._record)
         return journal.Release(declared.id, declared.sequence)
 
     def _journal(self) -> str:
         """The journal of this manifest; in check mode one that Ansible takes away with its temporary directory."""
         if self._task.check_mode:
             return os.path.join(str(constants.DEFAULT_LOCAL_TMP), "rollout.jsonl")
-        return rollout_report.path(self._record, self._release, "jsonl")
+        return report.path(self._record, self._release, "jsonl")
 
     def _states(self) -> dict[str, plan.HostRollout]:
-        entries = journal.read(rollout_report.path(self._record, self._release, "jsonl"))
+        entries = journal.read(report.path(self._record, self._release, "jsonl"))
         if self._task.check_mode:
             entries += journal.read(self._journal())
         return plan.states(entries, self._release, check=self._task.check_mode)
@@ -98,7 +103,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         max_age = dt.timedelta(seconds=0 if age == "0" else durations.seconds(age, "max_age"))
         if not 0 <= self._options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
-        roots = {name: anchor.as_dict() for name, anchor in store.read(self._record).items()}
+        manifest = manifest_store.read(self._record)
         planned = plan.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
         sizes = plan.check_waves(self._options["waves"], canaries)
@@ -109,7 +114,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {
             "changed": False,
             "manifest": release,
-            "trust": {**release, "roots": roots},
+            "trust": {**manifest.for_hosts(), **release},
             "record": self._record,
             "hosts": list(scope.hosts),
             "waivers": self._options["waivers"] or "",
@@ -134,25 +139,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _report(self) -> Result:
         scope = self._scope()
-        report = rollout_report.build(self._release, scope, self._states(), self._now, self._task.check_mode)
-        path = rollout_report.path(self._record, self._release, "json")
+        built = report.build(self._release, scope, self._states(), self._now, self._task.check_mode)
+        path = report.path(self._record, self._release, "json")
         before = _parsed(path)
-        changed = not rollout_report.same({**report, "check": False}, before)
+        changed = not report.same({**built, "check": False}, before)
         if changed and not self._task.check_mode:
-            rollout_report.write(self._record, self._release, report)
+            report.write(self._record, self._release, built)
             keep = plan.superseded
             journal.compact(self._journal(), lambda entries: keep(entries, self._release))
-        lines = rollout_report.summary(report)
+        lines = report.summary(built)
         Display().display("\n".join(["", *lines, ""]))
         result: Result = {
             "changed": changed,
-            "complete": report["complete"],
+            "complete": built["complete"],
             "summary": lines,
-            "diff": _diff(before, report),
+            "diff": _diff(before, built),
         }
-        result["files"] = [rollout_report.path(self._record, self._release, form) for form in ("md", "html", "json")]
-        if not report["complete"] and self._options["require"] and not self._task.check_mode:
-            left = ", ".join(report["missing"][:10]) + (" ..." if len(report["missing"]) > 10 else "")
+        result["files"] = [report.path(self._record, self._release, form) for form in ("md", "html", "json")]
+        if not built["complete"] and self._options["require"] and not self._task.check_mode:
+            left = ", ".join(built["missing"][:10]) + (" ..." if len(built["missing"]) > 10 else "")
             result |= {"failed": True, "msg": f"The rollout is not complete: {left}. {result['files'][1]} says why."}
         return result
 

@@ -151,11 +151,12 @@ try:
         replace,
     )
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.durations import seconds
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, transitions
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import (
-        Root,
-        parse_manifest,
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+        estate_evidence,
+        transitions,
     )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import (
         fingerprint,
         load_certificate,
@@ -185,10 +186,12 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
     """The manifest with roots in other states, and without those that nobody needs any more."""
     overlap = dt.timedelta(seconds=seconds(options["overlap"], "overlap"))
-    known = evidence.gather(str(record), manifest, dt.datetime.now(dt.UTC), overlap, options["retired_intermediates"])
+    evidence = estate_evidence.gather(
+        str(record), manifest, dt.datetime.now(dt.UTC), overlap, options["retired_intermediates"]
+    )
     states = {str(name): str(state) for name, state in options["states"].items()}
     names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
-    return transitions.remove(transitions.change(manifest, states, known, options["incident"]), names, known)
+    return transitions.remove(transitions.change(manifest, states, evidence, options["incident"]), names, evidence)
 
 
 def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool) -> Any:
@@ -200,7 +203,7 @@ def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool)
     if pem is None:
         raise TrustAnchorError(f"{certificate} does not exist", "its fingerprint goes into the manifest")
     sha256 = fingerprint(load_certificate(pem, str(certificate)))
-    return Root(entry["name"], sha256, entry["initial_state"] or initial, entry["standby"])
+    return Root(entry["name"], sha256, entry["initial_state"] or initial, standby=entry["standby"])
 
 
 def main() -> None:

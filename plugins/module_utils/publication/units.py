@@ -9,6 +9,7 @@ from ..host import commands, files
 from ..host.files import Directory, File
 from ..host.program import name_of, pack
 from ..host.units import MARK, SANDBOX, timer
+from ..trust import root
 from ..trust.manifest import signed
 from ..x509 import fingerprints
 from . import artifacts, program, url, watch
@@ -17,7 +18,7 @@ PROGRAM = "/usr/local/lib/trustanchor/watch-publication"
 SERVICE = "trustanchor-publication-watch.service"
 TIMER = "trustanchor-publication-watch.timer"
 # What the program consists of; imported here, so that Ansible sends it along.
-_PARTS = (errors, schema, commands, files, signed, fingerprints, artifacts, url, watch)
+_PARTS = (errors, schema, commands, files, root, signed, fingerprints, artifacts, url, watch)
 _MODULES = [name_of(part) for part in _PARTS]
 _ENTRY = name_of(program)
 

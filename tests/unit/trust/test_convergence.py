@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, state
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, private_roots
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import (
     Store,
@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 MADE = [pki.root(f"Root {number}") for number in range(4)]
-ROOTS = [Root(made.sha256, made.pem) for made in MADE]
+ROOTS = [Root("", made.sha256, pem=made.pem) for made in MADE]
 ONE, TWO, THREE, FOUR = ROOTS
 
 
@@ -98,8 +98,8 @@ class Host:
         object.__setattr__(declared, "host", self)
         return declared
 
-    def plan(self, roots: Sequence[Root], absent: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
-        return convergence.plan(roots, absent, self.declaration, state.load())
+    def plan(self, roots: Sequence[Root], distrusted: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
+        return convergence.converge(roots, distrusted, self.declaration, state.load(), check=True).plan
 
 
 @pytest.fixture
@@ -117,14 +117,12 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     yield found
 
 
-def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
+def run(host: Host, roots: list[Root], distrusted: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
     """Plan and apply, as the module does."""
-    known = state.load()
-    todo = convergence.plan(roots, absent, host.declaration, known)
-    outcome = convergence.apply(todo, known)
+    outcome = convergence.converge(roots, distrusted, host.declaration, state.load())
     if failure := outcome.failure():
         raise failure
-    return todo
+    return outcome.plan
 
 
 def wrong(todo: convergence.ConvergencePlan) -> dict[str, tuple[list[str], list[str]]]:
@@ -178,7 +176,7 @@ def test_roots_of_others_stay(host: Host) -> None:
     assert not run(host, [ONE]).changed
 
 
-def test_absent_removes_whoever_put_it_there(host: Host) -> None:
+def test_a_distrusted_root_is_removed_whoever_put_it_there(host: Host) -> None:
     (host.source / "company.crt").write_text(THREE.pem)
     host.rebuild()
     host.give_java(company=THREE)
@@ -200,8 +198,8 @@ def test_java_alone_is_wrong(host: Host) -> None:
     assert host.rebuilt == 1
 
 
-def test_both_trusted_and_absent(host: Host) -> None:
-    with pytest.raises(TrustAnchorError, match=f"root {ONE.sha256} is declared both as trusted and as absent"):
+def test_both_trusted_and_distrusted(host: Host) -> None:
+    with pytest.raises(TrustAnchorError, match=f"root {ONE.sha256} is declared both as trusted and as distrusted"):
         host.plan([ONE, TWO], {ONE.sha256})
     assert host.rebuilt == 0
 
@@ -257,6 +255,40 @@ def test_a_root_that_came_back_stays(host: Host) -> None:
     assert set(json.loads(Path(state.PATH).read_text())["known"]) == {ONE.sha256, TWO.sha256}
 
 
+def test_the_memory_of_an_older_version_is_read_and_kept(host: Host) -> None:
+    run(host, [ONE])
+    content = json.loads(Path(state.PATH).read_text())
+    assert set(content) == {"known", "manifest", "roots", "absent", "changed_at", "cache"}
+    written = {**content, "known": [TWO.sha256], "absent": [THREE.sha256], "roots": [{"pem": ONE.pem, "not_before": 5}]}
+    Path(state.PATH).write_text(json.dumps(written))
+    found = state.load()
+    assert (found.ever_installed, found.distrusted) == ([TWO.sha256], [THREE.sha256])
+    assert (found.roots, found.roots[0].not_before) == ([ONE], 5)
+    found.save()
+    assert json.loads(Path(state.PATH).read_text()) == written
+
+
+def test_check_mode_finds_what_the_real_run_does_and_changes_nothing(host: Host) -> None:
+    """Both go one way; the former stops before each apply."""
+    host.give_java(old=TWO)
+    before = {path: path.read_bytes() for path in host.home.rglob("*") if path.is_file()}
+    known = state.load()
+    would = convergence.converge([ONE], {TWO.sha256}, host.declaration, known, check=True)
+    assert known == state.load() == state.HostState()
+    assert {path: path.read_bytes() for path in host.home.rglob("*") if path.is_file()} == before
+    did = convergence.converge([ONE], {TWO.sha256}, host.declaration, known)
+    assert (would.plan.changed, would.plan.listed) == (did.plan.changed, did.plan.listed)
+    assert (would.repaired, would.failure(), would.warnings) == ([], None, [])
+    assert set(did.repaired) == set(wrong(would.plan))
+
+
+@pytest.mark.parametrize("content", ['{"roots": [{"pem": "x", "not_before": 0}]}', '{"roots": [5]}', '{"roots": 5}'])
+def test_roots_that_cannot_be_read_are_no_memory(host: Host, content: str) -> None:
+    run(host, [ONE])
+    Path(state.PATH).write_text(content)
+    assert state.load() == state.HostState()
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "null", "5", "[[]]", '{"a": 1}', '{"known": [1]}', '{"manifest": []}', '{"changed_at": "x"}']
 )
@@ -265,7 +297,7 @@ def test_a_damaged_memory_is_no_memory(host: Host, content: str) -> None:
     Path(state.PATH).write_text(content)
     assert state.load() == state.HostState()
     assert not run(host, [ONE]).changed
-    assert state.load().known == [ONE.sha256]
+    assert state.load().ever_installed == [ONE.sha256]
 
 
 @pytest.mark.parametrize(
@@ -307,10 +339,10 @@ def test_a_store_that_fails_does_not_keep_the_others_from_being_right(host: Host
     with pytest.raises(TrustAnchorError, match=r"kafka: read-only file system \(/broken\)\. Remount it"):
         run(host, [ONE], {TWO.sha256})
     assert host.trusted() == host.java == {ONE.sha256}
-    assert state.load().known == [ONE.sha256]
+    assert state.load().ever_installed == [ONE.sha256]
     with pytest.raises(TrustAnchorError, match="kafka"):
         run(host, [THREE])
-    assert set(state.load().known) == {ONE.sha256, THREE.sha256}  # the broken one may still have it
+    assert set(state.load().ever_installed) == {ONE.sha256, THREE.sha256}  # the broken one may still have it
 
 
 def test_a_found_store_that_cannot_be_measured_is_unknown(host: Host) -> None:
@@ -359,7 +391,7 @@ def test_users_stores_come_after_the_hosts_own(host: Host) -> None:
 
 
 def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
+    monkeypatch.setattr(convergence, "DISCOVERED_SECONDS", 0.0)
     host.others = [Sluggish("nss", False)]
     assert "took more than" in host.plan([ONE]).listed[-1].why
 
@@ -374,7 +406,7 @@ def test_a_root_of_the_distribution_is_not_taken_away(host: Host) -> None:
     run(host, [ONE, THREE])
     run(host, [ONE])
     assert host.trusted() == host.java == {ONE.sha256, THREE.sha256}
-    assert run(host, [ONE], {FOUR.sha256}).wanted.gone == {FOUR.sha256}
+    assert run(host, [ONE], {FOUR.sha256}).wanted.forbidden == {FOUR.sha256}
 
 
 def test_what_the_distribution_lost_is_seen(host: Host) -> None:
@@ -395,7 +427,7 @@ def test_a_file_of_others_keeps_its_other_certificates(host: Host) -> None:
 
 def test_what_hooks_of_others_could_not_do_is_a_warning(host: Host) -> None:
     known = state.load()
-    outcome = convergence.apply(host.plan([ONE]), known)
+    outcome = convergence.converge([ONE], set(), host.declaration, known)
     assert outcome.warnings == ["the hook other of update-ca-certificates failed"]
     assert outcome.repaired == ["roots", "system sources", "system bundle", "system directory"]
 
@@ -426,9 +458,9 @@ def test_any_history_ends_with_the_declared_set(
         host.give_java()
     for wanted, unwanted in history:
         roots = [ROOTS[number] for number in sorted(wanted or {0})]
-        absent = {ROOTS[number].sha256 for number in unwanted - (wanted or {0})}
-        run(host, roots, absent)
+        distrusted = {ROOTS[number].sha256 for number in unwanted - (wanted or {0})}
+        run(host, roots, distrusted)
         expected = {root.sha256 for root in roots}
         assert host.trusted() == debian.trusted_by_directory() == expected
         assert not with_java or host.java == expected
-        assert not host.plan(roots, absent).changed
+        assert not host.plan(roots, distrusted).changed

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible_collections.trustanchor.private_ca.plugins.doc_fragments.trust_stores import ModuleDocFragment
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration, java, registry
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
@@ -23,7 +23,7 @@ from factories import pki
 from factories.collection import CHECKOUT
 
 MADE = pki.root("One")
-ONE = Root(MADE.sha256, MADE.pem)
+ONE = Root("", MADE.sha256, pem=MADE.pem)
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.STORES)["options"]
 every = pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)
 declared = pytest.mark.parametrize("kind", registry.DECLARED, ids=lambda kind: kind.name)

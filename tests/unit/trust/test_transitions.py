@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.transitions import (
     EstateEvidence,
     Rollout,
     change,
     remove,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -14,8 +14,9 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import HostState
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
-    SignedRoot,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from cryptography.hazmat.primitives import hashes
 from factories import pki
 from factories.manifests import sign, signer
 from hypothesis import given, settings
@@ -27,14 +28,15 @@ URL = "http://pki.corp.example/trust.p7m"
 DAYS = dt.timedelta(days=1)
 
 
-def manifest(sequence: int = 7, *roots: SignedRoot, **changes: Any) -> SignedManifest:
-    listed = roots or (SignedRoot("r1", R1.sha256, "trusted", R1.pem),)
+def manifest(sequence: int = 7, *roots: Root, **changes: Any) -> SignedManifest:
+    listed = roots or (Root("r1", R1.sha256, "trusted", R1.pem),)
     made = SignedManifest(R1.sha256[:32], sequence, pki.NOW, pki.NOW + 30 * DAYS, tuple(listed))
     return replace(made, **changes)
 
 
-BOTH = (SignedRoot("r1", R1.sha256, "retiring", R1.pem), SignedRoot("r2", R2.sha256, "trusted", R2.pem))
-NEW = (SignedRoot("r1", R1.sha256, "distrusted"), SignedRoot("r2", R2.sha256, "trusted", R2.pem))
+LEAF = R1.leaf("a.corp.example").certificate
+BOTH = (Root("r1", R1.sha256, "retiring", R1.pem), Root("r2", R2.sha256, "trusted", R2.pem))
+NEW = (Root("r1", R1.sha256, "distrusted"), Root("r2", R2.sha256, "trusted", R2.pem))
 
 
 def decide(host: HostState, *signed: bytes, now: dt.datetime = pki.NOW) -> Decision:
@@ -51,7 +53,7 @@ def take_up(host: HostState, signed: bytes, now: dt.datetime = pki.NOW) -> None:
 @pytest.fixture
 def host() -> HostState:
     """A host that was pushed R1, and has taken up sequence 7."""
-    state = HostState(roots=[{"pem": R1.pem, "not_before": 0}])
+    state = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
     take_up(state, sign(manifest(7), UNDER_R1))
     return state
 
@@ -68,17 +70,17 @@ def refusal(host: HostState, signed: bytes, now: dt.datetime = pki.NOW) -> str:
 
 def test_the_way_from_one_root_to_another(host: HostState) -> None:
     take_up(host, sign(manifest(8, *BOTH), UNDER_R1))
-    assert [root["pem"] for root in host.roots] == [R1.pem, R2.pem]
+    assert [root.pem for root in host.roots] == [R1.pem, R2.pem]
     take_up(host, sign(manifest(9, *NEW), UNDER_R2))
-    assert [root["pem"] for root in host.roots] == [R2.pem]
-    assert host.absent == [R1.sha256]
+    assert [root.pem for root in host.roots] == [R2.pem]
+    assert host.distrusted == [R1.sha256]
     assert "unable to get local issuer" in refusal(host, sign(manifest(10, *BOTH), UNDER_R1))
 
 
 def test_what_it_has_is_not_verified_again(host: HostState, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = sign(manifest(8), UNDER_R1)
     take_up(host, signed)
-    monkeypatch.setattr(acceptance.signed_manifest, "verify", None)
+    monkeypatch.setattr(acceptance.signed, "verify", None)
     decision = decide(host, signed)
     assert (decision.accepted, decision.current, decision.refused) == (None, f"{URL}?0", {})
 
@@ -100,14 +102,14 @@ def test_what_it_has_is_not_verified_again(host: HostState, monkeypatch: pytest.
         (sign(manifest(8, id="0" * 32), UNDER_R1), "belongs to the estate 0000"),
         (sign(manifest(1008), UNDER_R1), "a jump of more than 1000"),
         (sign(manifest(8), signer(STRANGER)), "no valid signature"),
-        (sign(manifest(8, SignedRoot("r1", R2.sha256, "trusted", R1.pem)), UNDER_R1), "has fingerprint"),
+        (sign(manifest(8, Root("r1", R2.sha256, "trusted", R1.pem)), UNDER_R1), "has fingerprint"),
         (
-            sign(manifest(8, SignedRoot("r1", R1.sha256, "trusted", R1.pem + R2.pem)), UNDER_R1),
+            sign(manifest(8, Root("r1", R1.sha256, "trusted", R1.pem + R2.pem)), UNDER_R1),
             "exactly one certificate is expected",
         ),
         (
             sign(
-                manifest(8, SignedRoot("x", "ab" * 32, "trusted", pki.pem(R1.leaf("a.corp.example").certificate))),
+                manifest(8, Root("x", LEAF.fingerprint(hashes.SHA256()).hex(), "trusted", pki.pem(LEAF))),
                 UNDER_R1,
             ),
             "is not a CA certificate",
@@ -172,7 +174,7 @@ def test_a_pushed_host_takes_up_what_is_signed_of_the_same_sequence() -> None:
 @settings(deadline=None, max_examples=30)  # openssl runs for each offer
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 9))
 def test_a_sequence_never_falls(offered: list[int], known: int) -> None:
-    host = HostState(roots=[{"pem": R1.pem, "not_before": 0}])
+    host = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
     host.manifest = {"id": R1.sha256[:32], "sequence": known, "digest": DIGEST}
     decision = decide(host, *(SIGNED[number] for number in offered))
     if decision.accepted:

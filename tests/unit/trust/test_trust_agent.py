@@ -25,8 +25,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push, receipt, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
-    SignedRoot,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, declaration, pem_file
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
 from factories import pki
@@ -38,9 +38,9 @@ DAYS = dt.timedelta(days=1)
 
 
 def signed(sequence: int, *, both: bool = False, **changes: Any) -> bytes:
-    roots = [SignedRoot("r1", R1.sha256, "trusted", R1.pem)]
+    roots = [Root("r1", R1.sha256, "trusted", R1.pem)]
     if both:
-        roots.append(SignedRoot("r2", R2.sha256, "trusted", R2.pem))
+        roots.append(Root("r2", R2.sha256, "trusted", R2.pem))
     times = {"not_before": pki.NOW, "not_after": pki.NOW + 30 * DAYS, **changes}
     return sign(SignedManifest(R1.sha256[:32], sequence, roots=tuple(roots), **times), SIGNER)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import (
     browsers,
     containerd,
@@ -32,7 +32,7 @@ from factories import pki
 from hypothesis import given
 from hypothesis import strategies as st
 
-ONE, TWO = (Root(made.sha256, made.pem) for made in (pki.root("One"), pki.root("Two")))
+ONE, TWO = (Root("", made.sha256, pem=made.pem) for made in (pki.root("One"), pki.root("Two")))
 FIRST, BOTH, SECOND = Wanted((ONE,)), Wanted((TWO, ONE)), Wanted((TWO,))
 
 

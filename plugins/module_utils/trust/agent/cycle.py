@@ -78,7 +78,7 @@ def _converged(settings: AgentSettings, host: HostState) -> dict[str, Any]:
     if not host.roots:
         return {**report.measured([], host), **nothing, "error": None}
     try:
-        outcome = convergence.converge(host.as_roots(), host.absent, settings.stores, host)
+        outcome = convergence.converge(host.roots, host.distrusted, settings.stores, host)
     except TrustAnchorError as error:
         return {**report.measured([], host), **nothing, "error": error}
     except OSError as error:

@@ -13,7 +13,7 @@ from ...host.program import name_of, pack
 from ...host.units import MARK, SANDBOX, timer
 from ...service_certificate import settings as service_settings
 from ...x509 import fingerprints
-from .. import pem
+from .. import pem, root
 from ..host import convergence, effective, leaves, push, receipt, report, state
 from ..manifest import signed
 from ..stores import (
@@ -45,7 +45,7 @@ NAME = "trustanchor-trust-agent"
 # What the agent consists of; imported here, so that Ansible sends it along.
 _PARTS = (
     *(errors, schema, accounts, commands, files, systemd, service_settings, fingerprints),
-    *(convergence, declaration, effective, leaves, pem, push, receipt, report, signed, state),
+    *(convergence, declaration, effective, leaves, pem, push, receipt, report, root, signed, state),
     *(base, browsers, cache, containerd, debian, docker, environment, java, jks, json_settings, kind, managed, nss),
     *(pem_file, private_roots, registries, registry, step),
     *(acceptance, cycle, fetch, settings),

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..stores.base import StoreFinding
 from . import effective, leaves
+from .convergence import ConvergenceOutcome
 from .state import HostState
 
 
@@ -28,6 +29,22 @@ def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, An
         "stores": [_plain(finding) for finding in findings],
         "effective": _effect(effective.measure(state.changed_at)),
         "leaves": [asdict(leaf) for leaf in leaves.measure()],
+    }
+
+
+def pushed(outcome: ConvergenceOutcome, state: HostState) -> dict[str, Any]:
+    """The result of a push; the stores as they were before it.
+
+    Args:
+        outcome: of the push, or of its check mode.
+        state: of the host, after the run.
+    """
+    failure = outcome.failure()
+    return {
+        **measured(outcome.plan.listed, state),
+        "changed": outcome.plan.changed,
+        "repaired": outcome.repaired,
+        **({"failed": True, "msg": str(failure), "error": failure.as_dict()} if failure else {}),
     }
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...errors import TrustAnchorError
-from .model import Manifest, Root
-from .signed import TRUSTED_STATES
+from ..root import TRUSTED_STATES, Root
+from .model import Manifest
 
 # From state to the states that may follow it without an incident.
 _NEXT = {
@@ -105,18 +105,18 @@ def remove(manifest: Manifest, names: Iterable[str], evidence: EstateEvidence) -
     Raises:
         TrustAnchorError: a root is in use, or is distrusted and may still be on some host.
     """
-    gone = {root.name for root in manifest.roots if root.name in set(names)}
-    for name in sorted(gone):
+    leaving = {root.name for root in manifest.roots if root.name in set(names)}
+    for name in sorted(leaving):
         root = manifest.named(name)
-        if root.state in TRUSTED_STATES:
+        if root.is_trusted:
             raise TrustAnchorError(
                 f"root '{name}' is {root.state}",
                 "only a root that no host trusts can leave the manifest",
                 "Make it distrusted first, and roll that out",
             )
-        if root.state == "distrusted":
+        if root.is_distrusted:
             _require_rollout(manifest, evidence, f"root '{name}' may still be in a trust store")
-    return manifest.changed(root for root in manifest.roots if root.name not in gone)
+    return manifest.changed(root for root in manifest.roots if root.name not in leaving)
 
 
 def _require_order(root: Root, state: str) -> None:

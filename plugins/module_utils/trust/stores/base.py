@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..pem import Root
+from ..root import Root
 
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
 PREFIX = "trustanchor-"
@@ -25,13 +25,13 @@ class Wanted:
 
     Args:
         roots: that it must trust.
-        gone: fingerprints that it must not trust: those that once were ours, and `absent`.
-        absent: fingerprints that it must not trust whoever put them there.
+        forbidden: fingerprints that it must not trust: those that once were ours, and `distrusted`.
+        distrusted: fingerprints that it must not trust whoever put them there.
     """
 
     roots: tuple[Root, ...]
-    gone: frozenset[str] = frozenset()
-    absent: frozenset[str] = frozenset()
+    forbidden: frozenset[str] = frozenset()
+    distrusted: frozenset[str] = frozenset()
 
     @property
     def sha256s(self) -> frozenset[str]:
@@ -93,7 +93,9 @@ class Store(Protocol):
         """The files that `converge` may make, replace or remove."""
 
 
-def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone: Iterable[str] = ()) -> StoreFinding:
+def compared(
+    name: str, path: str, trusted: Iterable[str], wanted: Wanted, forbidden: Iterable[str] = ()
+) -> StoreFinding:
     """A finding by fingerprints.
 
     Args:
@@ -101,11 +103,11 @@ def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone:
         path: of the store.
         trusted: fingerprints that it trusts.
         wanted: what it must be.
-        gone: further fingerprints that it must not trust, such as those that bear our name in it.
+        forbidden: further fingerprints that it must not trust, such as those that bear our name in it.
     """
     present = set(trusted)
     missing = sorted(wanted.sha256s - present)
-    unwanted = sorted(present & ((wanted.gone | set(gone)) - wanted.sha256s))
+    unwanted = sorted(present & ((wanted.forbidden | set(forbidden)) - wanted.sha256s))
     return found(name, path, missing, unwanted)
 
 

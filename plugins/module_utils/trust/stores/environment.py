@@ -33,8 +33,8 @@ def variables(programs: Sequence[str], roots: str) -> dict[str, str]:
         programs: any of `CHOICES`.
         roots: path of the file with our roots alone; Node.js adds it to what it brings.
     """
-    known = {PYTHON: {"REQUESTS_CA_BUNDLE": debian.BUNDLE}, NODE: {"NODE_EXTRA_CA_CERTS": roots}}
-    return {name: value for program in CHOICES if program in programs for name, value in known[program].items()}
+    variables_of = {PYTHON: {"REQUESTS_CA_BUNDLE": debian.BUNDLE}, NODE: {"NODE_EXTRA_CA_CERTS": roots}}
+    return {name: value for program in CHOICES if program in programs for name, value in variables_of[program].items()}
 
 
 def drop_ins(programs: Sequence[str], roots: str) -> ManagedFiles:

@@ -23,7 +23,8 @@ from ...errors import TrustAnchorError
 from ...host.accounts import is_roots_alone, run_as, writer_of
 from ...host.commands import run
 from ...host.files import read, replace, write_atomically
-from ..pem import Root, fingerprint
+from ..pem import fingerprint
+from ..root import Root
 from . import jks
 from .base import PREFIX, StoreFinding, Wanted, compared, entry_name
 from .cache import Cache
@@ -89,8 +90,8 @@ class Keystore:
             raise TrustAnchorError(f"{self.path} does not exist", "it is declared as a trust store of Java")
         if content.startswith(jks.MAGIC):
             return {entry.name: entry.sha256 for entry in jks.read(content, self.path, self._password())}
-        known = self.cache.get(self.path)
-        return known if known is not None else self.cache.put(self.path, self._listed())
+        cached = self.cache.get(self.path)
+        return cached if cached is not None else self.cache.put(self.path, self._listed())
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Add and remove entries in a copy, and put it in the store's place."""

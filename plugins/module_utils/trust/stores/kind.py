@@ -129,10 +129,10 @@ class StoreKind:
 
     def _texts(self, value: Any, where: str) -> Declared:
         names = read_texts({self.option: value}, self.option, where)
-        known = self.spec.get("choices")
+        choices = self.spec.get("choices")
         for name in names:
-            if known and name not in known:
-                raise TrustAnchorError(f"{where}: {self.option} has '{name}'", f"known: {', '.join(known)}")
+            if choices and name not in choices:
+                raise TrustAnchorError(f"{where}: {self.option} has '{name}'", f"known: {', '.join(choices)}")
         return names
 
     def _entries(self, value: Any, where: str) -> Declared:
@@ -147,9 +147,9 @@ class StoreKind:
         values = {key: value for key, value in check_keys(entry, options, where).items() if value not in (None, "")}
         for key in ("path", *values):
             text = read_text(values, key, where)
-            known = options[key].get("choices")
-            if known and text not in known:
-                raise TrustAnchorError(f"{where}: {key} is '{text}'", f"known: {', '.join(known)}")
+            choices = options[key].get("choices")
+            if choices and text not in choices:
+                raise TrustAnchorError(f"{where}: {key} is '{text}'", f"known: {', '.join(choices)}")
         _check_path(values["path"], where)
         return values
 

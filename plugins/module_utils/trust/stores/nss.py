@@ -20,7 +20,8 @@ from ...errors import TrustAnchorError
 from ...host.accounts import is_roots_alone
 from ...host.commands import run
 from ...host.files import ids
-from ..pem import Root, fingerprints
+from ..pem import fingerprints
+from ..root import Root
 from .base import PREFIX, StoreFinding, Wanted, compared, entry_name
 from .cache import Cache
 from .kind import PASSWORD_FILE, Declared, StoreKind, entries, paths
@@ -79,8 +80,8 @@ class NssDatabase:
         """
         if not os.path.exists(self._file):
             raise TrustAnchorError(f"{self.path} has no NSS database", "cert9.db is expected there")
-        known = self.cache.get(self._file)
-        return known if known is not None else self.cache.put(self._file, self._listed())
+        cached = self.cache.get(self._file)
+        return cached if cached is not None else self.cache.put(self._file, self._listed())
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Add what is missing, then delete what must go.

@@ -15,7 +15,7 @@ from ...host.files import read
 from ...x509 import certificates as certs
 from ..rollout import report
 from ..rollout.journal import TIME, Release
-from . import store
+from . import manifest_store
 from .model import Manifest
 from .transitions import EstateEvidence, Rollout
 
@@ -70,7 +70,7 @@ def _leaves(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]
 
 def _intermediates(directory: str, now: dt.datetime, retired: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Name of a root to the intermediates that it has signed and that are valid; the archive does not count."""
-    anchors = [one for one in store.read(directory).values() if one.pem]
+    anchors = [one for one in manifest_store.read(directory).roots if one.pem]
     roots = {one.name: certs.load_certificate(one.pem.encode(), one.name) for one in anchors}
     folder = os.path.join(directory, "intermediates")
     found: dict[str, list[str]] = {}
