@@ -101,7 +101,7 @@ def document(**changes: Any) -> bytes:
     return json.dumps({**json.loads(MANIFEST.to_json()), **changes}).encode()
 
 
-ROOT = MANIFEST.roots[0].as_dict()
+ROOT = json.loads(MANIFEST.to_json())["roots"][0]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible_collections.trustanchor.private_ca.plugins.doc_fragments.trust_stores import ModuleDocFragment
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration, java, registry
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
@@ -50,6 +51,11 @@ def test_the_documentation_says_what_the_argument_spec_says(kind: StoreKind) -> 
 
 def test_nothing_is_documented_that_is_not_there() -> None:
     assert set(DOCUMENTED) == set(declaration.SPEC)
+
+
+def test_the_manifest_is_documented_as_it_is_read() -> None:
+    documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["manifest"]
+    assert formal(documented, "suboptions") == formal(push.SPEC, "options")
 
 
 @declared

@@ -20,6 +20,7 @@ from ..stores import (
     base,
     browsers,
     cache,
+    container_registries,
     containerd,
     debian,
     declaration,
@@ -33,7 +34,6 @@ from ..stores import (
     nss,
     pem_file,
     private_roots,
-    registries,
     registry,
     step,
 )
@@ -47,7 +47,7 @@ _PARTS = (
     *(errors, schema, accounts, commands, files, systemd, service_settings, fingerprints),
     *(convergence, declaration, effective, leaves, pem, push, receipt, report, root, signed, state),
     *(base, browsers, cache, containerd, debian, docker, environment, java, jks, json_settings, kind, managed, nss),
-    *(pem_file, private_roots, registries, registry, step),
+    *(pem_file, private_roots, container_registries, registry, step),
     *(acceptance, cycle, fetch, settings),
 )
 _MODULES = [name_of(part) for part in _PARTS]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ...host.files import Directory, File
-from . import private_roots, registries
+from . import container_registries, private_roots
 from .base import Wanted
 from .cache import Cache
 from .kind import Declared, StoreKind, texts
@@ -35,7 +35,7 @@ KIND = StoreKind(
     name="containerd",
     option="containerd_registries",
     spec=texts(),
-    check=registries.check,
+    check=container_registries.check,
     open=_open,
     writable=lambda declared: [os.path.dirname(BASE)] if declared else [],
     example=("registry.corp.example",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ...host.files import Directory, File
-from . import registries
+from . import container_registries
 from .base import PREFIX, Wanted, entry_name
 from .cache import Cache
 from .kind import Declared, StoreKind, texts
@@ -40,7 +40,7 @@ KIND = StoreKind(
     name="Docker",
     option="docker_registries",
     spec=texts(),
-    check=registries.check,
+    check=container_registries.check,
     open=_open,
     writable=lambda declared: [os.path.dirname(BASE)] if declared else [],
     example=("registry.corp.example:5000",),
