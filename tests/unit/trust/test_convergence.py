@@ -1,133 +1,27 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decisions of the trust bundle; the system store is real files, the tools that rebuild stores are replaced."""
+"""Decisions of a convergence; the system store is real files, the tools that rebuild stores are replaced."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, private_roots
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import (
-    Store,
-    StoreFinding,
-    Wanted,
-    entry_name,
-)
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import PASSWORD, Keystore
-from factories import pki
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted, entry_name
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import Keystore
+from factories.trust_host import FOUR, ONE, ROOTS, THREE, TWO, Host, make_host, run, wrong
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-MADE = [pki.root(f"Root {number}") for number in range(4)]
-ROOTS = [Root("", made.sha256, pem=made.pem) for made in MADE]
-ONE, TWO, THREE, FOUR = ROOTS
-
-
-class Stores(StoreDeclaration):
-    """The stores of a test's host."""
-
-    host: Host
-
-    def stores(self, cache: Cache) -> list[Store]:
-        return [
-            private_roots.store(str(self.host.home / "private/roots.pem")),
-            debian.SystemStore(),
-            *([Keystore(str(self.host.java_path), "java", cache)] if self.host.java_path.exists() else []),
-            *self.host.others,
-        ]
-
-
-class Host:
-    """A host whose update-ca-certificates works on the test's directory."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.source = home, home / "source"
-        self.java_path = home / "cacerts"
-        self.rebuilt = 0
-        self.deaf = False  # update-ca-certificates ends with 0 and does nothing
-        self.distribution: list[Root] = []
-        self.others: list[Store] = []
-        self.clear()
-
-    def clear(self) -> None:
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.source.mkdir(parents=True)
-        (self.home / "certs").mkdir()
-        self.rebuilt = 0
-
-    def rebuild(self) -> list[str]:
-        """What --fresh does: links and bundle from nothing but the source files."""
-        self.rebuilt += 1
-        if self.deaf:
-            return []
-        certs = self.home / "certs"
-        shutil.rmtree(certs)
-        certs.mkdir()
-        pems = [path.read_text() for path in sorted(self.source.glob("*.crt"))] + [
-            root.pem for root in self.distribution
-        ]
-        (certs / "ca-certificates.crt").write_text("".join(pems))
-        for number, pem in enumerate(pems):
-            (certs / f"{number:08x}.0").write_text(pem)
-        return ["the hook other of update-ca-certificates failed"]
-
-    def give_java(self, **entries: Root) -> None:
-        """A Java store with these entries, by alias."""
-        listed = [jks.Entry(alias.encode(), 0, root.der) for alias, root in entries.items()]
-        self.java_path.write_bytes(jks.write(listed, PASSWORD))
-
-    @property
-    def java(self) -> set[str]:
-        return {entry.sha256 for entry in jks.read(self.java_path.read_bytes(), "java", PASSWORD)}
-
-    def trusted(self) -> set[str]:
-        return debian.trusted_by_bundle()
-
-    @property
-    def declaration(self) -> StoreDeclaration:
-        declared = Stores()
-        object.__setattr__(declared, "host", self)
-        return declared
-
-    def plan(self, roots: Sequence[Root], distrusted: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
-        return convergence.converge(roots, distrusted, self.declaration, state.load(), check=True).plan
-
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    pki.as_current_user(monkeypatch)
-    found = Host(tmp_path / "host")
-    monkeypatch.setattr(debian, "SOURCE", str(found.source))
-    monkeypatch.setattr(debian, "DIRECTORY", str(found.home / "certs"))
-    monkeypatch.setattr(debian, "BUNDLE", str(found.home / "certs" / "ca-certificates.crt"))
-    monkeypatch.setattr(debian, "CONFIGURATION", str(found.home / "ca-certificates.conf"))
-    monkeypatch.setattr(debian, "DISTRIBUTION", str(found.home / "public"))
-    monkeypatch.setattr(debian, "require", lambda: None)
-    monkeypatch.setattr(debian, "rebuild", found.rebuild)
-    monkeypatch.setattr(state, "PATH", str(found.home / "memory" / "trust.json"))
-    yield found
-
-
-def run(host: Host, roots: list[Root], distrusted: set[str] = frozenset()) -> convergence.ConvergencePlan:  # type: ignore[assignment]
-    """Plan and apply, as the module does."""
-    outcome = convergence.converge(roots, distrusted, host.declaration, state.load())
-    if failure := outcome.failure():
-        raise failure
-    return outcome.plan
-
-
-def wrong(todo: convergence.ConvergencePlan) -> dict[str, tuple[list[str], list[str]]]:
-    """Name of each wrong store to what is missing and unwanted in it."""
-    return {one.name: (list(one.missing), list(one.unwanted)) for one in todo.listed if one.state != "ok"}
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return make_host(tmp_path, monkeypatch)
 
 
 def test_a_virgin_host(host: Host) -> None:
@@ -308,92 +202,6 @@ def test_bad_input_changes_nothing(host: Host, roots: list[Root], message: str) 
         run(host, roots)
     assert host.rebuilt == 0
     assert not (host.home / "memory").exists()
-
-
-class Broken:
-    """A store that cannot be measured, or not be written."""
-
-    path = "/broken"
-
-    def __init__(self, name: str, declared: bool, *, readable: bool = False) -> None:
-        self.name, self.declared, self.readable = name, declared, readable
-
-    def find(self, wanted: Wanted) -> list[StoreFinding]:
-        if self.readable:
-            return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
-        raise TrustAnchorError("it has another password", "", "Give the password")
-
-    def writes(self, _wanted: Wanted) -> list[str]:
-        return [self.path]
-
-    def converge(self, _wanted: Wanted) -> list[str]:
-        raise TrustAnchorError("read-only file system", "/broken", "Remount it")
-
-
-@pytest.mark.parametrize(
-    "broken", [Broken("kafka", True), Broken("kafka", True, readable=True)], ids=["unreadable", "unwritable"]
-)
-def test_a_store_that_fails_does_not_keep_the_others_from_being_right(host: Host, broken: Broken) -> None:
-    host.others = [broken]
-    host.give_java(old=TWO)
-    with pytest.raises(TrustAnchorError, match=r"kafka: read-only file system \(/broken\)\. Remount it"):
-        run(host, [ONE], {TWO.sha256})
-    assert host.trusted() == host.java == {ONE.sha256}
-    assert state.load().ever_installed == [ONE.sha256]
-    with pytest.raises(TrustAnchorError, match="kafka"):
-        run(host, [THREE])
-    assert set(state.load().ever_installed) == {ONE.sha256, THREE.sha256}  # the broken one may still have it
-
-
-def test_a_found_store_that_cannot_be_measured_is_unknown(host: Host) -> None:
-    host.others = [Broken("nss /home/ada/.pki/nssdb", False)]
-    run(host, [ONE])
-    todo = host.plan([ONE])
-    assert not todo.changed
-    unknown = todo.listed[-1]
-    assert (unknown.state, unknown.why) == ("unknown", "it has another password. Give the password.")
-
-
-class Odd(Broken):
-    """A store of a user who has put something odd there."""
-
-    def find(self, _wanted: Wanted) -> list[StoreFinding]:
-        raise NotADirectoryError(20, "Not a directory", "/home/ada/.step/certs")
-
-
-@pytest.mark.parametrize("declared", [True, False])
-def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None:
-    host.others = [Odd("step", declared)]
-    known = state.load()
-    outcome = convergence.converge([ONE], set(), host.declaration, known)
-    assert host.trusted() == {ONE.sha256}
-    assert outcome.after.listed[-1].state == "unknown"
-    assert "/home/ada/.step/certs: Not a directory" in outcome.after.listed[-1].why
-    assert (outcome.failure() is not None) == declared
-
-
-class Sluggish(Broken):
-    """A store that was found, and looks whether the host's own are right already."""
-
-    def find(self, wanted: Wanted) -> list[StoreFinding]:
-        self.seen = debian.trusted_by_bundle()
-        return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
-
-
-def test_users_stores_come_after_the_hosts_own(host: Host) -> None:
-    """And one that only lacks a root fails no host: a user could keep it from ever being complete."""
-    found = Sluggish("nss", False)
-    host.others = [found]
-    outcome = convergence.converge([ONE], set(), host.declaration, state.load())
-    assert found.seen == {ONE.sha256}
-    assert outcome.failure() is None
-    assert any(warning.startswith("nss: read-only file system") for warning in outcome.warnings)
-
-
-def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convergence, "DISCOVERED_SECONDS", 0.0)
-    host.others = [Sluggish("nss", False)]
-    assert "took more than" in host.plan([ONE]).listed[-1].why
 
 
 def test_a_root_of_the_distribution_is_not_taken_away(host: Host) -> None:
