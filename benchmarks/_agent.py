@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from _measure import Lab, Measure
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
-    SignedRoot,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from factories import pki
 from factories.manifests import sign, signer
 
@@ -31,7 +31,7 @@ print(said.split(b',')[0].decode(), usage.ru_utime + usage.ru_stime, usage.ru_ma
 
 def signed_manifest(root: pki.Authority, name: str) -> bytes:
     """A signed manifest of sequence 1 that trusts one root."""
-    roots = (SignedRoot(name, root.sha256, "trusted", root.pem),)
+    roots = (Root(name, root.sha256, "trusted", root.pem),)
     return sign(SignedManifest(root.sha256[:32], 1, pki.NOW, pki.NOW + 30 * pki.DAY, roots), signer(root))
 
 

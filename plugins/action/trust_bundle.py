@@ -12,7 +12,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import effective
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import base
 from ansible_collections.trustanchor.private_ca.plugins.modules.trust_bundle import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
@@ -91,14 +91,19 @@ class ActionModule(edge.EdgeAction):
         """Write the line."""
         if not self.options["journal"]:
             return
-        entry = rollout_journal.Entry(
+        entry = journal.Entry(
             host=str(self.task_vars["inventory_hostname"]),
             time=times.render(times.utc_now()),
             outcome=outcome,
             check=bool(self._task.check_mode),
             changed=changed,
             # A host that failed may not have said it.
-            manifest={"id": self.options["manifest_id"], "sequence": self.options["sequence"]},
+            manifest=_release(self.options["manifest"]),
             **measured,
         )
-        rollout_journal.of(str(Path(self.options["journal"]))).append(entry)
+        journal.of(str(Path(self.options["journal"]))).append(entry)
+
+
+def _release(manifest: edge.Result) -> edge.Result:
+    """Id and sequence of the option; a manifest that does not say is of none."""
+    return {"id": manifest["id"] or "", "sequence": manifest["sequence"] or 0}

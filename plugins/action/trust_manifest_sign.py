@@ -9,8 +9,7 @@ import os
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed, signing
 from ansible_collections.trustanchor.private_ca.plugins.modules.trust_manifest_sign import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 
@@ -25,18 +24,18 @@ class ActionModule(edge.EdgeAction):
     def handle(self) -> edge.Result:
         """The key is in this process's memory only."""
         options = self.options
-        key = manifest_signing.load_key(options["key"])
+        key = signing.load_key(options["key"])
         spans = [durations.delta(options[name], name) for name in ("valid", "renew_before")]
-        signing = manifest_signing.plan(options["record"], key, times.utc_now(), *spans)
+        planned = signing.plan(options["record"], key, times.utc_now(), *spans)
         path = os.path.join(options["record"], signed.FILE_NAME)
-        if signing.reason and not self._task.check_mode:
-            save(path, signing.sign(key))
+        if planned.reason and not self._task.check_mode:
+            save(path, planned.sign(key))
         facts = {
-            "id": signing.manifest.id,
-            "sequence": signing.manifest.sequence,
-            "not_after": times.render(signing.manifest.not_after),
-            "signer": signing.signer.subject.rfc4514_string(),
+            "id": planned.manifest.id,
+            "sequence": planned.manifest.sequence,
+            "not_after": times.render(planned.manifest.not_after),
+            "signer": planned.signer.subject.rfc4514_string(),
         }
-        changed = {"header": path, "prepared": f"- {signing.reason}\n+ signed by {facts['signer']}\n"}
-        diff = {"diff": changed} if signing.reason else {}
-        return {"changed": bool(signing.reason), "reason": signing.reason, "manifest": facts, **diff}
+        changed = {"header": path, "prepared": f"- {planned.reason}\n+ signed by {facts['signer']}\n"}
+        diff = {"diff": changed} if planned.reason else {}
+        return {"changed": bool(planned.reason), "reason": planned.reason, "manifest": facts, **diff}

@@ -12,9 +12,14 @@ from pathlib import Path
 from ansible import constants
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import store
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock, plan, waivers
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import report as rollout_report
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import (
+    journal,
+    lock,
+    plan,
+    report,
+    waivers,
+)
 from ansible_collections.trustanchor.private_ca.plugins.modules.trust_rollout import REQUIRED_IF, SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 
@@ -39,17 +44,17 @@ class ActionModule(edge.EdgeAction):
         """What is rolled out: the record may be changed while a run is under way."""
         if given := self.options["manifest"]:
             return journal.Release(given["id"], given["sequence"])
-        declared = store.read_manifest(self._record)
+        declared = manifest_store.read_declared(self._record)
         return journal.Release(declared.id, declared.sequence)
 
     def _journal(self) -> str:
         """The journal of this manifest; in check mode one that Ansible takes away with its temporary directory."""
         if self._task.check_mode:
             return os.path.join(str(constants.DEFAULT_LOCAL_TMP), "rollout.jsonl")
-        return rollout_report.path(self._record, self._release, "jsonl")
+        return report.path(self._record, self._release, "jsonl")
 
-    def _states(self) -> dict[str, plan.State]:
-        entries = journal.of(rollout_report.path(self._record, self._release, "jsonl")).read()
+    def _states(self) -> dict[str, plan.HostRollout]:
+        entries = journal.of(report.path(self._record, self._release, "jsonl")).read()
         if self._task.check_mode:
             entries += journal.of(self._journal()).read()
         return plan.states(entries, self._release, check=self._task.check_mode)
@@ -71,7 +76,7 @@ class ActionModule(edge.EdgeAction):
         max_age = durations.delta(self.options["max_age"], "max_age", zero=True)
         if not 0 <= self.options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
-        roots = {name: anchor.as_dict() for name, anchor in store.read(self._record).items()}
+        manifest = manifest_store.read(self._record)
         planned = plan.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
         sizes = plan.check_waves(self.options["waves"], canaries)
@@ -82,7 +87,7 @@ class ActionModule(edge.EdgeAction):
         return {
             "changed": False,
             "manifest": release,
-            "trust": {**release, "roots": roots},
+            "trust": {**manifest.for_hosts(), **release},
             "record": self._record,
             "hosts": list(scope.hosts),
             "waivers": self.options["waivers"] or "",
@@ -107,25 +112,25 @@ class ActionModule(edge.EdgeAction):
 
     def _report(self) -> Result:
         scope = self._scope()
-        report = rollout_report.build(self._release, scope, self._states(), self._now, self._task.check_mode)
-        path = rollout_report.path(self._record, self._release, "json")
+        built = report.build(self._release, scope, self._states(), self._now, self._task.check_mode)
+        path = report.path(self._record, self._release, "json")
         before = _parsed(path)
-        changed = not rollout_report.same({**report, "check": False}, before)
+        changed = not report.same({**built, "check": False}, before)
         if changed and not self._task.check_mode:
-            rollout_report.write(self._record, self._release, report)
+            report.write(self._record, self._release, built)
             keep = plan.superseded
             journal.of(self._journal()).compact(lambda entries: keep(entries, self._release))
-        lines = rollout_report.summary(report)
+        lines = report.summary(built)
         edge.show(["", *lines, ""])
         result: Result = {
             "changed": changed,
-            "complete": report["complete"],
+            "complete": built["complete"],
             "summary": lines,
-            "diff": _diff(before, report),
+            "diff": _diff(before, built),
         }
-        result["files"] = [rollout_report.path(self._record, self._release, form) for form in ("md", "html", "json")]
-        if not report["complete"] and self.options["require"] and not self._task.check_mode:
-            left = ", ".join(report["missing"][:10]) + (" ..." if len(report["missing"]) > 10 else "")
+        result["files"] = [report.path(self._record, self._release, form) for form in ("md", "html", "json")]
+        if not built["complete"] and self.options["require"] and not self._task.check_mode:
+            left = ", ".join(built["missing"][:10]) + (" ..." if len(built["missing"]) > 10 else "")
             what, why = f"The rollout is not complete: {left}", f"{result['files'][1]} says why"
             result |= edge.failure(TrustAnchorError(what, why))
         return result

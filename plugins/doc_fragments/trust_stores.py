@@ -11,18 +11,51 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  roots:
-    description: The roots that every store must trust, each one PEM certificate.
-    type: list
-    elements: str
-    required: true
-  absent:
+  manifest:
     description:
-      - SHA-256 fingerprints (hex) that no store may trust, whoever put them there.
-      - A root that the distribution's own package brings is not removed; the module fails and says which one it is.
-    type: list
-    elements: str
-    default: []
+      - What the host is to trust, and what not. The lookup P(trustanchor.private_ca.trust_manifest#lookup) gives it
+        from a public record; without one, a list of certificates under C(trusted) is enough.
+    type: dict
+    required: true
+    suboptions:
+      id:
+        description:
+          - Names the estate that the sequence belongs to. A host that is moved to another estate gets another one.
+        type: str
+        default: ""
+      sequence:
+        description:
+          - Sequence of the trust manifest. A host that was told a higher one of the same estate refuses it, so an old
+            checkout of the public record undoes nothing. V(0) compares nothing.
+        type: int
+        default: 0
+      trusted:
+        description: The roots that every store must trust.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          name:
+            description: Name of the root, for messages.
+            type: str
+            default: ""
+          sha256:
+            description:
+              - SHA-256 fingerprint (hex) that the certificate must have. It is compared on the host, before anything is
+                changed. Empty compares nothing.
+            type: str
+            default: ""
+          pem:
+            description: The root, one PEM certificate.
+            type: str
+            required: true
+      distrusted:
+        description:
+          - SHA-256 fingerprints (hex) that no store may trust, whoever put them there.
+          - A root that the distribution's own package brings is not removed; the module fails and says which one it is.
+        type: list
+        elements: str
+        default: []
 """
 
     STORES = r"""

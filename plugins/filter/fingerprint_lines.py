@@ -25,7 +25,7 @@ options:
 EXAMPLES = r"""
 - name: Show the fingerprint of a root
   ansible.builtin.debug:
-    msg: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory).r1.sha256
+    msg: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory, root='r1').sha256
       | trustanchor.private_ca.fingerprint_lines }}"
 """
 

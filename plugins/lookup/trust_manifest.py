@@ -8,13 +8,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 name: trust_manifest
-short_description: The roots of a public record, by name
+short_description: The trust manifest of a public record, as hosts take it
 version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
   - Reads C(trust.yml) and the certificates that it names from a public record, and checks each certificate against its
     declared fingerprint.
+  - A process of Ansible reads a record once, however often a template asks for it, and again when one of its files
+    changed.
 options:
   _terms:
     description: Directory of the public record, on the controller.
@@ -22,19 +24,15 @@ options:
     elements: path
     required: true
   root:
-    description: Name of one root; then that root alone is given, and it must be C(trusted) or C(retiring).
+    description: Name of one root; then that root alone is given, and it must be one that hosts trust.
     type: str
     default: ""
-  whole:
-    description: Give C(id), C(sequence) and C(roots) of the manifest, the latter as without this option.
-    type: bool
-    default: false
 """
 
 EXAMPLES = r"""
-- name: Show the declared roots
-  ansible.builtin.debug:
-    msg: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory) }}"
+- name: Have a host trust the roots of the record
+  trustanchor.private_ca.trust_bundle:
+    manifest: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory) }}"
 
 - name: Show the fingerprint of one root
   ansible.builtin.debug:
@@ -44,8 +42,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - For each record, a dictionary from the root's name to C(name), C(sha256), C(state) and C(pem).
-    - With O(whole), a dictionary of C(id), C(sequence) and C(roots).
+    - For each record a dictionary, as the option O(trustanchor.private_ca.trust_bundle#module:manifest) wants it.
+    - It has C(id) and C(sequence) of the manifest; C(trusted), the roots that hosts trust, each with C(name), C(sha256)
+      and C(pem); and C(distrusted), fingerprints of roots that no host may trust.
+    - With O(root), the entry of C(trusted) for that root.
   type: list
   elements: dict
 """
@@ -55,7 +55,11 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
+
+# Directory of a record to what it was read from, and what was read.
+_records: dict[str, tuple[manifest_store.Identity, Manifest]] = {}
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -64,18 +68,17 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """One dictionary for each directory."""
         try:
+            manifests = [_read(str(term)) for term in terms]
             if name := str(kwargs.get("root") or ""):
-                return [store.usable(term, name).as_dict() for term in terms]
-            if kwargs.get("whole"):
-                return [self._whole(term) for term in terms]
-            return [self._roots(term) for term in terms]
+                return [manifest_store.usable(manifest, name).for_hosts() for manifest in manifests]
+            return [manifest.for_hosts() for manifest in manifests]
         except TrustAnchorError as error:
             raise AnsibleLookupError(str(error)) from error
 
-    @staticmethod
-    def _roots(directory: str) -> dict[str, Any]:
-        return {name: anchor.as_dict() for name, anchor in store.read(directory).items()}
 
-    def _whole(self, directory: str) -> dict[str, Any]:
-        manifest = store.read_manifest(directory)
-        return {"id": manifest.id, "sequence": manifest.sequence, "roots": self._roots(directory)}
+def _read(record: str) -> Manifest:
+    """The manifest, read again only when a file of it changed."""
+    identity = manifest_store.identity(record)
+    if record not in _records or _records[record][0] != identity:
+        _records[record] = identity, manifest_store.read(record)
+    return _records[record][1]

@@ -72,14 +72,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import convergence, settings
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan and apply."""
     given = module.params
     own = {name: given[name] for name in ("urls", "metrics_directory")}
-    wanted = settings.parse({**own, "stores": options.stores(given)})
+    wanted = settings.parse({**own, "stores": {key: given[key] for key in declaration.SPEC}})
     done = convergence.converge(wanted, given["calendar"], given["random_delay"], module.check_mode)
     diff = edge.diff(done.corrected, {path: [] for path in done.corrected}, "trust agent")
     return {"changed": done.changed, "corrected": done.corrected, "diff": diff}
@@ -88,7 +88,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Entry point."""
     spec = {
-        **options.STORES,
+        **declaration.SPEC,
         "urls": {"type": "list", "elements": "str", "required": True},
         "calendar": {"type": "str", "default": "*:0/15"},
         "random_delay": {"type": "int", "default": 300},

@@ -30,18 +30,6 @@ extends_documentation_fragment:
   - trustanchor.private_ca.trust_stores
   - trustanchor.private_ca.trust_stores.stores
 options:
-  manifest_id:
-    description:
-      - Names the estate that O(sequence) belongs to, as the trust manifest does. A host that is moved to another estate
-        gets another one.
-    type: str
-    default: ""
-  sequence:
-    description:
-      - Sequence of the trust manifest. A host that was told a higher one of the same estate refuses it, so an old
-        checkout of the public record undoes nothing. V(0) compares nothing.
-    type: int
-    default: 0
   override:
     description:
       - Take the place of whatever the host was told before, whatever its sequence. For the day on which a thief has
@@ -72,14 +60,19 @@ seealso:
 EXAMPLES = r"""
 - name: Trust the roots of the public record
   trustanchor.private_ca.trust_bundle:
-    roots: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory).values()
-               | selectattr('state', 'in', ['trusted', 'retiring']) | map(attribute='pem') }}"
-    absent: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory).values()
-                | selectattr('state', 'eq', 'distrusted') | map(attribute='sha256') }}"
+    manifest: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory) }}"
+
+- name: Trust one root without a trust manifest
+  trustanchor.private_ca.trust_bundle:
+    manifest:
+      trusted:
+        - pem: "{{ lookup('ansible.builtin.file', 'r1.crt') }}"
+          # May be left out; it is compared on the host.
+          sha256: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0
 
 - name: Trust them in the stores of Kafka and PostgreSQL, too
   trustanchor.private_ca.trust_bundle:
-    roots: ["{{ lookup('ansible.builtin.file', 'pki/roots/r1.crt') }}"]
+    manifest: "{{ lookup('trustanchor.private_ca.trust_manifest', pki_directory) }}"
     keystores:
       - path: /etc/kafka/truststore.p12
         password_file: /etc/kafka/truststore.password
@@ -146,14 +139,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, push, report, state
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push, report
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration
 
 SPECIFICATION: dict[str, dict[str, Any]] = {
-    **options.ROOTS,
-    **options.STORES,
-    "manifest_id": {"type": "str", "default": ""},
-    "sequence": {"type": "int", "default": 0},
+    "manifest": push.SPEC,
+    **declaration.SPEC,
     "override": {"type": "bool", "default": False},
     "journal": {"type": "path"},
     "probe_targets": {"type": "list", "elements": "str", "default": []},
@@ -162,31 +153,19 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
-    """Plan, apply, read back."""
-    roots, absent, declared = options.read(module.params)
-    told = push.Told(module.params["manifest_id"], module.params["sequence"], roots, absent)
-    if module.check_mode:
-        host = state.load()
-        told.check(host, module.params["override"])
-        todo = convergence.plan(roots, absent, declared, host)
-        return {**_result(todo, host), "changed": todo.changed, "repaired": []}
-    with state.locked():
-        host = state.load()
-        told.check(host, module.params["override"])
-        told.note(host)
-        outcome = convergence.converge(roots, absent, declared, host)
+    """Push, and say what became of it."""
+    options = module.params
+    assigned, stores = push.parse(options["manifest"]), declaration.from_options(options)
+    outcome, host = push.push(assigned, stores, options["override"], module.check_mode)
     for warning in outcome.warnings:
         module.warn(warning)
-    result = {**_result(outcome.plan, host), "changed": outcome.plan.changed, "repaired": outcome.repaired}
-    if failure := outcome.failure():
-        result |= edge.failure(failure)
-    return result
-
-
-def _result(todo: convergence.Plan, host: state.State) -> dict[str, Any]:
-    before = report.summary(todo.listed)
-    after = dict.fromkeys(before, "ok")
-    return {**report.measured(todo.listed, host), "diff": edge.diff(before, after, "trust stores")}
+    before = report.summary(outcome.plan.listed)
+    failure = outcome.failure()
+    return {
+        **report.pushed(outcome, host),
+        **(edge.failure(failure) if failure else {}),
+        "diff": edge.diff(before, dict.fromkeys(before, "ok"), "trust stores"),
+    }
 
 
 def main() -> None:

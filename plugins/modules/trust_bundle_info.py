@@ -14,7 +14,7 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Reads every trust store of a host, compares it with the declared roots, and changes nothing.
+  - Reads every trust store of a host, compares it with the roots of a manifest, and changes nothing.
   - Takes the same options as M(trustanchor.private_ca.trust_bundle), so both look at the same stores.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
@@ -27,8 +27,11 @@ seealso:
 EXAMPLES = r"""
 - name: Look whether an old root is gone
   trustanchor.private_ca.trust_bundle_info:
-    roots: ["{{ lookup('ansible.builtin.file', 'pki/roots/r2.crt') }}"]
-    absent: ["{{ lookup('trustanchor.private_ca.trust_manifest', 'pki').r1.sha256 }}"]
+    manifest:
+      trusted:
+        - pem: "{{ lookup('ansible.builtin.file', 'pki/roots/r2.crt') }}"
+      distrusted:
+        - 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0
   register: trust
   failed_when: trust.stores | rejectattr('state', 'eq', 'ok') | length > 0
 """
@@ -74,26 +77,20 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import (
-    convergence,
-    receipt,
-    report,
-    state,
-)
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import options
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push, receipt, report
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration
 
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
-    """Plan alone."""
-    roots, absent, declared = options.read(module.params)
-    host = state.load()
-    found = convergence.plan(roots, absent, declared, host)
-    return {"changed": False, **report.measured(found.listed, host), "receipt": receipt.load()}
+    """The same as trust_bundle in check mode, whatever the host was told before."""
+    assigned, stores = push.parse(module.params["manifest"]), declaration.from_options(module.params)
+    outcome, host = push.push(assigned, stores, override=True, check=True)
+    return {"changed": False, **report.measured(outcome.plan.listed, host), "receipt": receipt.load()}
 
 
 def main() -> None:
     """Entry point."""
-    edge.run(AnsibleModule({**options.ROOTS, **options.STORES}, supports_check_mode=True), measure)
+    edge.run(AnsibleModule({"manifest": push.SPEC, **declaration.SPEC}, supports_check_mode=True), measure)
 
 
 if __name__ == "__main__":

@@ -147,11 +147,12 @@ try:
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, transitions
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import (
-        Root,
-        parse_manifest,
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+        estate_evidence,
+        transitions,
     )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import (
         fingerprint,
         load_certificate,
@@ -181,10 +182,10 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
     """The manifest with roots in other states, and without those that nobody needs any more."""
     overlap = durations.delta(options["overlap"], "overlap")
-    known = evidence.gather(str(record), manifest, times.utc_now(), overlap, options["retired_intermediates"])
+    evidence = estate_evidence.gather(str(record), manifest, times.utc_now(), overlap, options["retired_intermediates"])
     states = {str(name): str(state) for name, state in options["states"].items()}
     names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
-    return transitions.remove(transitions.change(manifest, states, known, options["incident"]), names, known)
+    return transitions.remove(transitions.change(manifest, states, evidence, options["incident"]), names, evidence)
 
 
 def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool) -> Any:
@@ -196,7 +197,7 @@ def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool)
     if pem is None:
         raise TrustAnchorError(f"{certificate} does not exist", "its fingerprint goes into the manifest")
     sha256 = fingerprint(load_certificate(pem, str(certificate)))
-    return Root(entry["name"], sha256, entry["initial_state"] or initial, entry["standby"])
+    return Root(entry["name"], sha256, entry["initial_state"] or initial, standby=entry["standby"])
 
 
 def main() -> None:

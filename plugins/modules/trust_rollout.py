@@ -129,10 +129,10 @@ manifest:
   type: dict
   sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 7}
 trust:
-  description: The manifest with its roots, as the lookup trust_manifest gives it with C(whole=true).
+  description: The manifest with its roots, as the lookup trust_manifest gives it.
   returned: for V(plan)
   type: dict
-  sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 7, "roots": {}}
+  sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 7, "trusted": [], "distrusted": []}
 record:
   description: The public record, as an absolute path.
   returned: for V(plan)

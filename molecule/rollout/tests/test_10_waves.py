@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 import rollouts
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import lock
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock
 from ansible_collections.trustanchor.private_ca.tests.lab.play import kill_when
 from rollouts import asked, is_right, outcomes, report, roll_out, spoil, unable
 
@@ -138,17 +137,15 @@ def test_real_handshakes_decide_with(service):
 
 def test_a_killed_run_is_finished_by_the_next_one():
     rollouts.raise_sequence()
-    journal = str(rollouts.path("jsonl"))
+    path = str(rollouts.path("jsonl"))
     variables = {"rollout_trust_hosts": rollouts.DECLARED, "rollout_trust_waves": [1]}
-    kill_when(
-        lambda: len(rollout_journal.of(journal).read()) >= 2, rollouts.PLAYBOOK, limit=rollouts.LAB, variables=variables
-    )
-    told = {line.host for line in rollout_journal.of(journal).read()}
-    assert told < ALL
+    kill_when(lambda: len(journal.of(path).read()) >= 2, rollouts.PLAYBOOK, limit=rollouts.LAB, variables=variables)
+    heard = {line.host for line in journal.of(path).read()}
+    assert heard < ALL
     assert not rollouts.path("json").exists()
     done = roll_out(max_age="12h")
     assert done.rc == 0, done.output
-    assert asked(done) == ALL - told
+    assert asked(done) == ALL - heard
     assert outcomes() == dict.fromkeys(ALL, "converged")
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signed_manifest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import read_unverified
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signing import Signing
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import load_certificate
 from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts, servers, streams
 from ansible_collections.trustanchor.private_ca.tests.lab.play import CHECKOUT
@@ -156,9 +156,9 @@ def test_nobody_noticed(stream: streams.Stream) -> None:
 
 def signed(**changes: Any) -> bytes:
     """The record's manifest with changes, signed by who may sign."""
-    present = signed_manifest.read_unverified((RECORD / "trust.p7m").read_bytes())
+    present = read_unverified((RECORD / "trust.p7m").read_bytes())
     signer = load_certificate((RECORD / "signers/manifest3.crt").read_bytes(), "the signer")
-    signing = manifest_signing.Signing(replace(present, **changes), signer, "a test")
+    signing = Signing(replace(present, **changes), signer, "a test")
     return signing.sign(estate.private_key("manifest"))
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..errors import TrustAnchorError
 from ..host.files import read
 from ..text import times
-from ..trust.manifest import model, signed, store
+from ..trust.manifest import manifest_store, signed
 from ..x509 import certificates
 from ..x509.builders import checked_key
 from ..x509.crls import load_crl
@@ -90,10 +90,10 @@ def _roots(home: Path) -> _Roots:
     found = {path.stem: _certificate(path) for path in sorted((home / "roots").glob("*.crt"))}
     distrusted, trusted, sequence = [], tuple(found), 0
     if (home / "trust.yml").exists():
-        anchors = store.read(str(home))
-        distrusted = [found.pop(one.name) for one in anchors.values() if one.state == "distrusted" and one.pem]
-        trusted = tuple(one.name for one in anchors.values() if one.state in signed.TRUSTED_STATES)
-        sequence = model.parse_manifest(read(str(home / "trust.yml")), "trust.yml").sequence
+        manifest = manifest_store.read(str(home))
+        distrusted = [found.pop(one.name) for one in manifest.roots if one.is_distrusted and one.pem]
+        trusted = tuple(one.name for one in manifest.trusted)
+        sequence = manifest.sequence
     if not found:
         raise TrustAnchorError(
             f"the public record {home} has no root to publish",
@@ -168,11 +168,11 @@ def _bundle(roots: _Roots) -> Iterator[Artifact]:
 
 def _manifest(home: Path, roots: _Roots, now: dt.datetime, warnings: list[str]) -> Iterator[Artifact]:
     path = home / signed.FILE_NAME
-    content = read(str(path))
-    if content is None:
+    message = read(str(path))
+    if message is None:
         return
     trusted = (root for name, root in roots.certificates.items() if name in roots.trusted)
-    manifest = signed.verify(content, "".join(certificates.to_pem(root).decode() for root in trusted))
+    manifest = signed.verify(message, "".join(certificates.to_pem(root).decode() for root in trusted))
     if manifest.not_after <= now:
         raise TrustAnchorError(
             f"{path} has expired ({times.render(manifest.not_after)})", "every host would refuse it", "Sign it again"
@@ -182,4 +182,4 @@ def _manifest(home: Path, roots: _Roots, now: dt.datetime, warnings: list[str]) 
             f"{signed.FILE_NAME} has sequence {manifest.sequence}, trust.yml has {roots.sequence}: hosts will "
             "not see the change before it is signed."
         )
-    yield Artifact(signed.FILE_NAME, "manifest", content)
+    yield Artifact(signed.FILE_NAME, "manifest", message)

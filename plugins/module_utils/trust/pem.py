@@ -7,42 +7,26 @@ from __future__ import annotations
 import hashlib
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from ..errors import TrustAnchorError
 from ..host import openssl, pem
 from ..text import times
+from .root import Root
 
 
-@dataclass(frozen=True)
-class Root:
-    """A root as a host handles it.
-
-    Args:
-        sha256: fingerprint, lower-case hex.
-        pem: one PEM block with a newline at its end: the same certificate gives the same bytes.
-        not_before: start of its validity, seconds since the epoch; 0 where nobody asked.
-    """
-
-    sha256: str
-    pem: str
-    not_before: int = field(default=0, compare=False)
-
-    @property
-    def der(self) -> bytes:
-        """The certificate in DER."""
-        return ssl.PEM_cert_to_DER_cert(self.pem)
-
-
-def parse_root(text: str, where: str) -> Root:
+def parse_root(text: str, where: str, name: str = "", declared: str = "") -> Root:
     """Read one root, strictly.
 
     Args:
         text: PEM; CRLF line ends and text around the block (a byte order mark) are forgiven.
         where: for messages.
+        name: of the root in the trust manifest.
+        declared: the fingerprint that it must have, 64 lower-case hex digits; empty where nobody declares one.
 
     Raises:
-        TrustAnchorError: not exactly one certificate, another kind of block (a private key), not a CA, expired.
+        TrustAnchorError: not exactly one certificate, another kind of block (a private key), another fingerprint than
+            the declared one, not a CA, expired.
     """
     text = text.replace("\r\n", "\n")
     labels = pem.labels(text)
@@ -56,8 +40,14 @@ def parse_root(text: str, where: str) -> Root:
         der = ssl.PEM_cert_to_DER_cert(pem.blocks(text)[0].strip())
     except ValueError as error:
         raise TrustAnchorError(f"{where} cannot be decoded", str(error)) from error
-    not_before = _check_authority(der, where)
-    return Root(hashlib.sha256(der).hexdigest(), ssl.DER_cert_to_PEM_cert(der), not_before)
+    root = Root(name, hashlib.sha256(der).hexdigest(), pem=ssl.DER_cert_to_PEM_cert(der))
+    if declared and root.sha256 != declared:
+        raise TrustAnchorError(
+            f"{where} has fingerprint {root.sha256}",
+            f"{declared} is declared",
+            "Find out which of the two was changed on its way before anything trusts it",
+        )
+    return replace(root, not_before=_check_authority(der, where))
 
 
 def _check_authority(der: bytes, where: str) -> int:

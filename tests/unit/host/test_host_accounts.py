@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import accounts
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import managed
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import step
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from factories import pki
 
@@ -35,8 +35,8 @@ def home(tmp_path: Path) -> Path:
 
 @as_root
 def test_files_are_made_by_their_owner(home: Path) -> None:
-    store = managed.step_path(str(home / ".step"), "nobody", "nogroup", "")
-    wanted = Wanted((Root(ONE.sha256, ONE.pem),))
+    store = step.store(str(home / ".step"), "nobody", "nogroup", "")
+    wanted = Wanted((Root("", ONE.sha256, pem=ONE.pem),))
     store.converge(wanted)
     assert [one.state for one in store.find(wanted)] == ["ok"]
     made = [home / ".step", *(home / ".step").rglob("*")]
@@ -48,9 +48,9 @@ def test_a_link_of_a_user_leads_root_nowhere(home: Path, tmp_path: Path) -> None
     secret = tmp_path / "of-root"
     secret.mkdir(mode=0o755)
     (home / ".step").symlink_to(secret)
-    store = managed.step_path(str(home / ".step"), "nobody", "nogroup", "")
+    store = step.store(str(home / ".step"), "nobody", "nogroup", "")
     with pytest.raises(TrustAnchorError, match="Operation not permitted|Permission denied"):
-        store.converge(Wanted((Root(ONE.sha256, ONE.pem),)))
+        store.converge(Wanted((Root("", ONE.sha256, pem=ONE.pem),)))
     assert secret.stat().st_uid == 0
     assert list(secret.iterdir()) == []
 

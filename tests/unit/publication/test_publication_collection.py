@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -35,9 +36,9 @@ def contents(record: Record) -> dict[str, bytes]:
 
 def signed_message(record: Record, days: int = 30, root: str = "r1", sequence: int = 1) -> bytes:
     """The manifest with a signer directly below a root."""
-    roots = tuple(signed.SignedRoot(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items())
+    roots = tuple(Root(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items())
     end = pki.NOW + days * pki.DAY
-    content = signed.SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots)
+    content = SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots)
     return manifests.sign(content, manifests.signer(record.roots[root]))
 
 

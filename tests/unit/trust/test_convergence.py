@@ -1,135 +1,27 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decisions of the trust bundle; the system store is real files, the tools that rebuild stores are replaced."""
+"""Decisions of a convergence; the system store is real files, the tools that rebuild stores are replaced."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, state
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, jks, managed
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import (
-    Finding,
-    Store,
-    Wanted,
-    entry_name,
-)
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import Declaration
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import PASSWORD, Keystore
-from factories import pki
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted, entry_name
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import Keystore
+from factories.trust_host import FOUR, ONE, ROOTS, THREE, TWO, Host, make_host, run, wrong
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-MADE = [pki.root(f"Root {number}") for number in range(4)]
-ROOTS = [Root(made.sha256, made.pem) for made in MADE]
-ONE, TWO, THREE, FOUR = ROOTS
-
-
-class Stores(Declaration):
-    """The stores of a test's host."""
-
-    host: Host
-
-    def stores(self, cache: Cache) -> list[Store]:
-        return [
-            managed.private_roots(str(self.host.home / "private/roots.pem")),
-            debian.SystemStore(),
-            *([Keystore(str(self.host.java_path), "java", cache)] if self.host.java_path.exists() else []),
-            *self.host.others,
-        ]
-
-
-class Host:
-    """A host whose update-ca-certificates works on the test's directory."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.source = home, home / "source"
-        self.java_path = home / "cacerts"
-        self.rebuilt = 0
-        self.deaf = False  # update-ca-certificates ends with 0 and does nothing
-        self.distribution: list[Root] = []
-        self.others: list[Store] = []
-        self.clear()
-
-    def clear(self) -> None:
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.source.mkdir(parents=True)
-        (self.home / "certs").mkdir()
-        self.rebuilt = 0
-
-    def rebuild(self) -> list[str]:
-        """What --fresh does: links and bundle from nothing but the source files."""
-        self.rebuilt += 1
-        if self.deaf:
-            return []
-        certs = self.home / "certs"
-        shutil.rmtree(certs)
-        certs.mkdir()
-        pems = [path.read_text() for path in sorted(self.source.glob("*.crt"))] + [
-            root.pem for root in self.distribution
-        ]
-        (certs / "ca-certificates.crt").write_text("".join(pems))
-        for number, pem in enumerate(pems):
-            (certs / f"{number:08x}.0").write_text(pem)
-        return ["the hook other of update-ca-certificates failed"]
-
-    def give_java(self, **entries: Root) -> None:
-        """A Java store with these entries, by alias."""
-        listed = [jks.Entry(alias.encode(), 0, root.der) for alias, root in entries.items()]
-        self.java_path.write_bytes(jks.write(listed, PASSWORD))
-
-    @property
-    def java(self) -> set[str]:
-        return {entry.sha256 for entry in jks.read(self.java_path.read_bytes(), "java", PASSWORD)}
-
-    def trusted(self) -> set[str]:
-        return debian.trusted_by_bundle()
-
-    @property
-    def declaration(self) -> Declaration:
-        declared = Stores()
-        object.__setattr__(declared, "host", self)
-        return declared
-
-    def plan(self, roots: Sequence[Root], absent: set[str] = frozenset()) -> convergence.Plan:  # type: ignore[assignment]
-        return convergence.plan(roots, absent, self.declaration, state.load())
-
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    pki.as_current_user(monkeypatch)
-    found = Host(tmp_path / "host")
-    monkeypatch.setattr(debian, "SOURCE", str(found.source))
-    monkeypatch.setattr(debian, "DIRECTORY", str(found.home / "certs"))
-    monkeypatch.setattr(debian, "BUNDLE", str(found.home / "certs" / "ca-certificates.crt"))
-    monkeypatch.setattr(debian, "CONFIGURATION", str(found.home / "ca-certificates.conf"))
-    monkeypatch.setattr(debian, "DISTRIBUTION", str(found.home / "public"))
-    monkeypatch.setattr(debian, "require", lambda: None)
-    monkeypatch.setattr(debian, "rebuild", found.rebuild)
-    monkeypatch.setattr(state, "PATH", str(found.home / "memory" / "trust.json"))
-    yield found
-
-
-def run(host: Host, roots: list[Root], absent: set[str] = frozenset()) -> convergence.Plan:  # type: ignore[assignment]
-    """Plan and apply, as the module does."""
-    known = state.load()
-    todo = convergence.plan(roots, absent, host.declaration, known)
-    outcome = convergence.apply(todo, known)
-    if failure := outcome.failure():
-        raise failure
-    return todo
-
-
-def wrong(todo: convergence.Plan) -> dict[str, tuple[list[str], list[str]]]:
-    """Name of each wrong store to what is missing and unwanted in it."""
-    return {one.name: (list(one.missing), list(one.unwanted)) for one in todo.listed if one.state != "ok"}
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return make_host(tmp_path, monkeypatch)
 
 
 def test_a_virgin_host(host: Host) -> None:
@@ -178,7 +70,7 @@ def test_roots_of_others_stay(host: Host) -> None:
     assert not run(host, [ONE]).changed
 
 
-def test_absent_removes_whoever_put_it_there(host: Host) -> None:
+def test_a_distrusted_root_is_removed_whoever_put_it_there(host: Host) -> None:
     (host.source / "company.crt").write_text(THREE.pem)
     host.rebuild()
     host.give_java(company=THREE)
@@ -200,8 +92,8 @@ def test_java_alone_is_wrong(host: Host) -> None:
     assert host.rebuilt == 1
 
 
-def test_both_trusted_and_absent(host: Host) -> None:
-    with pytest.raises(TrustAnchorError, match=f"root {ONE.sha256} is declared both as trusted and as absent"):
+def test_both_trusted_and_distrusted(host: Host) -> None:
+    with pytest.raises(TrustAnchorError, match=f"root {ONE.sha256} is declared both as trusted and as distrusted"):
         host.plan([ONE, TWO], {ONE.sha256})
     assert host.rebuilt == 0
 
@@ -257,15 +149,49 @@ def test_a_root_that_came_back_stays(host: Host) -> None:
     assert set(json.loads(Path(state.PATH).read_text())["known"]) == {ONE.sha256, TWO.sha256}
 
 
+def test_the_memory_of_an_older_version_is_read_and_kept(host: Host) -> None:
+    run(host, [ONE])
+    content = json.loads(Path(state.PATH).read_text())
+    assert set(content) == {"known", "manifest", "roots", "absent", "changed_at", "cache"}
+    written = {**content, "known": [TWO.sha256], "absent": [THREE.sha256], "roots": [{"pem": ONE.pem, "not_before": 5}]}
+    Path(state.PATH).write_text(json.dumps(written))
+    found = state.load()
+    assert (found.ever_installed, found.distrusted) == ([TWO.sha256], [THREE.sha256])
+    assert (found.roots, found.roots[0].not_before) == ([ONE], 5)
+    found.save()
+    assert json.loads(Path(state.PATH).read_text()) == written
+
+
+def test_check_mode_finds_what_the_real_run_does_and_changes_nothing(host: Host) -> None:
+    """Both go one way; the former stops before each apply."""
+    host.give_java(old=TWO)
+    before = {path: path.read_bytes() for path in host.home.rglob("*") if path.is_file()}
+    known = state.load()
+    would = convergence.converge([ONE], {TWO.sha256}, host.declaration, known, check=True)
+    assert known == state.load() == state.HostState()
+    assert {path: path.read_bytes() for path in host.home.rglob("*") if path.is_file()} == before
+    did = convergence.converge([ONE], {TWO.sha256}, host.declaration, known)
+    assert (would.plan.changed, would.plan.listed) == (did.plan.changed, did.plan.listed)
+    assert (would.repaired, would.failure(), would.warnings) == ([], None, [])
+    assert set(did.repaired) == set(wrong(would.plan))
+
+
+@pytest.mark.parametrize("content", ['{"roots": [{"pem": "x", "not_before": 0}]}', '{"roots": [5]}', '{"roots": 5}'])
+def test_roots_that_cannot_be_read_are_no_memory(host: Host, content: str) -> None:
+    run(host, [ONE])
+    Path(state.PATH).write_text(content)
+    assert state.load() == state.HostState()
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "null", "5", "[[]]", '{"a": 1}', '{"known": [1]}', '{"manifest": []}', '{"changed_at": "x"}']
 )
 def test_a_damaged_memory_is_no_memory(host: Host, content: str) -> None:
     run(host, [ONE])
     Path(state.PATH).write_text(content)
-    assert state.load() == state.State()
+    assert state.load() == state.HostState()
     assert not run(host, [ONE]).changed
-    assert state.load().known == [ONE.sha256]
+    assert state.load().ever_installed == [ONE.sha256]
 
 
 @pytest.mark.parametrize(
@@ -278,89 +204,6 @@ def test_bad_input_changes_nothing(host: Host, roots: list[Root], message: str) 
     assert not (host.home / "memory").exists()
 
 
-class Broken:
-    """A store that cannot be measured, or not be written."""
-
-    path = "/broken"
-
-    def __init__(self, name: str, declared: bool, *, readable: bool = False) -> None:
-        self.name, self.declared, self.readable = name, declared, readable
-
-    def find(self, wanted: Wanted) -> list[Finding]:
-        if self.readable:
-            return [Finding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
-        raise TrustAnchorError("it has another password", "", "Give the password")
-
-    def converge(self, _wanted: Wanted) -> list[str]:
-        raise TrustAnchorError("read-only file system", "/broken", "Remount it")
-
-
-@pytest.mark.parametrize(
-    "broken", [Broken("kafka", True), Broken("kafka", True, readable=True)], ids=["unreadable", "unwritable"]
-)
-def test_a_store_that_fails_does_not_keep_the_others_from_being_right(host: Host, broken: Broken) -> None:
-    host.others = [broken]
-    host.give_java(old=TWO)
-    with pytest.raises(TrustAnchorError, match=r"kafka: read-only file system \(/broken\)\. Remount it"):
-        run(host, [ONE], {TWO.sha256})
-    assert host.trusted() == host.java == {ONE.sha256}
-    assert state.load().known == [ONE.sha256]
-    with pytest.raises(TrustAnchorError, match="kafka"):
-        run(host, [THREE])
-    assert set(state.load().known) == {ONE.sha256, THREE.sha256}  # the broken one may still have it
-
-
-def test_a_found_store_that_cannot_be_measured_is_unknown(host: Host) -> None:
-    host.others = [Broken("nss /home/ada/.pki/nssdb", False)]
-    run(host, [ONE])
-    todo = host.plan([ONE])
-    assert not todo.changed
-    unknown = todo.listed[-1]
-    assert (unknown.state, unknown.why) == ("unknown", "it has another password. Give the password.")
-
-
-class Odd(Broken):
-    """A store of a user who has put something odd there."""
-
-    def find(self, _wanted: Wanted) -> list[Finding]:
-        raise NotADirectoryError(20, "Not a directory", "/home/ada/.step/certs")
-
-
-@pytest.mark.parametrize("declared", [True, False])
-def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None:
-    host.others = [Odd("step", declared)]
-    known = state.load()
-    outcome = convergence.converge([ONE], set(), host.declaration, known)
-    assert host.trusted() == {ONE.sha256}
-    assert outcome.after.listed[-1].state == "unknown"
-    assert "/home/ada/.step/certs: Not a directory" in outcome.after.listed[-1].why
-    assert (outcome.failure() is not None) == declared
-
-
-class Sluggish(Broken):
-    """A store that was found, and looks whether the host's own are right already."""
-
-    def find(self, wanted: Wanted) -> list[Finding]:
-        self.seen = debian.trusted_by_bundle()
-        return [Finding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
-
-
-def test_users_stores_come_after_the_hosts_own(host: Host) -> None:
-    """And one that only lacks a root fails no host: a user could keep it from ever being complete."""
-    found = Sluggish("nss", False)
-    host.others = [found]
-    outcome = convergence.converge([ONE], set(), host.declaration, state.load())
-    assert found.seen == {ONE.sha256}
-    assert outcome.failure() is None
-    assert any(warning.startswith("nss: read-only file system") for warning in outcome.warnings)
-
-
-def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
-    host.others = [Sluggish("nss", False)]
-    assert "took more than" in host.plan([ONE]).listed[-1].why
-
-
 def test_a_root_of_the_distribution_is_not_taken_away(host: Host) -> None:
     """It was declared once, and is no longer; the distribution brings it all the same."""
     (host.home / "public").mkdir()
@@ -371,7 +214,7 @@ def test_a_root_of_the_distribution_is_not_taken_away(host: Host) -> None:
     run(host, [ONE, THREE])
     run(host, [ONE])
     assert host.trusted() == host.java == {ONE.sha256, THREE.sha256}
-    assert run(host, [ONE], {FOUR.sha256}).wanted.gone == {FOUR.sha256}
+    assert run(host, [ONE], {FOUR.sha256}).wanted.forbidden == {FOUR.sha256}
 
 
 def test_what_the_distribution_lost_is_seen(host: Host) -> None:
@@ -392,7 +235,7 @@ def test_a_file_of_others_keeps_its_other_certificates(host: Host) -> None:
 
 def test_what_hooks_of_others_could_not_do_is_a_warning(host: Host) -> None:
     known = state.load()
-    outcome = convergence.apply(host.plan([ONE]), known)
+    outcome = convergence.converge([ONE], set(), host.declaration, known)
     assert outcome.warnings == ["the hook other of update-ca-certificates failed"]
     assert outcome.repaired == ["roots", "system sources", "system bundle", "system directory"]
 
@@ -423,9 +266,9 @@ def test_any_history_ends_with_the_declared_set(
         host.give_java()
     for wanted, unwanted in history:
         roots = [ROOTS[number] for number in sorted(wanted or {0})]
-        absent = {ROOTS[number].sha256 for number in unwanted - (wanted or {0})}
-        run(host, roots, absent)
+        distrusted = {ROOTS[number].sha256 for number in unwanted - (wanted or {0})}
+        run(host, roots, distrusted)
         expected = {root.sha256 for root in roots}
         assert host.trusted() == debian.trusted_by_directory() == expected
         assert not with_java or host.java == expected
-        assert not host.plan(roots, absent).changed
+        assert not host.plan(roots, distrusted).changed

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import evidence, store
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+    estate_evidence,
+    manifest_store,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from factories import pki
 
 R1, R2 = pki.root("R1"), pki.root("R2")
@@ -35,7 +39,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def gather(directory: Path, **more: Any) -> Any:
-    return evidence.gather(str(directory), store.read_manifest(str(directory)), pki.NOW, HOUR, **more)
+    return estate_evidence.gather(str(directory), manifest_store.read_declared(str(directory)), pki.NOW, HOUR, **more)
 
 
 def report(directory: Path, **changes: Any) -> None:

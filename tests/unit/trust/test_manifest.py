@@ -7,7 +7,8 @@ import datetime as dt
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import strict_yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Root, parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,7 +72,7 @@ def test_the_estate_is_named_after_its_first_root_for_good() -> None:
     assert first.id == "11" * 16
     without = first.changed([R2])
     assert parse_manifest(without.to_yaml(), "trust.yml").id == "11" * 16
-    older = strict_yaml.dump({"version": 1, "sequence": 1, "roots": [R1.as_dict()]})  # of a record without it
+    older = strict_yaml.dump({"version": 1, "sequence": 1, "roots": first.as_dict()["roots"]})  # of a record without it
     assert parse_manifest(older, "trust.yml") == first
 
 

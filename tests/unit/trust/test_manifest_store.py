@@ -10,7 +10,9 @@ import yaml
 from ansible.errors import AnsibleLookupError
 from ansible_collections.trustanchor.private_ca.plugins.lookup.trust_manifest import LookupModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import model, store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import STATES, Root
 from factories import pki
 
 ONE, TWO = pki.root("One"), pki.root("Two")
@@ -28,27 +30,28 @@ def write(directory: Path, *entries: Any, **changes: Any) -> str:
 
 
 def test_the_roots_by_name(tmp_path: Path) -> None:
-    found = store.read(write(tmp_path, ENTRY, {"name": "two", "sha256": TWO.sha256, "state": "retiring"}))
-    assert list(found) == ["one", "two"]
-    assert found["one"] == store.Anchor("one", ONE.sha256, "trusted", ONE.pem)
-    assert found["two"].as_dict() == {"name": "two", "sha256": TWO.sha256, "state": "retiring", "pem": TWO.pem}
+    found = manifest_store.read(write(tmp_path, ENTRY, {"name": "two", "sha256": TWO.sha256, "state": "retiring"}))
+    assert found.roots == (
+        Root("one", ONE.sha256, "trusted", ONE.pem),
+        Root("two", TWO.sha256, "retiring", TWO.pem),
+    )
 
 
-@pytest.mark.parametrize("state", model.STATES)
+@pytest.mark.parametrize("state", STATES)
 def test_states(tmp_path: Path, state: str) -> None:
-    assert store.read(write(tmp_path, {**ENTRY, "state": state}))["one"].state == state
+    assert manifest_store.read(write(tmp_path, {**ENTRY, "state": state})).roots[0].state == state
 
 
 def test_text_around_the_certificate_is_left_out(tmp_path: Path) -> None:
     directory = write(tmp_path, ENTRY)
     (tmp_path / "roots" / "one.crt").write_text(f"Certificate:\n  Data:\n{ONE.pem}")
-    assert store.read(directory)["one"].pem == ONE.pem
+    assert manifest_store.read(directory).roots[0].pem == ONE.pem
 
 
 def test_a_fingerprint_as_people_write_it(tmp_path: Path) -> None:
     digits = ONE.sha256.upper()
     written = ":".join(digits[at : at + 2] for at in range(0, 64, 2))
-    assert store.read(write(tmp_path, {**ENTRY, "sha256": written}))["one"].sha256 == ONE.sha256
+    assert manifest_store.read(write(tmp_path, {**ENTRY, "sha256": written})).roots[0].sha256 == ONE.sha256
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_a_fingerprint_as_people_write_it(tmp_path: Path) -> None:
 )
 def test_bad_entries(tmp_path: Path, entry: Any, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        store.read(write(tmp_path, entry))
+        manifest_store.read(write(tmp_path, entry))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_bad_entries(tmp_path: Path, entry: Any, message: str) -> None:
 )
 def test_bad_manifests(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        store.read(write(tmp_path, ENTRY, **changes))
+        manifest_store.read(write(tmp_path, ENTRY, **changes))
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"- list", b"a: [", b"a: b: c", b"\xff\xfe\xff", b"\x00"])
@@ -92,22 +95,22 @@ def test_what_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     directory = write(tmp_path, ENTRY)
     (tmp_path / "trust.yml").write_bytes(content)
     with pytest.raises(TrustAnchorError, match=r"trust\.yml"):
-        store.read(directory)
+        manifest_store.read(directory)
 
 
 def test_one_name_twice(tmp_path: Path) -> None:
     with pytest.raises(TrustAnchorError, match="lists a name twice"):
-        store.read(write(tmp_path, ENTRY, {**ENTRY, "sha256": TWO.sha256}))
+        manifest_store.read(write(tmp_path, ENTRY, {**ENTRY, "sha256": TWO.sha256}))
 
 
 def test_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(TrustAnchorError, match=r"has no trust manifest.*playbooks/ceremony\.yml"):
-        store.read(str(tmp_path))
+        manifest_store.read(str(tmp_path))
 
 
 def test_a_distrusted_root_may_have_lost_its_file(tmp_path: Path) -> None:
-    found = store.read(write(tmp_path, {"name": "gone", "sha256": TWO.sha256, "state": "distrusted"}))
-    assert found["gone"] == store.Anchor("gone", TWO.sha256, "distrusted", "")
+    found = manifest_store.read(write(tmp_path, {"name": "gone", "sha256": TWO.sha256, "state": "distrusted"}))
+    assert found.roots == (Root("gone", TWO.sha256, "distrusted"),)
 
 
 @pytest.mark.parametrize("state", ["trusted", "distrusted"])
@@ -116,7 +119,7 @@ def test_not_a_ca(tmp_path: Path, state: str) -> None:
     directory = write(tmp_path, {"name": "plain", "sha256": plain.sha256, "state": state})
     (tmp_path / "roots" / "plain.crt").write_text(plain.pem)
     with pytest.raises(TrustAnchorError, match="plain.crt is not a CA certificate"):
-        store.read(directory)
+        manifest_store.read(directory)
 
 
 @pytest.mark.parametrize("extra", [pki.key_pem(pki.new_key()), TWO.pem])
@@ -124,18 +127,54 @@ def test_a_root_file_holds_one_certificate_and_no_key(tmp_path: Path, extra: str
     directory = write(tmp_path, ENTRY)
     (tmp_path / "roots" / "one.crt").write_text(ONE.pem + extra)
     with pytest.raises(TrustAnchorError, match="one.crt holds"):
-        store.read(directory)
+        manifest_store.read(directory)
 
 
-def test_the_lookup(tmp_path: Path) -> None:
-    directory = write(tmp_path, ENTRY)
-    assert LookupModule().run([directory]) == [{"one": {**ENTRY, "pem": ONE.pem}}]
+def test_the_lookup_gives_what_a_host_is_told(tmp_path: Path) -> None:
+    """Retiring roots are trusted, too; staged ones are not told."""
+    two = {"name": "two", "sha256": TWO.sha256, "state": "staged"}
+    for state, trusted, distrusted in (("staged", 1, []), ("retiring", 2, []), ("distrusted", 1, [TWO.sha256])):
+        directory = write(tmp_path, ENTRY, {**two, "state": state})
+        (found,) = LookupModule().run([directory])
+        listed = [{"name": "one", "sha256": ONE.sha256, "pem": ONE.pem}, {**two, "pem": TWO.pem}]
+        listed[1].pop("state", None)
+        assert found == {
+            "id": ONE.sha256[:32],
+            "sequence": 3,
+            "trusted": listed[:trusted],
+            "distrusted": distrusted,
+        }
     with pytest.raises(AnsibleLookupError, match="has no trust manifest"):
         LookupModule().run([str(tmp_path / "none")])
 
 
-def test_the_lookup_gives_the_whole_manifest(tmp_path: Path) -> None:
-    directory = write(tmp_path, ENTRY)
-    (whole,) = LookupModule().run([directory], whole=True)
-    assert (whole["id"], whole["sequence"]) == (ONE.sha256[:32], 3)
-    assert whole["roots"] == LookupModule().run([directory])[0]
+def test_the_lookup_of_one_root(tmp_path: Path) -> None:
+    directory = write(tmp_path, ENTRY, {"name": "two", "sha256": TWO.sha256, "state": "distrusted"})
+    assert LookupModule().run([directory], root="one") == [{"name": "one", "sha256": ONE.sha256, "pem": ONE.pem}]
+    with pytest.raises(AnsibleLookupError, match="'two' is distrusted.*nothing may be issued under it"):
+        LookupModule().run([directory], root="two")
+    with pytest.raises(AnsibleLookupError, match="has no root 'x'"):
+        LookupModule().run([directory], root="x")
+
+
+def test_the_lookup_reads_a_record_once_and_again_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, read, reads = write(tmp_path, ENTRY), manifest_store.read, []
+
+    def counted(record: str) -> Manifest:
+        reads.append(record)
+        return read(record)
+
+    monkeypatch.setattr(manifest_store, "read", counted)
+    first = LookupModule().run([directory])
+    first[0]["trusted"].clear()  # what a template does with it changes nothing
+    assert len(LookupModule().run([directory])[0]["trusted"]) == 1
+    assert LookupModule().run([directory], root="one")
+    assert len(reads) == 1
+    write(tmp_path, ENTRY, sequence=4)
+    assert LookupModule().run([directory])[0]["sequence"] == 4
+    (tmp_path / "roots/one.crt").write_text(TWO.pem)
+    with pytest.raises(AnsibleLookupError, match="one.crt has fingerprint"):
+        LookupModule().run([directory])
+    assert len(reads) == 3

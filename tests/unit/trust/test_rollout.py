@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan as rollout
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.journal import Entry, Release
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.waivers import Waiver
 from hypothesis import example, given
@@ -31,20 +31,20 @@ def entry(host: str = "web1", outcome: str = "converged", hours: float = 1, **mo
     return Entry(host, time, outcome, **{"stores": [GOOD], **more})
 
 
-def known(*entries: Entry, check: bool = False) -> dict[str, rollout.State]:
-    return rollout.states(entries, RELEASE, check)
+def journaled(*entries: Entry, check: bool = False) -> dict[str, plan.HostRollout]:
+    return plan.states(entries, RELEASE, check)
 
 
-def scope(**changes: Any) -> rollout.Scope:
-    return rollout.Scope(**{"hosts": HOSTS, "only": HOSTS, "canaries": (), "waivers": (), **changes})
+def scope(**changes: Any) -> plan.Scope:
+    return plan.Scope(**{"hosts": HOSTS, "only": HOSTS, "canaries": (), "waivers": (), **changes})
 
 
 def waiver(host: str) -> Waiver:
     return Waiver(host, "Ada", "in repair", dt.date(2026, 12, 31))
 
 
-def planned(*entries: Entry, **changes: Any) -> rollout.Plan:
-    return rollout.plan(scope(**changes), known(*entries), NOW, HOURS_12)
+def planned(*entries: Entry, **changes: Any) -> plan.RolloutPlan:
+    return plan.plan(scope(**changes), journaled(*entries), NOW, HOURS_12)
 
 
 def test_all_hosts_are_to_do_in_their_order() -> None:
@@ -110,16 +110,16 @@ def test_a_host_is_done_or_to_do_whatever_the_journal_says(lines: list[tuple[str
 @given(st.lists(st.tuples(st.sampled_from(HOSTS), st.sampled_from(["converged", "failed"]), st.booleans())))
 def test_a_compacted_journal_says_the_same(lines: list[tuple[str, str, bool]]) -> None:
     entries = [entry(host, outcome, check=check) for host, outcome, check in lines]
-    kept = rollout.superseded(entries, RELEASE)
+    kept = plan.superseded(entries, RELEASE)
     assert (kept is None) == (len(entries) <= 10 * len({host for host, _o, _c in lines}))
     if kept is not None:
-        assert rollout.states(kept, RELEASE) == rollout.states(entries, RELEASE)
+        assert plan.states(kept, RELEASE) == plan.states(entries, RELEASE)
         assert len(kept) <= 3 * len(HOSTS)
 
 
 def test_a_long_journal_is_compacted() -> None:
     entries = [entry("web1", "converged"), *[entry("web1", "failed")] * 20]
-    assert rollout.superseded(entries, RELEASE) == [entries[0], entries[-1]]
+    assert plan.superseded(entries, RELEASE) == [entries[0], entries[-1]]
 
 
 @pytest.mark.parametrize(
@@ -135,19 +135,19 @@ def test_a_long_journal_is_compacted() -> None:
     ],
 )
 def test_what_became_of_a_store(lines: list[Entry], store: str) -> None:
-    assert known(*lines)["web1"].stores()[0]["state"] == store
+    assert journaled(*lines)["web1"].stores()[0]["state"] == store
 
 
 def test_check_mode_says_what_would_change() -> None:
     line = entry(check=True, changed=True, stores=[BAD])
-    assert known(line) == {}
-    state = known(line, check=True)["web1"]
+    assert journaled(line) == {}
+    state = journaled(line, check=True)["web1"]
     assert (state.outcome, state.stores()[0]["state"]) == ("to change", "wrong")
 
 
 def test_a_gate_knows_failed_unreachable_and_silent_hosts() -> None:
     lines = [entry("web1"), entry("web2", "failed", error={"what": "no space", "why": "disk full."})]
-    gate = rollout.gate(("web1", "web2", "web3"), known(*lines), NOW - dt.timedelta(hours=2), 66)
+    gate = plan.gate(("web1", "web2", "web3"), journaled(*lines), NOW - dt.timedelta(hours=2), 66)
     assert gate.failed == {
         "web2": "failed: no space: disk full",
         "web3": "nothing was heard of it in this run",
@@ -156,14 +156,14 @@ def test_a_gate_knows_failed_unreachable_and_silent_hosts() -> None:
 
 
 def test_an_older_word_is_none() -> None:
-    gate = rollout.gate(("web1",), known(entry(hours=3)), NOW - dt.timedelta(hours=2), 10)
+    gate = plan.gate(("web1",), journaled(entry(hours=3)), NOW - dt.timedelta(hours=2), 10)
     assert list(gate.failed) == ["web1"]
 
 
 @pytest.mark.parametrize(("failed", "share", "passed"), [(0, 0, True), (1, 0, False), (1, 33, False), (1, 34, True)])
 def test_the_share_that_is_accepted(failed: int, share: int, passed: bool) -> None:
     lines = [entry(host, "failed" if at < failed else "converged") for at, host in enumerate(HOSTS)]
-    assert rollout.gate(HOSTS, known(*lines), NOW - dt.timedelta(hours=2), share).passed is passed
+    assert plan.gate(HOSTS, journaled(*lines), NOW - dt.timedelta(hours=2), share).passed is passed
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_the_share_that_is_accepted(failed: int, share: int, passed: bool) -> No
     [([1, "10%", "100%"], 0, [1, "10%", "100%"]), (["2"], 0, [2]), (["100%"], 3, [3, "100%"])],
 )
 def test_waves(waves: list[Any], canaries: int, sizes: list[int | str]) -> None:
-    assert rollout.check_waves(waves, canaries) == sizes
+    assert plan.check_waves(waves, canaries) == sizes
 
 
 @pytest.mark.parametrize("waves", [[], "10%", [0], ["0%"], ["101%"], [-1], [True], ["ten"], [1.5], None, [[1]]])
 def test_waves_that_are_none(waves: Any) -> None:
     with pytest.raises(TrustAnchorError):
-        rollout.check_waves(waves, 0)
+        plan.check_waves(waves, 0)

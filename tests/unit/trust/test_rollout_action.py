@@ -13,13 +13,15 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import trust_bundle, trust_rollout
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as rollout_journal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 from factories import pki
 
 ROOT = pki.root()
 ID = ROOT.sha256[:32]
+MANIFEST = {"id": ID, "sequence": 7, "trusted": [{"pem": ROOT.pem}]}
 SHAKEN = {"target": "a:443", "clients": {"curl": "refused"}}
 EFFECTIVE = {"state": "effective", "changed_at": 0.0, "processes": []}
 FOUND = {
@@ -50,7 +52,7 @@ def base(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plugin, "__init__", lambda _self: None)
 
 
-def journal(record: Path) -> str:
+def journal_path(record: Path) -> str:
     return str(record / "rollouts/000007.jsonl")
 
 
@@ -71,7 +73,7 @@ class Host:
     def converge(self, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         action = trust_bundle.ActionModule()
         action._execute_module = self.execute
-        args = {"roots": [ROOT.pem], "manifest_id": ID, "sequence": 7, **options}
+        args = {"manifest": MANIFEST, **options}
         action._task = SimpleNamespace(args=args, check_mode=check_mode)
         found: dict[str, Any] = action.run(task_vars={"inventory_hostname": "web1"})
         return found
@@ -87,13 +89,13 @@ def rolled(record: Path, phase: str, check_mode: bool = False, **options: Any) -
 def test_without_a_journal_only_the_host_is_asked() -> None:
     host = Host(FOUND)
     assert host.converge() == FOUND
-    assert host.seen == [("trust_bundle", {"roots": [ROOT.pem], "manifest_id": ID, "sequence": 7})]
+    assert host.seen == [("trust_bundle", {"manifest": MANIFEST})]
 
 
 def test_the_outcome_is_noted(record: Path) -> None:
     host = Host(FOUND)
-    assert host.converge(journal=journal(record)) == FOUND
-    (line,) = rollout_journal.of(journal(record)).read()
+    assert host.converge(journal=journal_path(record)) == FOUND
+    (line,) = journal.of(journal_path(record)).read()
     assert (line.host, line.outcome, line.changed, line.check) == ("web1", "converged", True, False)
     assert (line.manifest, line.repaired, line.effective) == ({"id": ID, "sequence": 7}, ["java"], EFFECTIVE)
     assert "journal" not in host.seen[0][1]
@@ -101,16 +103,16 @@ def test_the_outcome_is_noted(record: Path) -> None:
 
 def test_a_failure_is_noted(record: Path) -> None:
     error = {"what": "no space", "why": "", "next_step": ""}
-    Host({"failed": True, "msg": "no space", "error": error}).converge(journal=journal(record))
-    Host({"failed": True, "msg": "MODULE FAILURE"}).converge(journal=journal(record))
-    lines = rollout_journal.of(journal(record)).read()
+    Host({"failed": True, "msg": "no space", "error": error}).converge(journal=journal_path(record))
+    Host({"failed": True, "msg": "MODULE FAILURE"}).converge(journal=journal_path(record))
+    lines = journal.of(journal_path(record)).read()
     assert [(line.outcome, line.error) for line in lines] == [("failed", error), ("failed", {"what": "MODULE FAILURE"})]
 
 
 def test_a_host_that_cannot_be_reached_is_noted(record: Path) -> None:
     with pytest.raises(AnsibleConnectionFailure):
-        Host(AnsibleConnectionFailure("no route")).converge(journal=journal(record))
-    (line,) = rollout_journal.of(journal(record)).read()
+        Host(AnsibleConnectionFailure("no route")).converge(journal=journal_path(record))
+    (line,) = journal.of(journal_path(record)).read()
     assert line.outcome == "unreachable"
     assert "no route" in line.error["what"]
 
@@ -124,10 +126,10 @@ def test_a_lost_connection_is_told_before_a_journal_that_cannot_be_written(tmp_p
 def test_a_host_whose_clients_refuse_a_service_has_failed(record: Path) -> None:
     refused = {"failed": True, "msg": "Handshakes failed. a:443 curl", "handshakes": [SHAKEN]}
     host = Host(FOUND, refused)
-    result = host.converge(journal=journal(record), probe_targets=["a:443"], probe_clients=["curl"])
+    result = host.converge(journal=journal_path(record), probe_targets=["a:443"], probe_clients=["curl"])
     assert result["failed"]
     assert host.seen[1] == ("tls_handshake_info", {"targets": ["a:443"], "clients": ["curl"]})
-    (line,) = rollout_journal.of(journal(record)).read()
+    (line,) = journal.of(journal_path(record)).read()
     assert (line.outcome, line.handshakes, line.repaired) == ("failed", [SHAKEN], ["java"])
     assert "a:443 curl" in line.error["why"]
 
@@ -154,11 +156,11 @@ BAD = [
 
 @pytest.mark.parametrize("changes", BAD)
 def test_an_answer_that_cannot_be_used_fails_its_host_only(record: Path, changes: dict[str, Any]) -> None:
-    found = Host({**FOUND, **changes}).converge(journal=journal(record))
+    found = Host({**FOUND, **changes}).converge(journal=journal_path(record))
     assert found["failed"]
     assert "the host's answer cannot be used" in found["error"]["what"]
     assert len(found["msg"]) < 1000
-    (line,) = rollout_journal.of(journal(record)).read()
+    (line,) = journal.of(journal_path(record)).read()
     assert (line.outcome, line.stores, line.error) == ("failed", [], found["error"])
     report = rolled(record, "report", hosts=["web1"], require=False)
     assert not report["complete"]
@@ -168,14 +170,14 @@ def test_an_answer_that_cannot_be_used_fails_its_host_only(record: Path, changes
 @pytest.mark.parametrize("missing", ["stores", "repaired", "effective", "leaves"])
 def test_a_host_that_leaves_something_out_has_not_converged(record: Path, missing: str) -> None:
     answer = {name: value for name, value in FOUND.items() if name != missing}
-    assert missing in Host(answer).converge(journal=journal(record))["error"]["what"]
+    assert missing in Host(answer).converge(journal=journal_path(record))["error"]["what"]
 
 
 @pytest.mark.parametrize("handshakes", [None, [{}], "ok", [{"target": "a:443", "clients": ["curl"]}]])
 def test_handshakes_that_cannot_be_used_fail_the_host(record: Path, handshakes: Any) -> None:
     host = Host(FOUND, {"changed": False, "handshakes": handshakes})
-    assert host.converge(journal=journal(record), probe_targets=["a:443"])["failed"]
-    assert [line.outcome for line in rollout_journal.of(journal(record)).read()] == ["failed"]
+    assert host.converge(journal=journal_path(record), probe_targets=["a:443"])["failed"]
+    assert [line.outcome for line in journal.of(journal_path(record)).read()] == ["failed"]
 
 
 def test_nothing_that_a_host_says_moves_the_cursor(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,8 +195,8 @@ def test_nothing_that_a_host_says_moves_the_cursor(record: Path, monkeypatch: py
 
 def test_a_host_that_is_lost_between_the_two_is_unreachable(record: Path) -> None:
     with pytest.raises(AnsibleConnectionFailure):
-        Host(FOUND, AnsibleConnectionFailure("gone")).converge(journal=journal(record), probe_targets=["a:443"])
-    assert [line.outcome for line in rollout_journal.of(journal(record)).read()] == ["unreachable"]
+        Host(FOUND, AnsibleConnectionFailure("gone")).converge(journal=journal_path(record), probe_targets=["a:443"])
+    assert [line.outcome for line in journal.of(journal_path(record)).read()] == ["unreachable"]
 
 
 @pytest.mark.parametrize(("answer", "check"), [({"failed": True, "msg": "x"}, False), (FOUND, True)])
@@ -212,7 +214,7 @@ def test_a_journal_that_cannot_be_written_fails_the_task(tmp_path: Path) -> None
 def test_a_whole_rollout(record: Path) -> None:
     plan = rolled(record, "plan", hosts=["web1", "web2"])
     assert (plan["todo"], plan["manifest"]) == (["web1", "web2"], {"id": ID, "sequence": 7})
-    assert plan["journal"] == journal(record)
+    assert plan["journal"] == journal_path(record)
     gate = {"since": plan["started"], "wave": ["web1"]}
     assert not rolled(record, "gate", **gate)["go"]
     Host(FOUND).converge(journal=plan["journal"])
@@ -244,7 +246,7 @@ def test_check_mode_writes_nothing(record: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_check_mode_announces_no_report_that_is_there(record: Path) -> None:
-    Host({**FOUND, "changed": False}).converge(journal=journal(record))
+    Host({**FOUND, "changed": False}).converge(journal=journal_path(record))
     rolled(record, "report", hosts=["web1"])
     assert not rolled(record, "report", check_mode=True, hosts=["web1"])["changed"]
 
@@ -275,7 +277,7 @@ def test_a_plan_that_cannot_be(record: Path, options: dict[str, Any], what: str)
 
 
 def test_max_age_0_looks_at_all(record: Path) -> None:
-    Host(FOUND).converge(journal=journal(record))
+    Host(FOUND).converge(journal=journal_path(record))
     assert rolled(record, "plan", hosts=["web1"])["todo"] == []
     assert rolled(record, "plan", hosts=["web1"], max_age="0")["todo"] == ["web1"]
 
@@ -293,7 +295,7 @@ def test_a_record_that_lacks_a_root_stops_before_any_host(record: Path) -> None:
 def test_a_record_that_changes_meanwhile_disturbs_no_run(record: Path) -> None:
     plan = rolled(record, "plan", hosts=["web1"])
     assert plan["trust"]["sequence"] == 7
-    assert plan["trust"]["roots"]["r1"]["sha256"] == ROOT.sha256
+    assert plan["trust"]["trusted"] == [{"name": "r1", "sha256": ROOT.sha256, "pem": ROOT.pem}]
     declare(record, 8)
     Host(FOUND).converge(journal=plan["journal"])
     given = {"manifest": plan["manifest"]}

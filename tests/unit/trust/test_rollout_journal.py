@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal as journal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import lock
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock
 
 RELEASE = {"id": "ab" * 16, "sequence": 7}
 

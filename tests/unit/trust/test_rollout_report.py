@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import report as rollout_report
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan, report
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.journal import Entry, Release
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.waivers import Waiver
 from hypothesis import given
@@ -33,21 +32,21 @@ def entry(host: str, outcome: str = "converged", **more: Any) -> Entry:
 
 
 def build(*entries: Entry, waived: tuple[str, ...] = (), check: bool = False, hosts: tuple[str, ...] = HOSTS) -> Any:
-    let_off = tuple(Waiver(host, "Ada", "in repair", dt.date(2026, 12, 31)) for host in waived)
+    waivers = tuple(Waiver(host, "Ada", "in repair", dt.date(2026, 12, 31)) for host in waived)
     known = plan.states(entries, RELEASE, check)
-    return rollout_report.build(RELEASE, plan.Scope(hosts, hosts, (), let_off), known, NOW, check)
+    return report.build(RELEASE, plan.Scope(hosts, hosts, (), waivers), known, NOW, check)
 
 
 ALL = tuple(entry(host) for host in HOSTS)
 
 
 def test_complete_is_every_declared_host() -> None:
-    report = build(*ALL)
-    assert report["complete"]
-    assert report["missing"] == []
-    assert report["manifest"] == {"id": RELEASE.id, "sequence": 7}
-    assert report["counts"]["converged"] == 3
-    assert rollout_report.summary(report)[0].endswith("sequence 7: complete")
+    built = build(*ALL)
+    assert built["complete"]
+    assert built["missing"] == []
+    assert built["manifest"] == {"id": RELEASE.id, "sequence": 7}
+    assert built["counts"]["converged"] == 3
+    assert report.summary(built)[0].endswith("sequence 7: complete")
 
 
 @pytest.mark.parametrize(
@@ -62,76 +61,76 @@ def test_complete_is_every_declared_host() -> None:
 )
 def test_a_host_that_has_not_converged_needs_a_waiver(line: Entry | None) -> None:
     lines = [*ALL[:2], *([line] if line else [])]
-    report = build(*lines)
-    assert (report["complete"], report["missing"]) == (False, ["old1"])
-    report = build(*lines, waived=("old1",))
-    assert report["complete"]
-    assert report["waived"][0]["needed"]
-    assert rollout_report.summary(report)[0].endswith("complete, with waivers")
+    built = build(*lines)
+    assert (built["complete"], built["missing"]) == (False, ["old1"])
+    built = build(*lines, waived=("old1",))
+    assert built["complete"]
+    assert built["waived"][0]["needed"]
+    assert report.summary(built)[0].endswith("complete, with waivers")
 
 
 def test_a_waiver_that_is_not_needed_is_told() -> None:
-    report = build(*ALL, waived=("old1",))
-    assert report["waived"] == [
+    built = build(*ALL, waived=("old1",))
+    assert built["waived"] == [
         {"host": "old1", "owner": "Ada", "reason": "in repair", "expires": "2026-12-31", "needed": False}
     ]
-    assert "no: it has converged" in rollout_report.markdown(report)
+    assert "no: it has converged" in report.markdown(built)
 
 
 def test_why_a_host_did_not_converge() -> None:
-    report = build(*ALL[:2], entry("old1", "failed", error={"what": "no space", "why": "disk full", "next_step": ""}))
-    assert "  old1: failed: no space: disk full" in rollout_report.summary(report)
+    built = build(*ALL[:2], entry("old1", "failed", error={"what": "no space", "why": "disk full", "next_step": ""}))
+    assert "  old1: failed: no space: disk full" in report.summary(built)
     unknown = build(*ALL[:2], entry("old1", stores=[{**GOOD, "state": "unknown", "why": "no keytool"}]))
-    assert "  old1: unknown: java: no keytool" in rollout_report.summary(unknown)
+    assert "  old1: unknown: java: no keytool" in report.summary(unknown)
 
 
 def test_a_host_that_is_lost_says_when_it_had_converged() -> None:
-    report = build(*ALL, entry("old1", "unreachable"))
-    assert (report["hosts"]["old1"]["outcome"], report["hosts"]["old1"]["converged"]) == (
+    built = build(*ALL, entry("old1", "unreachable"))
+    assert (built["hosts"]["old1"]["outcome"], built["hosts"]["old1"]["converged"]) == (
         "unreachable",
         "2026-11-26T11:00:00Z",
     )
 
 
 def test_drift_is_told_and_a_first_installation_is_none() -> None:
-    report = build(entry("web1", stores=[BAD], repaired=["java"], changed=True))
-    assert report["hosts"]["web1"]["drift"] == []
-    assert report["hosts"]["web1"]["stores"][0]["state"] == "installed"
-    report = build(*ALL, entry("web1", stores=[BAD], repaired=["java"], changed=True))
-    assert report["hosts"]["web1"]["drift"] == ["java"]
-    assert "  web1: was wrong and is repaired: java" in rollout_report.summary(report)
-    assert "cdcdcdcdcdcdcdcd" in rollout_report.markdown(report)
+    built = build(entry("web1", stores=[BAD], repaired=["java"], changed=True))
+    assert built["hosts"]["web1"]["drift"] == []
+    assert built["hosts"]["web1"]["stores"][0]["state"] == "installed"
+    built = build(*ALL, entry("web1", stores=[BAD], repaired=["java"], changed=True))
+    assert built["hosts"]["web1"]["drift"] == ["java"]
+    assert "  web1: was wrong and is repaired: java" in report.summary(built)
+    assert "cdcdcdcdcdcdcdcd" in report.markdown(built)
 
 
 def test_processes_with_old_roots_are_told_with_their_units() -> None:
     alone, worker = {**OLD, "unit": "", "pid": 78}, {**OLD, "pid": 79, "started": 1764000009.0}
     effective = {"state": "stale", "changed_at": 1764000001.0, "processes": [OLD, alone, worker]}
-    report = build(*ALL[1:], entry("web1", effective=effective))
-    assert report["complete"]
-    assert "  web1: nginx.service (/usr/sbin/nginx 77, 79) still has the old roots" in rollout_report.summary(report)
-    assert "  web1: no unit (/usr/sbin/nginx 78) still has the old roots" in rollout_report.summary(report)
+    built = build(*ALL[1:], entry("web1", effective=effective))
+    assert built["complete"]
+    assert "  web1: nginx.service (/usr/sbin/nginx 77, 79) still has the old roots" in report.summary(built)
+    assert "  web1: no unit (/usr/sbin/nginx 78) still has the old roots" in report.summary(built)
     assert "| web1 | nginx.service | /usr/sbin/nginx | 77, 79 | openssl | 2025-11-24T16:00:00Z |" in (
-        rollout_report.markdown(report)
+        report.markdown(built)
     )
 
 
 def test_check_mode_says_what_would_change() -> None:
-    report = build(entry("web1", check=True, changed=True, stores=[BAD]), check=True)
-    text = rollout_report.markdown(report)
+    built = build(entry("web1", check=True, changed=True, stores=[BAD]), check=True)
+    text = report.markdown(built)
     assert text.startswith("> # **CHECK MODE: nothing was changed**")
-    assert "  web1: would be changed: java" in rollout_report.summary(report)
+    assert "  web1: would be changed: java" in report.summary(built)
 
 
 def test_a_terminal_is_spared_long_lists() -> None:
     hosts = tuple(f"web{number}" for number in range(500))
-    lines = rollout_report.summary(build(*[entry(host, "failed") for host in hosts], hosts=hosts))
+    lines = report.summary(build(*[entry(host, "failed") for host in hosts], hosts=hosts))
     assert len(lines) == 2 + 21
     assert lines[-1] == "  ... and 480 more, see the report"
 
 
 def test_problems_come_first() -> None:
-    report = build(entry("web1"), entry("web2", "unreachable"), entry("old1", "failed"))
-    text = rollout_report.markdown(report)
+    built = build(entry("web1"), entry("web2", "unreachable"), entry("old1", "failed"))
+    text = report.markdown(built)
     assert text.index("NOT COMPLETE") < text.index("have not converged (2)") < text.index("## All hosts")
     rows = [line for line in text.partition("## All hosts")[2].splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0] for row in rows[2:]] == ["| old1", "| web2", "| web1"]
@@ -153,8 +152,8 @@ def parsed(text: str) -> Page:
 
 
 def test_the_page_shows_states_in_colours_and_takes_nothing_from_elsewhere() -> None:
-    report = build(entry("web1", stores=[BAD]), entry("web2", "failed", stores=[BAD]), entry("old1"))
-    page = parsed(rollout_report.html(report))
+    built = build(entry("web1", stores=[BAD]), entry("web2", "failed", stores=[BAD]), entry("old1"))
+    page = parsed(report.html(built))
     assert {"good", "bad"} <= {attributes.get("class") for tag, attributes in page.tags if tag == "td"}
     assert not [tag for tag, attributes in page.tags if {"src", "href"} & set(attributes) or tag in ("script", "link")]
 
@@ -167,24 +166,24 @@ def test_what_a_host_says_is_text(field: str) -> None:
         "unit": entry("web1", effective={"state": "stale", "processes": [{**OLD, "unit": HOSTILE}]}),
         "store": entry("web1", stores=[{**GOOD, "name": HOSTILE}]),
     }[field]
-    report = build(*ALL[1:], line)
-    assert not [tag for tag, _attributes in parsed(rollout_report.html(report)).tags if tag == "script"]
-    assert "\x1b" not in rollout_report.markdown(report) + rollout_report.html(report)
-    assert "\u202e" not in rollout_report.markdown(report)
+    built = build(*ALL[1:], line)
+    assert not [tag for tag, _attributes in parsed(report.html(built)).tags if tag == "script"]
+    assert "\x1b" not in report.markdown(built) + report.html(built)
+    assert "\u202e" not in report.markdown(built)
 
 
 def test_500_hosts_are_quick_and_of_moderate_size() -> None:
     hosts = tuple(f"web{number}.corp.example" for number in range(500))
     stores = [{**GOOD, "name": f"store {number}"} for number in range(6)]
     began = time.monotonic()
-    page = rollout_report.html(build(*[entry(host, stores=stores) for host in hosts], hosts=hosts))
+    page = report.html(build(*[entry(host, stores=stores) for host in hosts], hosts=hosts))
     assert time.monotonic() - began < 5
     assert len(page) < 500_000
 
 
 def test_the_files_and_that_they_say_the_same(tmp_path: Path) -> None:
-    report = build(*ALL)
-    files = rollout_report.write(str(tmp_path), RELEASE, report)
+    built = build(*ALL)
+    files = report.write(str(tmp_path), RELEASE, built)
     assert sorted(Path(name).name for name in files) == ["000007.html", "000007.json", "000007.md"]
     assert sorted(path.name for path in (tmp_path / "rollouts").iterdir()) == [
         "000007.html",
@@ -192,16 +191,16 @@ def test_the_files_and_that_they_say_the_same(tmp_path: Path) -> None:
         "000007.md",
     ]
     again = json.loads((tmp_path / "rollouts/000007.json").read_bytes())
-    assert again == report
-    assert rollout_report.same({**report, "written": "later"}, again)
-    assert not rollout_report.same(build(*ALL[:2]), again)
-    assert not rollout_report.same(report, None)
+    assert again == built
+    assert report.same({**built, "written": "later"}, again)
+    assert not report.same(build(*ALL[:2]), again)
+    assert not report.same(built, None)
 
 
 def test_a_record_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "rollouts/000007.md").mkdir(parents=True)
     with pytest.raises(TrustAnchorError, match="cannot write"):
-        rollout_report.write(str(tmp_path), RELEASE, build(*ALL))
+        report.write(str(tmp_path), RELEASE, build(*ALL))
     assert [path.name for path in (tmp_path / "rollouts").iterdir()] == ["000007.md"]
 
 
@@ -221,10 +220,10 @@ def test_a_record_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     st.booleans(),
 )
 def test_complete_means_no_host_is_missing(lines: list[Entry], waived: set[str], check: bool) -> None:
-    report = build(*lines, waived=tuple(waived), check=check)
-    outcomes = {name: host["outcome"] for name, host in report["hosts"].items()}
-    assert report["complete"] == all(outcomes[name] == "converged" or name in waived for name in HOSTS)
-    assert sum(report["counts"].values()) == len(HOSTS)
-    assert rollout_report.summary(report)
-    assert rollout_report.markdown(report)
-    assert rollout_report.html(report)
+    built = build(*lines, waived=tuple(waived), check=check)
+    outcomes = {name: host["outcome"] for name, host in built["hosts"].items()}
+    assert built["complete"] == all(outcomes[name] == "converged" or name in waived for name in HOSTS)
+    assert sum(built["counts"].values()) == len(HOSTS)
+    assert report.summary(built)
+    assert report.markdown(built)
+    assert report.html(built)

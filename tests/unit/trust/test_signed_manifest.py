@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import strict_yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signed_manifest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing as manifest_signing
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed, signing
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
-    SignedRoot,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from factories import pki
 from factories.manifests import sign, signer
@@ -32,9 +31,9 @@ MANIFEST = SignedManifest(
     not_before=pki.NOW,
     not_after=pki.NOW + dt.timedelta(days=30),
     roots=(
-        SignedRoot("r1", R1.sha256, "trusted", R1.pem),
-        SignedRoot("r2", R2.sha256, "retiring", R2.pem),
-        SignedRoot("r0", "ab" * 32, "distrusted"),
+        Root("r1", R1.sha256, "trusted", R1.pem),
+        Root("r2", R2.sha256, "retiring", R2.pem),
+        Root("r0", "ab" * 32, "distrusted"),
     ),
 )
 UNDER_R1 = signer(R1)
@@ -43,14 +42,14 @@ VALID, RENEW = dt.timedelta(days=30), dt.timedelta(days=15)
 
 
 def test_what_was_signed_is_read() -> None:
-    assert signed_manifest.verify(SIGNED, R2.pem + R1.pem) == MANIFEST
-    assert signed_manifest.read_unverified(SIGNED) == MANIFEST
+    assert signed.verify(SIGNED, R2.pem + R1.pem) == MANIFEST
+    assert signed.read_unverified(SIGNED) == MANIFEST
     assert [root.name for root in MANIFEST.trusted] == ["r1", "r2"]
     assert MANIFEST.distrusted == ["ab" * 32]
 
 
 @pytest.mark.parametrize(
-    ("signed", "message"),
+    ("content", "message"),
     [
         (sign(MANIFEST, signer(STRANGER)), "unable to get local issuer certificate"),
         (sign(MANIFEST, signer(R1.intermediate())), "certificate chain too long"),
@@ -81,9 +80,9 @@ def test_what_was_signed_is_read() -> None:
         "altered",
     ],
 )
-def test_what_a_host_refuses(signed: bytes, message: str) -> None:
+def test_what_a_host_refuses(content: bytes, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        signed_manifest.verify(signed, R1.pem + R2.pem)
+        signed.verify(content, R1.pem + R2.pem)
 
 
 @given(st.integers(0, len(SIGNED) - 1), st.integers(1, 255))
@@ -91,7 +90,7 @@ def test_no_changed_byte_changes_what_is_read(at: int, difference: int) -> None:
     changed = bytearray(SIGNED)
     changed[at] ^= difference
     try:
-        found = signed_manifest.verify(bytes(changed), R1.pem)
+        found = signed.verify(bytes(changed), R1.pem)
     except TrustAnchorError:
         return
     assert found == MANIFEST  # OpenSSL overlooks some bytes of the envelope, never of the content
@@ -102,7 +101,7 @@ def document(**changes: Any) -> bytes:
     return json.dumps({**json.loads(MANIFEST.to_json()), **changes}).encode()
 
 
-ROOT = MANIFEST.roots[0].as_dict()
+ROOT = json.loads(MANIFEST.to_json())["roots"][0]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ ROOT = MANIFEST.roots[0].as_dict()
 )
 def test_strict_reading(content: bytes, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        signed_manifest.parse(content)
+        signed.parse(content)
 
 
 KEYS = st.sampled_from(["version", "id", "sequence", "not_before", "not_after", "roots", "x"])
@@ -142,7 +141,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.text()
 @given(st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner)))
 def test_any_document_is_read_or_refused_in_order(content: Any) -> None:
     with pytest.raises(TrustAnchorError):
-        signed_manifest.parse(json.dumps(content).encode())
+        signed.parse(json.dumps(content).encode())
 
 
 @pytest.fixture
@@ -159,8 +158,8 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def plan(directory: Path, now: dt.datetime = pki.NOW, key: Any = UNDER_R1.key) -> manifest_signing.Signing:
-    return manifest_signing.plan(str(directory), key, now, VALID, RENEW)
+def plan(directory: Path, now: dt.datetime = pki.NOW, key: Any = UNDER_R1.key) -> signing.Signing:
+    return signing.plan(str(directory), key, now, VALID, RENEW)
 
 
 def test_a_record_is_signed_once(directory: Path) -> None:
@@ -183,9 +182,9 @@ def test_it_is_signed_again_in_time_and_when_it_changed(directory: Path) -> None
 def test_it_is_not_valid_for_longer_than_its_signer(directory: Path) -> None:
     short = signer(R1, end=pki.NOW + dt.timedelta(days=3))
     (directory / "signers/manifest1.crt").write_text(pki.pem(short.certificate))
-    signing = plan(directory, key=short.key)
-    assert signing.manifest.not_after == pki.NOW + dt.timedelta(days=3)
-    (directory / "trust.p7m").write_bytes(signing.sign(short.key))
+    planned = plan(directory, key=short.key)
+    assert planned.manifest.not_after == pki.NOW + dt.timedelta(days=3)
+    (directory / "trust.p7m").write_bytes(planned.sign(short.key))
     assert plan(directory, key=short.key).reason == ""  # signing again would not make it longer
 
 
@@ -218,11 +217,11 @@ def test_another_key(directory: Path) -> None:
 
 def test_a_key_is_not_repeated() -> None:
     secret = pki.key_pem(pki.new_key())
-    assert manifest_signing.load_key(secret)
+    assert signing.load_key(secret)
     broken = secret.replace("\n-----END", "AAAA\n-----END")
     for text in ("", broken, R1.pem):
         with pytest.raises(TrustAnchorError, match="key of the manifest signer cannot be read") as caught:
-            manifest_signing.load_key(text)
+            signing.load_key(text)
         assert secret.splitlines()[1] not in str(caught.value)
 
 
@@ -245,9 +244,9 @@ def test_a_new_root_is_introduced_by_an_old_one(directory: Path) -> None:
     (directory / "signers/manifest3.crt").write_text(pki.pem(third.certificate))
     changed = (directory / "trust.yml").read_text().replace("state: staged", "state: trusted")
     (directory / "trust.yml").write_text(changed.replace("sequence: 3", "sequence: 4"))
-    signing = plan(directory)
-    assert signing.signer == UNDER_R1.certificate
-    signed_manifest.verify(signing.sign(key), R1.pem)
+    planned = plan(directory)
+    assert planned.signer == UNDER_R1.certificate
+    signed.verify(planned.sign(key), R1.pem)
     (directory / "signers/manifest1.crt").unlink()
     with pytest.raises(TrustAnchorError, match="hosts that pull do not know the root of this manifest signer yet"):
         plan(directory)

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest, Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.transitions import (
-    Evidence,
+    EstateEvidence,
     Rollout,
     change,
     remove,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,10 +31,10 @@ def manifest(*states: str, since: dt.datetime = LONG_AGO) -> Manifest:
     return Manifest(7, tuple(roots))
 
 
-def evidence(of: Manifest, **different: object) -> Evidence:
+def evidence(of: Manifest, **different: object) -> EstateEvidence:
     """An estate in which everything is as it should be."""
     rollout = Rollout(of.id, of.sequence, complete=True, leaves={}, written=NOW)
-    return replace(Evidence(NOW, rollout, {}, OVERLAP), **different)  # type: ignore[arg-type]
+    return replace(EstateEvidence(NOW, rollout, {}, OVERLAP), **different)  # type: ignore[arg-type]
 
 
 def states(of: Manifest) -> dict[str, str]:
@@ -96,7 +97,7 @@ def test_an_incident_leaves_one_trusted_root_too(asked: dict[str, str]) -> None:
 
 def test_an_incident_skips_steps_and_proofs() -> None:
     at = manifest("trusted", "staged")
-    nothing = Evidence(NOW, None, {"r1": ("ca1",)}, OVERLAP)
+    nothing = EstateEvidence(NOW, None, {"r1": ("ca1",)}, OVERLAP)
     after = change(at, {"r1": "distrusted", "r2": "trusted"}, nothing, incident="INC-7")
     assert states(after) == {"r1": "distrusted", "r2": "trusted"}
 
@@ -133,7 +134,7 @@ SHA256 = MANIFEST.roots[0].sha256
         ),
     ],
 )
-def test_a_root_that_is_in_use_is_not_distrusted(known: Evidence, message: str) -> None:
+def test_a_root_that_is_in_use_is_not_distrusted(known: EstateEvidence, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
         change(MANIFEST, {"r1": "distrusted"}, known)
     assert states(change(MANIFEST, {"r1": "distrusted"}, GOOD))["r1"] == "distrusted"

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import acceptance
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent.acceptance import Decision, Offer
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import State
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import HostState
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
-    SignedRoot,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from cryptography.hazmat.primitives import hashes
 from factories import pki
 from factories.manifests import sign, signer
 from hypothesis import given, settings
@@ -27,36 +28,37 @@ URL = "http://pki.corp.example/trust.p7m"
 DAYS = dt.timedelta(days=1)
 
 
-def manifest(sequence: int = 7, *roots: SignedRoot, **changes: Any) -> SignedManifest:
-    listed = roots or (SignedRoot("r1", R1.sha256, "trusted", R1.pem),)
+def manifest(sequence: int = 7, *roots: Root, **changes: Any) -> SignedManifest:
+    listed = roots or (Root("r1", R1.sha256, "trusted", R1.pem),)
     made = SignedManifest(R1.sha256[:32], sequence, pki.NOW, pki.NOW + 30 * DAYS, tuple(listed))
     return replace(made, **changes)
 
 
-BOTH = (SignedRoot("r1", R1.sha256, "retiring", R1.pem), SignedRoot("r2", R2.sha256, "trusted", R2.pem))
-NEW = (SignedRoot("r1", R1.sha256, "distrusted"), SignedRoot("r2", R2.sha256, "trusted", R2.pem))
+LEAF = R1.leaf("a.corp.example").certificate
+BOTH = (Root("r1", R1.sha256, "retiring", R1.pem), Root("r2", R2.sha256, "trusted", R2.pem))
+NEW = (Root("r1", R1.sha256, "distrusted"), Root("r2", R2.sha256, "trusted", R2.pem))
 
 
-def decide(host: State, *signed: bytes, now: dt.datetime = pki.NOW) -> Decision:
+def decide(host: HostState, *signed: bytes, now: dt.datetime = pki.NOW) -> Decision:
     offers = [Offer(f"{URL}?{number}", one) for number, one in enumerate(signed)]
     return acceptance.decide(offers, host, now)
 
 
-def take_up(host: State, signed: bytes, now: dt.datetime = pki.NOW) -> None:
+def take_up(host: HostState, signed: bytes, now: dt.datetime = pki.NOW) -> None:
     decision = decide(host, signed, now=now)
     assert decision.accepted, decision.refused
     decision.accepted.note(host)
 
 
 @pytest.fixture
-def host() -> State:
+def host() -> HostState:
     """A host that was pushed R1, and has taken up sequence 7."""
-    state = State(roots=[{"pem": R1.pem, "not_before": 0}])
+    state = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
     take_up(state, sign(manifest(7), UNDER_R1))
     return state
 
 
-def refusal(host: State, signed: bytes, now: dt.datetime = pki.NOW) -> str:
+def refusal(host: HostState, signed: bytes, now: dt.datetime = pki.NOW) -> str:
     before = repr(host)
     decision = decide(host, signed, now=now)
     assert decision.accepted is None
@@ -66,19 +68,19 @@ def refusal(host: State, signed: bytes, now: dt.datetime = pki.NOW) -> str:
     return str(next(iter(decision.refused.values())))
 
 
-def test_the_way_from_one_root_to_another(host: State) -> None:
+def test_the_way_from_one_root_to_another(host: HostState) -> None:
     take_up(host, sign(manifest(8, *BOTH), UNDER_R1))
-    assert [root["pem"] for root in host.roots] == [R1.pem, R2.pem]
+    assert [root.pem for root in host.roots] == [R1.pem, R2.pem]
     take_up(host, sign(manifest(9, *NEW), UNDER_R2))
-    assert [root["pem"] for root in host.roots] == [R2.pem]
-    assert host.absent == [R1.sha256]
+    assert [root.pem for root in host.roots] == [R2.pem]
+    assert host.distrusted == [R1.sha256]
     assert "unable to get local issuer" in refusal(host, sign(manifest(10, *BOTH), UNDER_R1))
 
 
-def test_what_it_has_is_not_verified_again(host: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_has_is_not_verified_again(host: HostState, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = sign(manifest(8), UNDER_R1)
     take_up(host, signed)
-    monkeypatch.setattr(acceptance.signed_manifest, "verify", None)
+    monkeypatch.setattr(acceptance.signed, "verify", None)
     decision = decide(host, signed)
     assert (decision.accepted, decision.current, decision.refused) == (None, f"{URL}?0", {})
 
@@ -100,14 +102,14 @@ def test_what_it_has_is_not_verified_again(host: State, monkeypatch: pytest.Monk
         (sign(manifest(8, id="0" * 32), UNDER_R1), "belongs to the estate 0000"),
         (sign(manifest(1008), UNDER_R1), "a jump of more than 1000"),
         (sign(manifest(8), signer(STRANGER)), "no valid signature"),
-        (sign(manifest(8, SignedRoot("r1", R2.sha256, "trusted", R1.pem)), UNDER_R1), "has fingerprint"),
+        (sign(manifest(8, Root("r1", R2.sha256, "trusted", R1.pem)), UNDER_R1), "has fingerprint"),
         (
-            sign(manifest(8, SignedRoot("r1", R1.sha256, "trusted", R1.pem + R2.pem)), UNDER_R1),
+            sign(manifest(8, Root("r1", R1.sha256, "trusted", R1.pem + R2.pem)), UNDER_R1),
             "exactly one certificate is expected",
         ),
         (
             sign(
-                manifest(8, SignedRoot("x", "ab" * 32, "trusted", pki.pem(R1.leaf("a.corp.example").certificate))),
+                manifest(8, Root("x", LEAF.fingerprint(hashes.SHA256()).hex(), "trusted", pki.pem(LEAF))),
                 UNDER_R1,
             ),
             "is not a CA certificate",
@@ -130,15 +132,15 @@ def test_what_it_has_is_not_verified_again(host: State, monkeypatch: pytest.Monk
         *("two in one", "leaf", "truncated", "garbage"),
     ],
 )
-def test_what_is_refused(host: State, offered: bytes, message: str) -> None:
+def test_what_is_refused(host: HostState, offered: bytes, message: str) -> None:
     assert message in refusal(host, offered)
 
 
-def test_a_little_difference_of_clocks_is_forgiven(host: State) -> None:
+def test_a_little_difference_of_clocks_is_forgiven(host: HostState) -> None:
     take_up(host, sign(manifest(8, not_before=pki.NOW + dt.timedelta(minutes=4)), UNDER_R1))
 
 
-def test_what_it_has_comes_of_age(host: State) -> None:
+def test_what_it_has_comes_of_age(host: HostState) -> None:
     signed = sign(manifest(8), UNDER_R1)
     take_up(host, signed)
     late = pki.NOW + 31 * DAYS
@@ -146,7 +148,7 @@ def test_what_it_has_comes_of_age(host: State) -> None:
     take_up(host, sign(manifest(8, not_before=late, not_after=late + DAYS), UNDER_R1), now=late)
 
 
-def test_the_newest_of_several_is_taken(host: State) -> None:
+def test_the_newest_of_several_is_taken(host: HostState) -> None:
     old, good, older = (sign(manifest(number), UNDER_R1) for number in (8, 9, 6))
     decision = decide(host, old, b"garbage", good, older)
     assert decision.accepted is not None
@@ -155,13 +157,13 @@ def test_the_newest_of_several_is_taken(host: State) -> None:
 
 
 def test_a_host_that_was_told_nothing_has_nothing_to_verify_with() -> None:
-    assert "trusts none of our roots yet" in refusal(State(), sign(manifest(), UNDER_R1))
+    assert "trusts none of our roots yet" in refusal(HostState(), sign(manifest(), UNDER_R1))
 
 
 def test_a_pushed_host_takes_up_what_is_signed_of_the_same_sequence() -> None:
     """Its state has no time of a signature."""
-    told = acceptance.push.Told(R1.sha256[:32], 7, [acceptance.pem.parse_root(R1.pem, "r1")], [])
-    host = State()
+    told = acceptance.push.AssignedManifest(R1.sha256[:32], 7, [acceptance.pem.parse_root(R1.pem, "r1")], [])
+    host = HostState()
     told.note(host)
     take_up(host, sign(manifest(7), UNDER_R1))
     assert host.manifest["not_after"] == (pki.NOW + 30 * DAYS).timestamp()
@@ -172,7 +174,7 @@ def test_a_pushed_host_takes_up_what_is_signed_of_the_same_sequence() -> None:
 @settings(deadline=None, max_examples=30)  # openssl runs for each offer
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 9))
 def test_a_sequence_never_falls(offered: list[int], known: int) -> None:
-    host = State(roots=[{"pem": R1.pem, "not_before": 0}])
+    host = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
     host.manifest = {"id": R1.sha256[:32], "sequence": known, "digest": DIGEST}
     decision = decide(host, *(SIGNED[number] for number in offered))
     if decision.accepted:

@@ -26,10 +26,10 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push, receipt, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
-    SignedRoot,
 )
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, managed
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import Declaration
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, declaration, pem_file
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
 from factories import pki
 from factories.manifests import sign, signer
 
@@ -39,9 +39,9 @@ DAYS = dt.timedelta(days=1)
 
 
 def signed(sequence: int, *, both: bool = False, **changes: Any) -> bytes:
-    roots = [SignedRoot("r1", R1.sha256, "trusted", R1.pem)]
+    roots = [Root("r1", R1.sha256, "trusted", R1.pem)]
     if both:
-        roots.append(SignedRoot("r2", R2.sha256, "trusted", R2.pem))
+        roots.append(Root("r2", R2.sha256, "trusted", R2.pem))
     times = {"not_before": pki.NOW, "not_after": pki.NOW + 30 * DAYS, **changes}
     return sign(SignedManifest(R1.sha256[:32], sequence, roots=tuple(roots), **times), SIGNER)
 
@@ -89,16 +89,16 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(state, "PATH", str(tmp_path / "state/trust.json"))
     monkeypatch.setattr(receipt, "PATH", str(tmp_path / "state/receipt.json"))
     monkeypatch.setattr(debian, "require", lambda: None)
-    monkeypatch.setattr(Declaration, "stores", lambda _self, _cache: [managed.bundle(str(path))])
-    known = state.State()
-    push.Told(R1.sha256[:32], 1, [pem.parse_root(R1.pem, "r1")], []).note(known)
+    monkeypatch.setattr(StoreDeclaration, "stores", lambda _self, _cache: [pem_file.store(str(path))])
+    known = state.HostState()
+    push.AssignedManifest(R1.sha256[:32], 1, [pem.parse_root(R1.pem, "r1")], []).note(known)
     known.save()
     path.write_text(R1.pem)
     return path
 
 
 def run(*urls: str, now: dt.datetime = pki.NOW) -> dict[str, Any]:
-    content = cycle.run(settings.Settings(urls, Declaration()), now)
+    content = cycle.run(settings.AgentSettings(urls, StoreDeclaration()), now)
     assert json.loads(Path(receipt.PATH).read_text()) == content == receipt.load()
     return content
 
@@ -226,7 +226,7 @@ def test_settings_are_kept_as_they_were_read(tmp_path: Path, monkeypatch: pytest
 
 
 def test_metrics(web: Web, roots: Path, tmp_path: Path) -> None:
-    told = settings.Settings((web.put("/trust.p7m", signed(2)),), Declaration(), str(tmp_path))
+    told = settings.AgentSettings((web.put("/trust.p7m", signed(2)),), StoreDeclaration(), str(tmp_path))
     cycle.run(told, pki.NOW)
     text = (tmp_path / receipt.METRICS).read_text()
     assert roots.exists()
@@ -239,27 +239,29 @@ def test_metrics(web: Web, roots: Path, tmp_path: Path) -> None:
         assert line in text
 
 
-def unit(declared: Declaration) -> str:
-    timed = units.timed(settings.Settings(("http://x/y",), declared), "hourly", 5)
+def unit(declared: StoreDeclaration) -> str:
+    timed = units.timed(settings.AgentSettings(("http://x/y",), declared), "hourly", 5)
     found = {item.path: item for item in timed.files()}
     content: bytes = found["/etc/systemd/system/trustanchor-trust-agent.service"].content  # type: ignore[union-attr]
     return content.decode()
 
 
 def test_the_unit_may_write_where_its_stores_are_and_nowhere_else() -> None:
-    quiet = unit(Declaration(discover=False))
+    quiet = unit(declaration.parse({"discover": False}))
     assert "ProtectHome=yes" in quiet
     assert "/opt" not in quiet
     busy = unit(
-        Declaration(discover=False, files=({"path": "/srv/app/roots.pem"},), step_paths=({"path": "/root/.step"},))
+        declaration.parse(
+            {"discover": False, "files": [{"path": "/srv/app/roots.pem"}], "step_paths": [{"path": "/root/.step"}]}
+        )
     )
     assert " -/srv/app " in busy.replace("\n", " \n")
     assert "ProtectHome=no" in busy
-    assert "-/usr/lib/jvm" in unit(Declaration())
+    assert "-/usr/lib/jvm" in unit(StoreDeclaration())
 
 
 def test_the_program_has_all_its_parts(tmp_path: Path) -> None:
-    timed = units.timed(settings.Settings(("http://x/y",), Declaration()), "hourly", 5)
+    timed = units.timed(settings.AgentSettings(("http://x/y",), StoreDeclaration()), "hourly", 5)
     assert timed.path == "/usr/local/lib/trustanchor/trust-agent"
     (packed,) = [item.content for item in timed.files() if item.path == timed.path]  # type: ignore[union-attr]
     path = tmp_path / "trust-agent"
@@ -300,7 +302,7 @@ def test_a_push_waits_for_no_web_server(web: Web, roots: Path) -> None:
         with state.locked():
             return fetch.fetch(asked, limit)
 
-    content = cycle.run(settings.Settings((url,), Declaration()), pki.NOW, get)
+    content = cycle.run(settings.AgentSettings((url,), StoreDeclaration()), pki.NOW, get)
     assert (content["result"], roots.read_text()) == ("unchanged", R1.pem)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import entry_name
 from factories import pki
 
-ROOTS = [Root(made.sha256, made.pem) for made in (pki.root("One"), pki.root("Two"))]
+ROOTS = [Root("", made.sha256, pem=made.pem) for made in (pki.root("One"), pki.root("Two"))]
 ONE, TWO = ROOTS
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import commands
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted, entry_name
 from factories import pki
@@ -21,7 +21,7 @@ R1, R2 = pki.root("R1"), pki.root("R2")
 
 
 def wanted(*authorities: pki.Authority) -> Wanted:
-    return Wanted(tuple(Root(one.sha256, one.pem) for one in authorities))
+    return Wanted(tuple(Root("", one.sha256, pem=one.pem) for one in authorities))
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_pkcs12_is_read_once(path: Path, made: dict[str, bytes], monkeypatch: py
 def test_converge_adds_and_removes(path: Path, made: dict[str, bytes], kind: str) -> None:
     path.write_bytes(made[kind])
     path.chmod(0o640)
-    wanted = Wanted((ROOT1, ROOT3), gone=frozenset({TWO.sha256}))
+    wanted = Wanted((ROOT1, ROOT3), forbidden=frozenset({TWO.sha256}))
     (before,) = store(path).find(wanted)
     assert (before.state, before.missing, before.unwanted) == ("wrong", (THREE.sha256,), (TWO.sha256,))
     store(path).converge(wanted)
@@ -116,7 +116,7 @@ def test_jks_is_the_same_whenever_and_wherever_it_is_written(path: Path, made: d
     contents = []
     for roots in ((ROOT3, ROOT1), (ROOT1, ROOT3)):
         path.write_bytes(made["JKS"])
-        store(path).converge(Wanted(roots, gone=frozenset({TWO.sha256, ONE.sha256})))
+        store(path).converge(Wanted(roots, forbidden=frozenset({TWO.sha256, ONE.sha256})))
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
     assert "1 Jan 1970" not in keytool("-list", "-keystore", str(path))
@@ -134,7 +134,7 @@ def test_a_store_of_jdk_18_without_password_stays_one(path: Path) -> None:
     plain = tuple(f"-J-Dkeystore.pkcs12.{name}" for name in ("certProtectionAlgorithm=NONE", "macAlgorithm=NONE"))
     make_store(path, "PKCS12", {"one": ONE, "two": TWO}, options=plain)
     assert ONE.certificate.subject.public_bytes() in path.read_bytes()  # in clear
-    store(path).converge(Wanted((ROOT3,), gone=frozenset({TWO.sha256})))
+    store(path).converge(Wanted((ROOT3,), forbidden=frozenset({TWO.sha256})))
     assert set(store(path).entries().values()) == {ONE.sha256, THREE.sha256}
     assert ONE.certificate.subject.public_bytes() in path.read_bytes()
 
@@ -153,7 +153,7 @@ def test_a_password_comes_from_a_file_and_is_in_no_argument(
         return real(command, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(java, "run", watched)
-    store(path, password_file=str(secret)).converge(Wanted((ROOT3,), gone=frozenset({ONE.sha256})))
+    store(path, password_file=str(secret)).converge(Wanted((ROOT3,), forbidden=frozenset({ONE.sha256})))
     assert listed(path, "geheim-4711") == {THREE.sha256}
     assert not [word for word in seen if "geheim" in word]
 
@@ -196,7 +196,7 @@ def test_a_killed_run_leaves_the_old_store(path: Path, made: dict[str, bytes], m
     def killed(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    wanted = Wanted((ROOT3,), gone=frozenset({TWO.sha256}))
+    wanted = Wanted((ROOT3,), forbidden=frozenset({TWO.sha256}))
     with monkeypatch.context() as moment:
         moment.setattr(java, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
@@ -287,7 +287,7 @@ def test_a_link_that_a_user_planted_is_not_followed(path: Path, made: dict[str, 
 def test_a_root_goes_whatever_its_aliases_are(path: Path, kind: str) -> None:
     aliases = ("one", "debian:two.pem", "foo, inc", "alias name: x")
     make_store(path, kind, dict.fromkeys(aliases, ONE) | {"other": TWO})
-    store(path).converge(Wanted((ROOT3,), gone=frozenset({ONE.sha256})))
+    store(path).converge(Wanted((ROOT3,), forbidden=frozenset({ONE.sha256})))
     assert listed(path) == {TWO.sha256, THREE.sha256}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import nss
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
@@ -21,7 +21,7 @@ from factories import pki
 pytestmark = pytest.mark.skipif(not shutil.which("certutil"), reason="certutil is missing (Debian: libnss3-tools)")
 
 MADE = ONE, TWO, THREE = pki.root("One"), pki.root("Two"), pki.root("Three")
-ROOT1, ROOT2, ROOT3 = (Root(one.sha256, one.pem) for one in MADE)
+ROOT1, ROOT2, ROOT3 = (Root("", one.sha256, pem=one.pem) for one in MADE)
 
 
 def certutil(path: Path, *arguments: str, stdin: str = "") -> str:
@@ -44,7 +44,7 @@ def test_converge_adds_and_removes(path: Path) -> None:
     certutil(path, "-A", "-n", "Company Root, Inc.", "-t", "CT,C,C", "-a", stdin=ONE.pem)
     certutil(path, "-A", "-n", "known but not trusted", "-t", ",,", "-a", stdin=TWO.pem)
     assert database(path).trusted() == {ONE.sha256: "Company Root, Inc."}
-    wanted = Wanted((ROOT2, ROOT3), gone=frozenset({ONE.sha256}))
+    wanted = Wanted((ROOT2, ROOT3), forbidden=frozenset({ONE.sha256}))
     database(path).converge(wanted)
     assert set(database(path).trusted()) == {TWO.sha256, THREE.sha256}
     assert database(path).find(wanted)[0].state == "ok"
@@ -61,10 +61,10 @@ def test_roots_of_one_subject_are_told_apart(path: Path) -> None:
     """NSS gives all certificates of one subject one nickname."""
     again = pki.root("One")
     database(path).converge(Wanted((ROOT1,)))
-    both = Wanted((ROOT1, Root(again.sha256, again.pem)))
+    both = Wanted((ROOT1, Root("", again.sha256, pem=again.pem)))
     database(path).converge(both)
     assert set(database(path).trusted()) == {ONE.sha256, again.sha256}
-    new = Wanted((Root(again.sha256, again.pem),), gone=frozenset({ONE.sha256}))
+    new = Wanted((Root("", again.sha256, pem=again.pem),), forbidden=frozenset({ONE.sha256}))
     database(path).converge(new)
     assert set(database(path).trusted()) == {again.sha256}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.fingerprints import normalise_fingerprint
 from factories import pki
 from hypothesis import given
@@ -29,7 +30,7 @@ GARBAGE_BLOCK = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
     ids=["plain", "stripped", "bom", "crlf", "all", "commented"],
 )
 def test_one_root_gives_the_same_bytes_however_it_is_written(text: str) -> None:
-    assert pem.parse_root(text, "roots[0]") == pem.Root(ROOT.sha256, ROOT.pem)
+    assert pem.parse_root(text, "roots[0]") == Root("", ROOT.sha256, pem=ROOT.pem)
 
 
 @pytest.mark.parametrize(

@@ -9,49 +9,55 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import settings
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import leaves
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.push import Told
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import State
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import leaves, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.push import (
+    AssignedManifest,
+    parse,
+    push,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import HostState
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, pem_file
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
 from factories import pki
 from factories.service_host import SETTINGS
 
-ONE, TWO = (Root(made.sha256, made.pem) for made in (pki.root("One"), pki.root("Two")))
+ONE, TWO = (Root("", made.sha256, pem=made.pem) for made in (pki.root("One"), pki.root("Two")))
 
 
 @pytest.fixture
-def host() -> State:
+def host() -> HostState:
     """A host that was told sequence 5 of estate a."""
-    state = State()
-    Told("a", 5, [ONE], ["ab" * 32]).note(state)
-    return state
+    found = HostState()
+    AssignedManifest("a", 5, [ONE], ["ab" * 32]).note(found)
+    return found
 
 
 @pytest.mark.parametrize(
-    "told",
+    "assigned",
     [
-        Told("a", 5, [ONE], ["ab" * 32]),
-        Told("a", 6, [TWO], []),
-        Told("b", 1, [TWO], []),  # moved to another estate
-        Told("", 0, [TWO], []),  # nobody says
+        AssignedManifest("a", 5, [ONE], ["ab" * 32]),
+        AssignedManifest("a", 6, [TWO], []),
+        AssignedManifest("b", 1, [TWO], []),  # moved to another estate
+        AssignedManifest("", 0, [TWO], []),  # nobody says
     ],
 )
-def test_what_is_taken(host: State, told: Told) -> None:
-    told.check(host)
-    told.note(host)
-    assert [root["pem"] for root in host.roots] == [root.pem for root in told.roots]
-    assert host.manifest["sequence"] == told.sequence or not told.sequence
+def test_what_is_taken(host: HostState, assigned: AssignedManifest) -> None:
+    assigned.check(host)
+    assigned.note(host)
+    assert host.roots == list(assigned.trusted)
+    assert host.manifest["sequence"] == assigned.sequence or not assigned.sequence
 
 
-def test_a_push_without_sequence_rolls_nothing_back(host: State) -> None:
-    Told("", 0, [TWO], []).note(host)
+def test_a_push_without_sequence_rolls_nothing_back(host: HostState) -> None:
+    AssignedManifest("", 0, [TWO], []).note(host)
     with pytest.raises(TrustAnchorError, match="this host was told 5 before"):
-        Told("a", 4, [ONE], []).check(host)
+        AssignedManifest("a", 4, [ONE], []).check(host)
 
 
-def test_an_override_takes_the_place_of_what_a_thief_said(host: State) -> None:
-    Told("a", 2**31, [TWO], []).note(host)
-    mine = Told("a", 6, [ONE], [])
+def test_an_override_takes_the_place_of_what_a_thief_said(host: HostState) -> None:
+    AssignedManifest("a", 2**31, [TWO], []).note(host)
+    mine = AssignedManifest("a", 6, [ONE], [])
     with pytest.raises(TrustAnchorError, match="told by a thief, override"):
         mine.check(host)
     mine.check(host, override=True)
@@ -59,33 +65,33 @@ def test_an_override_takes_the_place_of_what_a_thief_said(host: State) -> None:
     assert host.manifest["sequence"] == 6
 
 
-def test_the_end_of_what_was_signed_outlives_a_push(host: State) -> None:
+def test_the_end_of_what_was_signed_outlives_a_push(host: HostState) -> None:
     """Else a host that is pushed to once would not notice that nobody lets it have a manifest any more."""
     host.manifest |= {"not_after": 1000.0, "contact": 5.0, "signed": "ab"}
-    Told("a", 6, [ONE], []).note(host)
+    AssignedManifest("a", 6, [ONE], []).note(host)
     assert (host.manifest["not_after"], host.manifest["contact"]) == (1000.0, 5.0)
     assert "signed" not in host.manifest
-    Told("b", 1, [ONE], []).note(host)
+    AssignedManifest("b", 1, [ONE], []).note(host)
     assert "not_after" not in host.manifest
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("assigned", "message"),
     [
-        (Told("a", 4, [ONE], []), "sequence 4, this host was told 5 before.*git pull"),
-        (Told("a", 5, [TWO], ["ab" * 32]), "two trust manifests of sequence 5 with different roots"),
-        (Told("a", 5, [ONE], []), "two trust manifests of sequence 5 with different roots"),
+        (AssignedManifest("a", 4, [ONE], []), "sequence 4, this host was told 5 before.*git pull"),
+        (AssignedManifest("a", 5, [TWO], ["ab" * 32]), "two trust manifests of sequence 5 with different roots"),
+        (AssignedManifest("a", 5, [ONE], []), "two trust manifests of sequence 5 with different roots"),
     ],
 )
-def test_what_is_refused(host: State, told: Told, message: str) -> None:
+def test_what_is_refused(host: HostState, assigned: AssignedManifest, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        told.check(host)
+        assigned.check(host)
 
 
 def test_the_order_of_roots_does_not_matter() -> None:
-    state = State()
-    Told("a", 5, [ONE, TWO], []).note(state)
-    Told("a", 5, [TWO, ONE], []).check(state)
+    found = HostState()
+    AssignedManifest("a", 5, [ONE, TWO], []).note(found)
+    AssignedManifest("a", 5, [TWO, ONE], []).check(found)
 
 
 def test_services_and_their_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,3 +107,54 @@ def test_services_and_their_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (broken.name, broken.root) == ("broken", "")
     assert web.name == "web"
     assert len(web.root) == 64
+
+
+def option(**changes: str) -> dict[str, object]:
+    """The option `manifest` of a module with one root."""
+    return {"id": "a", "sequence": 6, "trusted": [{"name": "r1", "sha256": ONE.sha256, "pem": ONE.pem, **changes}]}
+
+
+def test_the_option_of_modules() -> None:
+    found = parse({**option(), "distrusted": [TWO.sha256.upper()]})
+    assert (found.id, found.sequence, found.distrusted) == ("a", 6, (TWO.sha256,))
+    assert [(root.name, root.sha256) for root in found.trusted] == [("r1", ONE.sha256)]
+
+
+def test_who_has_no_manifest_gives_certificates() -> None:
+    found = parse({"trusted": [{"pem": ONE.pem}]})
+    assert (found.id, found.sequence, found.distrusted) == ("", 0, ())
+    assert [root.sha256 for root in found.trusted] == [ONE.sha256]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pem": TWO.pem}, f"root 'r1' of the trust manifest has fingerprint {TWO.sha256}.*{ONE.sha256} is declared"),
+        ({"pem": TWO.pem, "name": ""}, r"manifest\.trusted\[0\] has fingerprint"),
+        ({"sha256": "ab"}, "not a SHA-256 fingerprint"),
+        ({"pem": ONE.pem + TWO.pem}, "exactly one certificate"),
+    ],
+)
+def test_a_root_that_is_not_the_declared_one_is_refused(changes: dict[str, str], message: str) -> None:
+    """Somebody changed it on its way: the controller's check does not see that."""
+    with pytest.raises(TrustAnchorError, match=message):
+        parse(option(**changes))
+
+
+def test_a_push_and_its_check_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pki.as_current_user(monkeypatch)
+    monkeypatch.setattr(state, "PATH", str(tmp_path / "state/trust.json"))
+    monkeypatch.setattr(debian, "require", lambda: None)
+    monkeypatch.setattr(debian, "distributed", set)
+    path = tmp_path / "roots.pem"
+    monkeypatch.setattr(StoreDeclaration, "stores", lambda _self, _cache: [pem_file.store(str(path))])
+    outcome, known = push(parse(option()), StoreDeclaration(), check=True)
+    assert (outcome.plan.changed, known.manifest, list(tmp_path.iterdir())) == (True, {}, [])
+    outcome, known = push(parse(option()), StoreDeclaration())
+    assert (outcome.plan.changed, known.manifest["sequence"], path.read_text()) == (True, 6, ONE.pem)
+    assert state.load().as_dict() == known.as_dict()
+    assert not push(parse(option()), StoreDeclaration())[0].plan.changed
+    for check in (True, False):
+        with pytest.raises(TrustAnchorError, match="this host was told 6 before"):
+            push(parse({**option(), "sequence": 5}), StoreDeclaration(), check=check)
+    assert push(parse({**option(), "sequence": 5}), StoreDeclaration(), override=True)[1].manifest["sequence"] == 5

@@ -12,13 +12,19 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.pem import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import (
+    browsers,
+    containerd,
     declaration,
-    discovery,
+    docker,
     environment,
     java,
     managed,
+    nss,
+    pem_file,
+    private_roots,
+    step,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
@@ -26,7 +32,7 @@ from factories import pki
 from hypothesis import given
 from hypothesis import strategies as st
 
-ONE, TWO = (Root(made.sha256, made.pem) for made in (pki.root("One"), pki.root("Two")))
+ONE, TWO = (Root("", made.sha256, pem=made.pem) for made in (pki.root("One"), pki.root("Two")))
 FIRST, BOTH, SECOND = Wanted((ONE,)), Wanted((TWO, ONE)), Wanted((TWO,))
 
 
@@ -44,7 +50,7 @@ def converge(store: managed.ManagedFiles, wanted: Wanted) -> None:
 
 def test_a_file_for_a_service(tmp_path: Path) -> None:
     path = tmp_path / "roots.pem"
-    store = managed.bundle(str(path), mode=0o640)
+    store = pem_file.store(str(path), mode=0o640)
     converge(store, BOTH)
     assert path.read_text() == "".join(root.pem for root in sorted((ONE, TWO), key=lambda root: root.sha256))
     assert path.stat().st_mode & 0o777 == 0o640
@@ -56,18 +62,18 @@ def test_a_file_for_a_service(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_is_told(tmp_path: Path) -> None:
-    store = managed.bundle(str(tmp_path / "nowhere/roots.pem"))
+    store = pem_file.store(str(tmp_path / "nowhere/roots.pem"))
     assert store.find(FIRST)[0].missing == (ONE.sha256,)
     with pytest.raises(TrustAnchorError, match="cannot write .*nowhere/roots.pem. No such file or directory"):
         store.converge(FIRST)
 
 
 def test_our_roots_alone(tmp_path: Path) -> None:
-    converge(managed.private_roots(str(tmp_path / "etc/roots.pem")), BOTH)
+    converge(private_roots.store(str(tmp_path / "etc/roots.pem")), BOTH)
 
 
 def test_docker(tmp_path: Path) -> None:
-    store = managed.docker_registry("registry.corp.example:5000", str(tmp_path / "certs.d"))
+    store = docker.store("registry.corp.example:5000", str(tmp_path / "certs.d"))
     converge(store, BOTH)
     directory = tmp_path / "certs.d/registry.corp.example:5000"
     (directory / "client.cert").write_text("of the operator")
@@ -77,7 +83,7 @@ def test_docker(tmp_path: Path) -> None:
 
 
 def test_containerd(tmp_path: Path) -> None:
-    converge(managed.containerd_registry("registry.corp.example", "/etc/roots.pem", str(tmp_path / "certs.d")), BOTH)
+    converge(containerd.store("registry.corp.example", "/etc/roots.pem", str(tmp_path / "certs.d")), BOTH)
     text = (tmp_path / "certs.d/registry.corp.example/hosts.toml").read_text()
     tomllib = pytest.importorskip("tomllib")
     host = "https://registry.corp.example"
@@ -90,7 +96,7 @@ def test_firefox_keeps_what_others_have(tmp_path: Path) -> None:
         "policies": {"DisableTelemetry": True, "Certificates": {"ImportEnterpriseRoots": False, "Install": ["x"]}}
     }
     path.write_text(json.dumps(others))
-    store = managed.firefox_policy("/sources", str(path))
+    store = browsers.firefox_policy("/sources", str(path))
     converge(store, BOTH)
     converge(store, FIRST)
     others["policies"]["Certificates"]["Install"] = ["x", f"/sources/trustanchor-{ONE.sha256[:32]}.crt"]  # type: ignore[index]
@@ -105,12 +111,12 @@ def test_settings_of_others_that_are_broken_are_not_overwritten(tmp_path: Path, 
     path = tmp_path / "policies.json"
     path.write_text(content)
     with pytest.raises(TrustAnchorError, match=message):
-        managed.firefox_policy("/sources", str(path)).find(FIRST)
+        browsers.firefox_policy("/sources", str(path)).find(FIRST)
     assert path.read_text() == content
 
 
 def test_chromium(tmp_path: Path) -> None:
-    store = managed.chromium_policy("chromium", str(tmp_path / "managed"))
+    store = browsers.chromium_policy("chromium", str(tmp_path / "managed/trustanchor.json"))
     converge(store, FIRST)
     (body,) = json.loads((tmp_path / "managed/trustanchor.json").read_text())["CACertificates"]
     wrapped = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
@@ -121,7 +127,7 @@ def test_step(tmp_path: Path) -> None:
     path = tmp_path / "step"
     (path / "config").mkdir(parents=True)
     (path / "config/defaults.json").write_text('{"redirect-url": "", "fingerprint": "old"}')
-    store = managed.step_path(str(path), "root", "root", "https://ca.corp.example")
+    store = step.store(str(path), "root", "root", "https://ca.corp.example")
     converge(store, BOTH)
     assert json.loads((path / "config/defaults.json").read_text()) == {
         "redirect-url": "",
@@ -165,7 +171,7 @@ def test_environment(drop_ins: Path) -> None:
         ({"files": [{"owner": "x"}]}, "'path' is missing"),
         ({"files": [{"path": "/a", "mode": "rw"}]}, "mode 'rw' is not a mode"),
         ({"files": [{"path": "/a"}], "keystores": [{"path": "/a"}]}, "/a is declared twice"),
-        ({"keystores": [{"path": "/a", "create": "bks"}]}, "'bks' cannot be made"),
+        ({"keystores": [{"path": "/a", "create": "bks"}]}, "create is 'bks'.*jks, pkcs12"),
         ({"keystores": [{"path": "/a", "password": "x"}]}, "unknown key 'password'.*password_file"),
     ],
 )
@@ -189,8 +195,8 @@ DECLARED = {
 
 def test_a_declaration_is_kept_as_it_was_read() -> None:
     assert declaration.parse(DECLARED).as_dict() == DECLARED
-    again = declaration.parse(json.loads(json.dumps(declaration.Declaration().as_dict())))
-    assert again == declaration.Declaration()
+    again = declaration.parse(json.loads(json.dumps(declaration.StoreDeclaration().as_dict())))
+    assert again == declaration.StoreDeclaration()
 
 
 @pytest.mark.parametrize("discover", [True, False])
@@ -198,7 +204,7 @@ def test_the_systems_java_store_is_no_matter_of_discovery(
     discover: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(java, "DEBIAN", str(tmp_path / "cacerts"))
-    stores = declaration.Declaration(discover=discover).stores
+    stores = declaration.parse({"discover": discover}).stores
     assert "java" not in [store.name for store in stores(Cache())]
     (tmp_path / "cacerts").touch()
     assert "java" in [store.name for store in stores(Cache())]
@@ -207,9 +213,9 @@ def test_the_systems_java_store_is_no_matter_of_discovery(
 def test_the_stores_of_a_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(java, "DEBIAN", str(tmp_path / "none"))
     assert [store.name for store in declaration.parse(DECLARED).stores(Cache())] == [
-        *("roots", "system", "java /etc/kafka/trust.p12", "nss /srv/nss", "firefox policy", "environment"),
-        *("docker registry.corp.example:5000", "containerd registry.corp.example"),
-        *("step /root/.step", "file /etc/nginx/roots.pem"),
+        *("system", "roots", "java /etc/kafka/trust.p12", "file /etc/nginx/roots.pem", "nss /srv/nss"),
+        *("step /root/.step", "docker registry.corp.example:5000", "containerd registry.corp.example"),
+        *("firefox policy", "environment"),
     ]
 
 
@@ -235,8 +241,8 @@ def test_discovery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "jvm/b/lib/security").mkdir(parents=True)
     (tmp_path / "jvm/b/lib/security/cacerts").symlink_to(debian)
     monkeypatch.setattr(java, "DEBIAN", str(debian))
-    monkeypatch.setattr(discovery, "_JDKS", (f"{tmp_path}/jvm/*",))
-    found = [*discovery.debian_keystores(Cache()), *discovery.keystores(Cache())]
+    monkeypatch.setattr(java, "JDKS", (f"{tmp_path}/jvm/*",))
+    found = [*java.debian_keystores(Cache()), *java.discover(Cache())]
     assert [(store.path.removeprefix(str(tmp_path)), store.declared) for store in found] == [
         ("/ssl/cacerts", True),
         ("/jvm/a/lib/security/cacerts", False),
@@ -258,7 +264,7 @@ def test_databases_in_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     accounts = [
         Account(home) for home in (f"{tmp_path}/ada", f"{tmp_path}/[bob]", "/", "/nonexistent", f"{tmp_path}/ada")
     ]
-    monkeypatch.setattr(discovery.pwd, "getpwall", lambda: accounts)
-    stores = list(discovery.nss_databases(Cache()))
+    monkeypatch.setattr(nss.pwd, "getpwall", lambda: accounts)
+    stores = list(nss.discover(Cache()))
     assert sorted(store.path.removeprefix(f"{tmp_path}/") for store in stores) == sorted(places)
     assert {(store.account, store.declared) for store in stores} == {((1000, 1001), False)}

@@ -18,7 +18,8 @@ from cryptography import x509
 
 from ...host.files import read, sha256
 from ...journal.chain import head
-from ...trust.manifest.model import Root, parse_manifest
+from ...trust.manifest.model import parse_manifest
+from ...trust.root import Root
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
 from ...x509.fingerprints import normalise_fingerprint

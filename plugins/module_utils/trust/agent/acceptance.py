@@ -17,10 +17,10 @@ from ...errors import TrustAnchorError
 from ...text import times
 from .. import pem
 from ..host import push
-from ..host.state import State
-from ..manifest import signed as signed_manifest
+from ..host.state import HostState
+from ..manifest import signed
 from ..manifest.signed import SignedManifest
-from ..pem import Root
+from ..root import Root
 
 TOLERANCE = dt.timedelta(minutes=5)  # by which clocks of the signer and of the host may differ
 MAX_JUMP = 1000  # of the sequence; a thief who signs a huge one could keep the owner's next one from all hosts
@@ -58,10 +58,10 @@ class Accepted:
     roots: tuple[Root, ...]
     offer: Offer
 
-    def note(self, host: State) -> None:
+    def note(self, host: HostState) -> None:
         """Keep it as what the host was told last."""
-        told = push.Told(self.manifest.id, self.manifest.sequence, self.roots, self.manifest.distrusted)
-        told.note(host)
+        manifest = self.manifest
+        push.AssignedManifest(manifest.id, manifest.sequence, self.roots, manifest.distrusted).note(host)
         host.manifest |= {
             "not_before": self.manifest.not_before.timestamp(),
             "not_after": self.manifest.not_after.timestamp(),
@@ -84,7 +84,7 @@ class Decision:
     refused: dict[str, TrustAnchorError] = field(default_factory=dict)
 
 
-def decide(offers: Sequence[Offer], host: State, now: dt.datetime) -> Decision:
+def decide(offers: Sequence[Offer], host: HostState, now: dt.datetime) -> Decision:
     """Choose the newest good offer.
 
     Args:
@@ -111,21 +111,21 @@ def _age(manifest: SignedManifest) -> tuple[int, dt.datetime]:
     return manifest.sequence, manifest.not_before
 
 
-def _is_current(offer: Offer, known: Mapping[str, object], now: dt.datetime) -> bool:
+def _is_current(offer: Offer, former: Mapping[str, object], now: dt.datetime) -> bool:
     """Byte for byte what was verified before, and not expired: no need to verify it again."""
-    end = known.get("not_after")
-    return known.get("signed") == offer.sha256 and isinstance(end, (int, float)) and now.timestamp() < end
+    end = former.get("not_after")
+    return former.get("signed") == offer.sha256 and isinstance(end, (int, float)) and now.timestamp() < end
 
 
-def _accept(offer: Offer, host: State, now: dt.datetime) -> Accepted:
-    anchors = "".join(str(root["pem"]) for root in host.roots)
+def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
+    anchors = "".join(root.pem for root in host.roots)
     if not anchors:
         raise TrustAnchorError(
             "this host trusts none of our roots yet",
             "a manifest is verified with roots that the host already trusts",
             "Run the role trust_store on it once",
         )
-    manifest = signed_manifest.verify(offer.signed, anchors)
+    manifest = signed.verify(offer.signed, anchors)
     _check_time(manifest, now)
     roots = tuple(_checked_roots(manifest))
     _check_sequence(manifest, roots, host)
@@ -149,30 +149,25 @@ def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
 
 def _checked_roots(manifest: SignedManifest) -> Iterable[Root]:
     for entry in manifest.trusted:
-        root = pem.parse_root(entry.certificate, f"root '{entry.name}' of the trust manifest")
-        if root.sha256 != entry.sha256:
-            raise TrustAnchorError(
-                f"root '{entry.name}' of the trust manifest has fingerprint {root.sha256}", f"it says {entry.sha256}"
-            )
-        yield root
+        yield pem.parse_root(entry.pem, f"root '{entry.name}' of the trust manifest", entry.name, entry.sha256)
 
 
-def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: State) -> None:
-    known = host.manifest if "id" in host.manifest else {}
-    if known and known["id"] != manifest.id:
+def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: HostState) -> None:
+    former = host.manifest if "id" in host.manifest else {}
+    if former and former["id"] != manifest.id:
         raise TrustAnchorError(
             f"the trust manifest belongs to the estate {manifest.id}",
-            f"this host belongs to {known['id']}",
+            f"this host belongs to {former['id']}",
             "To move the host, run the role trust_store with the other public record",
         )
-    push.Told(manifest.id, manifest.sequence, roots, manifest.distrusted).check(host)
-    if known and manifest.sequence > known["sequence"] + MAX_JUMP:
+    push.AssignedManifest(manifest.id, manifest.sequence, roots, manifest.distrusted).check(host)
+    if former and manifest.sequence > former["sequence"] + MAX_JUMP:
         raise TrustAnchorError(
-            f"the trust manifest has sequence {manifest.sequence}, this host was told {known['sequence']} before",
+            f"the trust manifest has sequence {manifest.sequence}, this host was told {former['sequence']} before",
             f"a jump of more than {MAX_JUMP} is not its owner's work",
             "Find out who signed it; a push may jump further",
         )
-    if known.get("sequence") == manifest.sequence and manifest.not_before.timestamp() < known.get("not_before", 0.0):
+    if former.get("sequence") == manifest.sequence and manifest.not_before.timestamp() < former.get("not_before", 0.0):
         raise TrustAnchorError(
             "the trust manifest was signed before the one that this host has",
             "both have the same sequence",

@@ -9,10 +9,10 @@ from ...host import preflight
 from ...host.timed_program import Convergence
 from ..host import state
 from . import units
-from .settings import Settings
+from .settings import AgentSettings
 
 
-def converge(wanted: Settings, calendar: str, random_delay: int, check_mode: bool) -> Convergence:
+def converge(wanted: AgentSettings, calendar: str, random_delay: int, check_mode: bool) -> Convergence:
     """Install the agent; a killed run is finished by the next.
 
     Args:

@@ -10,18 +10,18 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ..host import convergence, receipt, report, state
-from ..host.state import State
+from ..host.state import HostState
 from ..manifest import signed
 from . import acceptance
 from .acceptance import Decision, Offer
 from .fetch import fetch
-from .settings import Settings
+from .settings import AgentSettings
 
 SILENCE_SECONDS = 2 * 86400.0
 Fetch = Callable[[str, int], bytes]
 
 
-def run(settings: Settings, now: dt.datetime, get: Fetch = fetch) -> dict[str, Any]:
+def run(settings: AgentSettings, now: dt.datetime, get: Fetch = fetch) -> dict[str, Any]:
     """Bring the host to the newest good manifest, and repair what was changed by hand.
 
     Without a new manifest the host is kept at what it was told last, so a publication host that is down does no harm.
@@ -55,14 +55,14 @@ def run(settings: Settings, now: dt.datetime, get: Fetch = fetch) -> dict[str, A
     return content
 
 
-def _note_contact(decision: Decision, host: State, now: dt.datetime) -> None:
+def _note_contact(decision: Decision, host: HostState, now: dt.datetime) -> None:
     """When the host last heard what it is to trust; silence begins with the first run."""
     heard = decision.accepted or decision.current
     if heard or "contact" not in host.manifest:
         host.manifest["contact"] = now.timestamp()
 
 
-def _fetched(settings: Settings, get: Fetch) -> tuple[list[Offer], dict[str, TrustAnchorError]]:
+def _fetched(settings: AgentSettings, get: Fetch) -> tuple[list[Offer], dict[str, TrustAnchorError]]:
     offers, unreached = [], {}
     for url in settings.urls:
         try:
@@ -72,13 +72,13 @@ def _fetched(settings: Settings, get: Fetch) -> tuple[list[Offer], dict[str, Tru
     return offers, unreached
 
 
-def _converged(settings: Settings, host: State) -> dict[str, Any]:
+def _converged(settings: AgentSettings, host: HostState) -> dict[str, Any]:
     """The stores after the run, and what had to be repaired."""
     nothing = {"changed": False, "repaired": [], "warnings": []}
     if not host.roots:
         return {**report.measured([], host), **nothing, "error": None}
     try:
-        outcome = convergence.converge(host.as_roots(), host.absent, settings.stores, host)
+        outcome = convergence.converge(host.roots, host.distrusted, settings.stores, host)
     except TrustAnchorError as error:
         return {**report.measured([], host), **nothing, "error": error}
     except OSError as error:
@@ -95,7 +95,7 @@ def _converged(settings: Settings, host: State) -> dict[str, Any]:
 
 
 def _problem(
-    decision: Decision, unreached: dict[str, TrustAnchorError], host: State, now: dt.datetime
+    decision: Decision, unreached: dict[str, TrustAnchorError], host: HostState, now: dt.datetime
 ) -> TrustAnchorError | None:
     """Why the run is not good: nobody had a good manifest and that is no accident, or it lasts for too long."""
     if decision.accepted or decision.current:

@@ -13,14 +13,14 @@ from ...errors import TrustAnchorError
 from ...host.files import read
 from ...schema import check_keys, read_texts
 from ..stores import declaration
-from ..stores.declaration import Declaration
+from ..stores.declaration import StoreDeclaration
 from .fetch import check_url
 
 PATH = "/etc/trustanchor/trust-agent.json"
 
 
 @dataclass(frozen=True)
-class Settings:
+class AgentSettings:
     """The settings of a host's agent.
 
     Args:
@@ -30,7 +30,7 @@ class Settings:
     """
 
     urls: tuple[str, ...]
-    stores: Declaration
+    stores: StoreDeclaration
     metrics_directory: str = ""
 
     def dump(self) -> bytes:
@@ -43,7 +43,7 @@ class Settings:
         return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
 
 
-def parse(data: Mapping[str, Any]) -> Settings:
+def parse(data: Mapping[str, Any]) -> AgentSettings:
     """Read settings, strictly.
 
     Raises:
@@ -54,10 +54,10 @@ def parse(data: Mapping[str, Any]) -> Settings:
     urls = tuple(check_url(url) for url in read_texts(given, "urls", where))
     if not urls:
         raise TrustAnchorError(f"{where}: no URL", "the agent fetches the trust manifest somewhere", "List one or more")
-    return Settings(urls, declaration.parse(given.get("stores") or {}), str(given.get("metrics_directory") or ""))
+    return AgentSettings(urls, declaration.parse(given.get("stores") or {}), str(given.get("metrics_directory") or ""))
 
 
-def load() -> Settings:
+def load() -> AgentSettings:
     """The settings of this host.
 
     Raises:

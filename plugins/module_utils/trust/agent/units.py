@@ -9,9 +9,8 @@ import os
 from ...host.files import Directory, File
 from ...host.timed_program import TimedProgram
 from ..host import state
-from ..stores import cache, debian, discovery
 from . import program, settings
-from .settings import Settings
+from .settings import AgentSettings
 
 # CAP_SYS_PTRACE: to see which libraries the processes of others have loaded. CAP_SETUID, CAP_SETGID: to work in a
 # user's database as that user. CAP_KILL: to end what a user has stopped there. Not MemoryDenyWriteExecute=: keytool is
@@ -32,22 +31,15 @@ ProtectHome={protect_home}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 """
 
-# The system's store with what its hooks write, and the places of what is always ours.
-_ALWAYS = (
-    *("/etc/ssl/certs", debian.SOURCE, "/var/lib/ca-certificates-java", "/var/lib/dpkg"),
-    *("/etc/trustanchor", state.DIRECTORY, "/etc/profile.d", "/etc/environment.d", "/etc/systemd/system.conf.d"),
-)
-_DISCOVERED = ("/usr/lib/jvm", "/opt", "/usr/local", "/home", "/root")
-_BROWSERS = {"firefox": "/etc/firefox", "chromium": "/etc/chromium", "chrome": "/etc/opt/chrome"}
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 
-def settings_files(wanted: Settings) -> list[File | Directory]:
+def settings_files(wanted: AgentSettings) -> list[File | Directory]:
     """What tells the agent what to do."""
     return [Directory(os.path.dirname(settings.PATH)), File(settings.PATH, wanted.dump())]
 
 
-def timed(wanted: Settings, calendar: str, delay: int) -> TimedProgram:
+def timed(wanted: AgentSettings, calendar: str, delay: int) -> TimedProgram:
     """The agent and its units.
 
     Args:
@@ -56,7 +48,7 @@ def timed(wanted: Settings, calendar: str, delay: int) -> TimedProgram:
         delay: seconds by which hosts are spread.
     """
     writable = _writable(wanted)
-    at_home = wanted.stores.discover or any(f"{path}/".startswith(_HOMES) for path in writable)
+    at_home = any(f"{path}/".startswith(_HOMES) for path in writable)
     return TimedProgram(
         name="trustanchor-trust-agent",
         program="trust-agent",
@@ -72,14 +64,8 @@ def timed(wanted: Settings, calendar: str, delay: int) -> TimedProgram:
     )
 
 
-def _writable(wanted: Settings) -> list[str]:
+def _writable(wanted: AgentSettings) -> list[str]:
     """The directories in which the agent replaces files."""
-    stores, places = wanted.stores, list(_ALWAYS)
-    if stores.discover:
-        places += [*_DISCOVERED, *(store.path for store in discovery.nss_databases(cache.Cache()))]
-    places += [os.path.dirname(entry["path"]) for entry in (*stores.keystores, *stores.files)]
-    places += [entry["path"] for entry in (*stores.nss_databases, *stores.step_paths)]
-    places += ["/etc/docker"] if stores.docker_registries else []
-    places += ["/etc/containerd"] if stores.containerd_registries else []
-    places += [_BROWSERS[name] for name in stores.browsers]
-    return list(dict.fromkeys([*places, *([wanted.metrics_directory] if wanted.metrics_directory else [])]))
+    metrics = [wanted.metrics_directory] if wanted.metrics_directory else []
+    paths = [*wanted.stores.host_paths(), state.DIRECTORY, *wanted.stores.writable_paths(), *metrics]
+    return list(dict.fromkeys(paths))

@@ -9,18 +9,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
-from ..pem import Root
+from ..root import Root
 from ..stores import debian
-from ..stores.base import OK, UNKNOWN, WRONG, Finding, Store, Wanted
+from ..stores.base import OK, UNKNOWN, WRONG, Store, StoreFinding, Wanted
 from ..stores.cache import Cache
-from ..stores.declaration import Declaration
-from .state import State
+from ..stores.declaration import StoreDeclaration
+from .state import HostState
 
-FOUND_SECONDS = 120.0  # for all stores together that were found
+DISCOVERED_SECONDS = 120.0  # for all stores together that were found
 
 
 @dataclass
-class Plan:
+class ConvergencePlan:
     """What has to change on the host.
 
     Args:
@@ -32,7 +32,7 @@ class Plan:
 
     wanted: Wanted
     stores: Sequence[Store]
-    findings: Mapping[str, Sequence[Finding]]
+    findings: Mapping[str, Sequence[StoreFinding]]
     cache: Cache
 
     @property
@@ -41,7 +41,7 @@ class Plan:
         return any(self.needs(store) for store in self.stores)
 
     @property
-    def listed(self) -> list[Finding]:
+    def listed(self) -> list[StoreFinding]:
         """All findings, in the order of the stores."""
         return [finding for store in self.stores for finding in self.findings[store.name]]
 
@@ -52,7 +52,7 @@ class Plan:
 
 
 @dataclass
-class Outcome:
+class ConvergenceOutcome:
     """What was done.
 
     Args:
@@ -62,8 +62,8 @@ class Outcome:
         warnings: what a person should know though all is right.
     """
 
-    plan: Plan
-    after: Plan
+    plan: ConvergencePlan
+    after: ConvergencePlan
     failures: dict[str, TrustAnchorError] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -84,24 +84,7 @@ class Outcome:
         return TrustAnchorError(f"not every trust store is as it should be: {told}", "", first.next_step)
 
 
-def plan(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Plan:
-    """Compare the host with what is wanted.
-
-    Args:
-        roots: the roots that every store must trust.
-        absent: fingerprints that no store may trust, whoever put them there.
-        declaration: which stores the host has.
-        state: what the host knows.
-
-    Raises:
-        TrustAnchorError: a root is wanted and must be absent, is listed twice; no root is wanted; the host has no
-            system store.
-    """
-    cache = Cache(state.cache)
-    return _measured(_wanted(roots, absent, state), declaration.stores(cache), cache)
-
-
-def _wanted(roots: Sequence[Root], absent: Collection[str], state: State) -> Wanted:
+def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState) -> Wanted:
     debian.require()
     sha256s = [root.sha256 for root in roots]
     if not roots:
@@ -111,71 +94,86 @@ def _wanted(roots: Sequence[Root], absent: Collection[str], state: State) -> Wan
     if len(set(sha256s)) != len(sha256s):
         twice = next(one for one in sha256s if sha256s.count(one) > 1)
         raise TrustAnchorError(f"root {twice} is declared twice", "perhaps under two names", "Declare it once")
-    if both := set(sha256s) & set(absent):
+    if both := set(sha256s) & set(distrusted):
         raise TrustAnchorError(
-            f"root {min(both)} is declared both as trusted and as absent", "it can be only one of them"
+            f"root {min(both)} is declared both as trusted and as distrusted", "it can be only one of them"
         )
-    former = set(state.known) - set(sha256s)
+    former = set(state.ever_installed) - set(sha256s)
     if former:
         former -= debian.distributed()  # once declared by us, it is the distribution's all the same
-    return Wanted(tuple(roots), frozenset(former | set(absent)), frozenset(absent))
+    return Wanted(tuple(roots), frozenset(former | set(distrusted)), frozenset(distrusted))
 
 
-def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> Plan:
+def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> ConvergencePlan:
     """Measure stores. Those that were found, users' mostly, have a limited time together: no user can stop the rest."""
-    findings: dict[str, list[Finding]] = {}
-    left = FOUND_SECONDS
+    findings: dict[str, list[StoreFinding]] = {}
+    left = DISCOVERED_SECONDS
     for store in stores:
         began = time.monotonic()
         if store.declared or left > 0:
             findings[store.name] = _found(store, wanted)
         else:
-            why = f"the stores that were found took more than {FOUND_SECONDS:.0f} seconds together"
-            findings[store.name] = [Finding(store.name, store.path, UNKNOWN, why=why)]
+            why = f"the stores that were found took more than {DISCOVERED_SECONDS:.0f} seconds together"
+            findings[store.name] = [StoreFinding(store.name, store.path, UNKNOWN, why=why)]
         if not store.declared:
             left -= time.monotonic() - began
-    return Plan(wanted, stores, findings, cache)
+    return ConvergencePlan(wanted, stores, findings, cache)
 
 
-def _found(store: Store, wanted: Wanted) -> list[Finding]:
+def _found(store: Store, wanted: Wanted) -> list[StoreFinding]:
     try:
         return store.find(wanted)
     except TrustAnchorError as error:
-        return [Finding(store.name, store.path, UNKNOWN, why=str(error))]
+        return [StoreFinding(store.name, store.path, UNKNOWN, why=str(error))]
     except OSError as error:
-        return [Finding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
+        return [StoreFinding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
 
 
 def _failure(store: Store, error: OSError) -> TrustAnchorError:
     return TrustAnchorError(f"{error.filename or store.path}: {error.strerror or error}")
 
 
-def converge(roots: Sequence[Root], absent: Collection[str], declaration: Declaration, state: State) -> Outcome:
+def converge(
+    roots: Sequence[Root],
+    distrusted: Collection[str],
+    declaration: StoreDeclaration,
+    state: HostState,
+    check: bool = False,
+) -> ConvergenceOutcome:
     """Plan and apply: first the stores of the host itself, then those that were found, so that these never keep the
     former waiting.
 
-    Args: as `plan`. The state is changed and saved.
+    Args:
+        roots: the roots that every store must trust.
+        distrusted: fingerprints that no store may trust, whoever put them there.
+        declaration: which stores the host has.
+        state: what the host knows; it is changed and saved, but for check mode.
+        check: measure and plan all the same, and apply nothing.
 
     Raises:
-        TrustAnchorError: as `plan`, before anything is changed.
+        TrustAnchorError: a root is wanted and distrusted, is listed twice; no root is wanted; the host has no system
+            store. Nothing was changed.
     """
     cache = Cache(state.cache)
-    wanted, stores = _wanted(roots, absent, state), declaration.stores(cache)
-    first = apply(_measured(wanted, [store for store in stores if store.declared], cache), state)
-    rest = apply(_measured(wanted, [store for store in stores if not store.declared], cache), state)
-    return Outcome(
-        plan=_joined(first.plan, rest.plan, stores),
-        after=_joined(first.after, rest.after, stores),
-        failures=first.failures | rest.failures,
-        warnings=[*first.warnings, *rest.warnings],
+    wanted, stores = _wanted(roots, distrusted, state), declaration.stores(cache)
+    parts = []
+    for declared in (True, False):
+        todo = _measured(wanted, [store for store in stores if store.declared == declared], cache)
+        parts.append(ConvergenceOutcome(todo, after=todo) if check else apply(todo, state))
+    own, found = parts
+    return ConvergenceOutcome(
+        plan=_joined(own.plan, found.plan, stores),
+        after=_joined(own.after, found.after, stores),
+        failures=own.failures | found.failures,
+        warnings=[*own.warnings, *found.warnings],
     )
 
 
-def _joined(one: Plan, other: Plan, stores: Sequence[Store]) -> Plan:
-    return Plan(one.wanted, stores, {**one.findings, **other.findings}, one.cache)
+def _joined(one: ConvergencePlan, other: ConvergencePlan, stores: Sequence[Store]) -> ConvergencePlan:
+    return ConvergencePlan(one.wanted, stores, {**one.findings, **other.findings}, one.cache)
 
 
-def apply(todo: Plan, state: State) -> Outcome:
+def apply(todo: ConvergencePlan, state: HostState) -> ConvergenceOutcome:
     """Carry out a plan and read every store back.
 
     A store that fails does not keep the others from being right. What is put into a store is remembered before, so a
@@ -186,7 +184,7 @@ def apply(todo: Plan, state: State) -> Outcome:
         state: is changed and saved.
     """
     wanted = todo.wanted
-    state.known = sorted(set(state.known) | wanted.sha256s)
+    state.ever_installed = sorted(set(state.ever_installed) | wanted.sha256s)
     moves = any(finding.missing or finding.unwanted for finding in todo.listed)
     if moves:
         state.changed_at = time.time()  # even when this run is killed
@@ -203,15 +201,17 @@ def apply(todo: Plan, state: State) -> Outcome:
     after = _measured(wanted, todo.stores, todo.cache) if todo.changed else todo
     for store in [store for store in todo.stores if after.needs(store)]:
         failures.setdefault(store.name, _still_wrong(after.findings[store.name]))
-    _forgive(todo.stores, after, failures, warnings)
+    _downgrade_discovered(todo.stores, after, failures, warnings)
     if moves:
         state.changed_at = time.time()  # a process that began before this moment may have read what was before
     state.cache = todo.cache.as_dict()
     state.save()
-    return Outcome(todo, after, failures, warnings)
+    return ConvergenceOutcome(todo, after, failures, warnings)
 
 
-def _forgive(stores: Sequence[Store], after: Plan, failures: dict[str, TrustAnchorError], warnings: list[str]) -> None:
+def _downgrade_discovered(
+    stores: Sequence[Store], after: ConvergencePlan, failures: dict[str, TrustAnchorError], warnings: list[str]
+) -> None:
     """A store that was found and lacks a root is reported, not failed: else a user could keep a host from being right.
 
     One that still trusts what it must not is a failure, no matter whose it is.
@@ -222,7 +222,7 @@ def _forgive(stores: Sequence[Store], after: Plan, failures: dict[str, TrustAnch
             warnings.append(f"{store.name}: {failures.pop(store.name)}")
 
 
-def _still_wrong(findings: Sequence[Finding]) -> TrustAnchorError:
+def _still_wrong(findings: Sequence[StoreFinding]) -> TrustAnchorError:
     bad = next(finding for finding in findings if finding.state != OK)
     missing, unwanted = (", ".join(one) or "nothing" for one in (bad.missing, bad.unwanted))
     return TrustAnchorError(

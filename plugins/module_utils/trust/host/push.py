@@ -1,36 +1,66 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller tells a host to trust, and when the host refuses it. Standard library only."""
+"""Push: which manifest a host is assigned, when the host refuses it, and what becomes of its stores.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import TrustAnchorError
-from ..pem import Root
-from .state import State
+from ...x509.fingerprints import normalise_fingerprint
+from .. import pem
+from ..root import Root
+from ..stores.declaration import StoreDeclaration
+from . import convergence, state
+from .convergence import ConvergenceOutcome
+from .state import HostState
+
+# The option of modules, in the form of an argument spec: what the lookup trust_manifest gives, or a person writes.
+SPEC: dict[str, Any] = {
+    "type": "dict",
+    "required": True,
+    "options": {
+        "id": {"type": "str", "default": ""},
+        "sequence": {"type": "int", "default": 0},
+        "trusted": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "name": {"type": "str", "default": ""},
+                "sha256": {"type": "str", "default": ""},
+                "pem": {"type": "str", "required": True},
+            },
+        },
+        "distrusted": {"type": "list", "elements": "str", "default": []},
+    },
+}
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is pushed.
+class AssignedManifest:
+    """The manifest that a host is to follow.
 
     Args:
-        id: of the manifest, empty where it does not say.
-        sequence: of the manifest, 0 where it does not say.
-        roots: that must be trusted.
-        absent: fingerprints that must not be.
+        id: names the estate, empty where nobody says.
+        sequence: of the manifest, 0 where nobody says.
+        trusted: roots that every store must trust, each checked.
+        distrusted: fingerprints that no store may trust, whoever put them there.
     """
 
     id: str
     sequence: int
-    roots: Sequence[Root]
-    absent: Sequence[str]
+    trusted: Sequence[Root]
+    distrusted: Sequence[str]
 
-    def check(self, host: State, override: bool = False) -> None:
+    def check(self, host: HostState, override: bool = False) -> None:
         """Refuse what is older than what the host was told before.
 
         Args:
@@ -40,40 +70,87 @@ class Told:
         Raises:
             TrustAnchorError: a lower sequence of the same estate, or the same one with other roots.
         """
-        known = host.manifest
-        if override or not self.sequence or not self.id or known.get("id") != self.id:
+        former = host.manifest
+        if override or not self.sequence or not self.id or former.get("id") != self.id:
             return
-        if self.sequence < known["sequence"]:
+        if self.sequence < former["sequence"]:
             raise TrustAnchorError(
-                f"the trust manifest has sequence {self.sequence}, this host was told {known['sequence']} before",
+                f"the trust manifest has sequence {self.sequence}, this host was told {former['sequence']} before",
                 "an older manifest would undo what a newer one did",
                 "Bring the public record on this controller up to date (git pull); if the host was told by a thief, "
                 "override",
             )
-        if self.sequence == known["sequence"] and self._digest() != known.get("digest"):
+        if self.sequence == former["sequence"] and self._digest() != former.get("digest"):
             raise TrustAnchorError(
                 f"there are two trust manifests of sequence {self.sequence} with different roots",
                 "the public record was changed in two places, or by hand",
                 "Bring both together; the sequence of the result must be higher than both",
             )
 
-    def note(self, host: State) -> None:
+    def note(self, host: HostState) -> None:
         """Keep it as what the host was told last."""
         if self.sequence and self.id:  # else what it knows of the manifest stays: nobody rolls it back that way
-            told: dict[str, Any] = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}
+            assigned: dict[str, Any] = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}
             same_estate = host.manifest.get("id") == self.id
-            if {**host.manifest, **told} != host.manifest:
+            if {**host.manifest, **assigned} != host.manifest:
                 # Of the same estate, the end of what was signed last stays: a freeze is seen after a push, too.
                 kept = [key for key in ("not_after", "contact") if same_estate and key in host.manifest]
-                host.manifest = {**{key: host.manifest[key] for key in kept}, **told}
-        host.roots = [{"pem": root.pem, "not_before": root.not_before} for root in self.roots]
-        host.absent = sorted(self.absent)
+                host.manifest = {**{key: host.manifest[key] for key in kept}, **assigned}
+        host.roots = list(self.trusted)
+        host.distrusted = sorted(self.distrusted)
 
     def _digest(self) -> str:
-        return digest([root.sha256 for root in self.roots], self.absent)
+        return digest([root.sha256 for root in self.trusted], self.distrusted)
 
 
-def digest(trusted: Sequence[str], absent: Sequence[str]) -> str:
+def parse(option: Mapping[str, Any]) -> AssignedManifest:
+    """Read the option of a module that has the form of `SPEC`.
+
+    Raises:
+        TrustAnchorError: a root is not one CA certificate, or not the one of its declared fingerprint; a fingerprint
+            is none.
+    """
+    return AssignedManifest(
+        id=option.get("id") or "",
+        sequence=option.get("sequence") or 0,
+        trusted=tuple(_root(entry, number) for number, entry in enumerate(option["trusted"])),
+        distrusted=tuple(normalise_fingerprint(text) for text in option.get("distrusted") or ()),
+    )
+
+
+def _root(entry: Mapping[str, Any], number: int) -> Root:
+    name = entry.get("name") or ""
+    where = f"root '{name}' of the trust manifest" if name else f"manifest.trusted[{number}]"
+    declared = normalise_fingerprint(entry["sha256"]) if entry.get("sha256") else ""
+    return pem.parse_root(entry["pem"], where, name, declared)
+
+
+def push(
+    assigned: AssignedManifest, stores: StoreDeclaration, override: bool = False, check: bool = False
+) -> tuple[ConvergenceOutcome, HostState]:
+    """Make a host follow a manifest.
+
+    Args:
+        assigned: the manifest.
+        stores: which trust stores the host has.
+        override: take it whatever the host was told before.
+        check: change nothing, neither stores nor what the host knows.
+
+    Returns:
+        What was, or would be, done; and what the host knows afterwards.
+
+    Raises:
+        TrustAnchorError: the host refuses the manifest, or cannot follow it; nothing was changed.
+    """
+    with contextlib.nullcontext() if check else state.locked():
+        host = state.load()
+        assigned.check(host, override)
+        if not check:
+            assigned.note(host)
+        return convergence.converge(assigned.trusted, assigned.distrusted, stores, host, check), host
+
+
+def digest(trusted: Sequence[str], distrusted: Sequence[str]) -> str:
     """SHA-256 over what is to be trusted and what is not, hexadecimal; two manifests of one sequence have the same."""
-    text = "".join([*(f"+{one}\n" for one in sorted(trusted)), *(f"-{one}\n" for one in sorted(absent))])
+    text = "".join([*(f"+{one}\n" for one in sorted(trusted)), *(f"-{one}\n" for one in sorted(distrusted))])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from ..stores.base import Finding
+from ..stores.base import StoreFinding
 from . import effective, leaves
-from .state import State
+from .convergence import ConvergenceOutcome
+from .state import HostState
 
 
-def measured(findings: Iterable[Finding], state: State) -> dict[str, Any]:
+def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, Any]:
     """The stores as they were found, what is in effect, and the services.
 
     Args:
@@ -31,7 +32,21 @@ def measured(findings: Iterable[Finding], state: State) -> dict[str, Any]:
     }
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
+def pushed(outcome: ConvergenceOutcome, state: HostState) -> dict[str, Any]:
+    """The result of a push; the stores as they were before it.
+
+    Args:
+        outcome: of the push, or of its check mode.
+        state: of the host, after the run.
+    """
+    return {
+        **measured(outcome.plan.listed, state),
+        "changed": outcome.plan.changed,
+        "repaired": outcome.repaired,
+    }
+
+
+def _plain(finding: StoreFinding) -> dict[str, Any]:
     return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted)}
 
 
@@ -39,12 +54,12 @@ def _effect(effect: effective.Effect) -> dict[str, Any]:
     return {**asdict(effect), "processes": [asdict(process) for process in effect.processes]}
 
 
-def summary(findings: Iterable[Finding]) -> dict[str, str]:
+def summary(findings: Iterable[StoreFinding]) -> dict[str, str]:
     """Name of each store to what is wrong with it, for a diff."""
     return {finding.name: _words(finding) for finding in findings}
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: StoreFinding) -> str:
     parts = []
     if finding.missing:
         parts.append(f"missing {', '.join(one[:16] for one in finding.missing)}")

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import TrustAnchorError
 from ...host import locks
 from ...host.files import read, write_atomically
 from ...host.pem import fingerprint
-from ..pem import Root
+from ..root import Root
 
 DIRECTORY = "/var/lib/trustanchor"
 PATH = f"{DIRECTORY}/trust.json"
@@ -25,40 +25,47 @@ LOCK_SECONDS = 900.0
 
 
 @dataclass
-class State:
+class HostState:
     """The state of a host.
 
     Args:
-        known: fingerprints that were ever put into a store. They are never forgotten: a store may be out of sight, such
-            as a home that is not mounted, and come back.
+        ever_installed: fingerprints that were ever put into a store. They are never forgotten: a store may be out of
+            sight, such as a home that is not mounted, and come back.
         manifest: of what was told last: id, sequence, digest; of a signed one also not_before, not_after (seconds since
             the epoch) and signed (SHA-256 of the file). Empty where nobody said.
-        roots: pem and not_before of each root that must be trusted, in the manifest's order.
-        absent: fingerprints that must not be trusted.
+        roots: those that must be trusted, in the manifest's order; they were checked when they came.
+        distrusted: fingerprints that must not be trusted.
         changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
         cache: what slow programs said about files.
     """
 
-    known: list[str] = field(default_factory=list)
+    ever_installed: list[str] = field(default_factory=list)
     manifest: dict[str, Any] = field(default_factory=dict)
-    roots: list[dict[str, Any]] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
+    roots: list[Root] = field(default_factory=list)
+    distrusted: list[str] = field(default_factory=list)
     changed_at: float = 0.0
     cache: dict[str, Any] = field(default_factory=dict)
 
-    def as_roots(self) -> list[Root]:
-        """The roots that must be trusted; they were checked when they came."""
-        return [Root(fingerprint(root["pem"]), root["pem"], root["not_before"]) for root in self.roots]
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form, as it is kept; the names in the file are older than those here."""
+        return {
+            "known": self.ever_installed,
+            "manifest": self.manifest,
+            "roots": [{"pem": root.pem, "not_before": root.not_before} for root in self.roots],
+            "absent": self.distrusted,
+            "changed_at": self.changed_at,
+            "cache": self.cache,
+        }
 
     def save(self) -> None:
         """Keep it, when it is not what is kept already."""
-        content = (json.dumps(asdict(self), indent=1, sort_keys=True) + "\n").encode()
+        content = (json.dumps(self.as_dict(), indent=1, sort_keys=True) + "\n").encode()
         if read(PATH) != content:
             os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
             write_atomically(PATH, content, 0o644, "root", "root")
 
 
-def load() -> State:
+def load() -> HostState:
     """The state of this host; an empty one where there is none, or where it is damaged.
 
     What a damaged state has forgotten is told by the next push, and names of ours tell it in most stores.
@@ -66,18 +73,25 @@ def load() -> State:
     try:
         found = json.loads(read(PATH) or b"{}")
         return _checked(found)
-    except (ValueError, TypeError, KeyError):
-        return State()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return HostState()
 
 
-def _checked(found: dict[str, Any]) -> State:
-    state = State(**found)
-    texts = [*state.known, *state.absent, *(root["pem"] for root in state.roots)]
+def _checked(found: dict[str, Any]) -> HostState:
+    """Raises: ValueError, TypeError, KeyError: it is not what was written."""
+    names = {"known": "ever_installed", "absent": "distrusted"}
+    given = {names.get(key, key): value for key, value in found.items()}
+    state = HostState(**{**given, "roots": [_root(one) for one in given.get("roots", [])]})
+    texts = [*state.ever_installed, *state.distrusted]
     if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
         raise TypeError("not what was written")
     if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):
         raise TypeError("not what was written")
     return state
+
+
+def _root(found: dict[str, Any]) -> Root:
+    return Root("", fingerprint(found["pem"]), pem=found["pem"], not_before=found["not_before"])
 
 
 def locked() -> AbstractContextManager[int]:

@@ -14,41 +14,10 @@ from ...errors import TrustAnchorError
 from ...schema import check_keys, read_bool, read_int, read_text
 from ...text import times
 from ...x509.fingerprints import normalise_fingerprint
+from ..root import STATES, Root
 
 VERSION = 1
-STATES = ("staged", "trusted", "retiring", "distrusted")
 _HEADER = "# Trust manifest: the roots of this estate. States: staged, trusted, retiring, distrusted.\n---\n"
-
-
-@dataclass(frozen=True)
-class Root:
-    """One root.
-
-    Args:
-        name: its file name in the record, without ``.crt``.
-        sha256: fingerprint, 64 lower-case hex digits.
-        state: one of `STATES`.
-        standby: it takes the place of another root that has to be abandoned, and signs nothing until then.
-        since: when it came into its state, UTC; None in a manifest that does not say.
-        incident: reference of the incident that was the reason for its state; empty for a planned change.
-    """
-
-    name: str
-    sha256: str
-    state: str
-    standby: bool = False
-    since: dt.datetime | None = None
-    incident: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain form, as it is written."""
-        more = {
-            "standby": self.standby or None,
-            "since": times.render(self.since) if self.since else None,
-            "incident": self.incident or None,
-        }
-        entry = {"name": self.name, "sha256": self.sha256, "state": self.state}
-        return {**entry, **{key: value for key, value in more.items() if value is not None}}
 
 
 @dataclass(frozen=True)
@@ -57,7 +26,8 @@ class Manifest:
 
     Args:
         sequence: rises with every change of the content and never falls.
-        roots: in the order in which they came.
+        roots: in the order in which they came; without certificates, as `parse_manifest` gives them, or with them, as
+            `manifest_store.read` does.
         id: names the estate, so that sequences of two estates are not compared: the beginning of the fingerprint of
             the first root that was ever listed. Empty in a manifest without roots.
     """
@@ -99,14 +69,38 @@ class Manifest:
         listed = ", ".join(root.name for root in self.roots) or "none"
         raise TrustAnchorError(f"the trust manifest has no root '{name}'", f"it has: {listed}", "Name one of these")
 
+    @property
+    def trusted(self) -> list[Root]:
+        """The roots that a host must trust."""
+        return [root for root in self.roots if root.is_trusted]
+
+    def for_hosts(self) -> dict[str, Any]:
+        """What a host is told, as the option `manifest` of trust_bundle has it; the roots have certificates."""
+        return {
+            "id": self.id,
+            "sequence": self.sequence,
+            "trusted": [root.for_hosts() for root in self.trusted],
+            "distrusted": [root.sha256 for root in self.roots if root.is_distrusted],
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Plain form, as it is written."""
-        roots = [one.as_dict() for one in self.roots]
+        roots = [_plain(one) for one in self.roots]
         return {"version": VERSION, "id": self.id, "sequence": self.sequence, "roots": roots}
 
     def to_yaml(self) -> bytes:
         """The file's bytes."""
         return _HEADER.encode() + strict_yaml.dump(self.as_dict())
+
+
+def _plain(root: Root) -> dict[str, Any]:
+    more = {
+        "standby": root.standby or None,
+        "since": times.render(root.since) if root.since else None,
+        "incident": root.incident or None,
+    }
+    entry = {"name": root.name, "sha256": root.sha256, "state": root.state}
+    return {**entry, **{key: value for key, value in more.items() if value is not None}}
 
 
 def _is_listed(root: Root, listed: Iterable[Root]) -> bool:
@@ -153,7 +147,8 @@ def _parse_root(data: Mapping[str, Any], where: str) -> Root:
     incident = read_text(data, "incident", where) if "incident" in data else ""
     sha256 = normalise_fingerprint(read_text(data, "sha256", where))
     standby = read_bool(data, "standby", where)
-    return Root(read_text(data, "name", where), sha256, state, standby, _moment(data, where), incident)
+    name, since = read_text(data, "name", where), _moment(data, where)
+    return Root(name, sha256, state, standby=standby, since=since, incident=incident)
 
 
 def _moment(data: Mapping[str, Any], where: str) -> dt.datetime | None:

@@ -19,34 +19,12 @@ from ...host import openssl, pem
 from ...schema import check_keys, read_int, read_text
 from ...text import times
 from ...x509.fingerprints import normalise_fingerprint
+from ..root import TRUSTED_STATES, Root
 
 VERSION = 1
 FILE_NAME = "trust.p7m"
 MAX_BYTES = 1 << 20  # a root is about 1 KiB
-TRUSTED_STATES = ("trusted", "retiring")
 STATES = (*TRUSTED_STATES, "distrusted")
-
-
-@dataclass(frozen=True)
-class SignedRoot:
-    """One root of a signed manifest.
-
-    Args:
-        name: its name in the public record.
-        sha256: fingerprint, lower-case hex.
-        state: one of `STATES`.
-        certificate: PEM; empty for a distrusted root.
-    """
-
-    name: str
-    sha256: str
-    state: str
-    certificate: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """Plain form, as it is signed."""
-        entry = {"name": self.name, "sha256": self.sha256, "state": self.state}
-        return {**entry, "certificate": self.certificate} if self.certificate else entry
 
 
 @dataclass(frozen=True)
@@ -58,24 +36,24 @@ class SignedManifest:
         sequence: rises with each change of the roots.
         not_before: moment of the signature, UTC.
         not_after: a host refuses it afterwards, UTC.
-        roots: all roots but the staged ones.
+        roots: all roots but the staged ones; distrusted ones without certificate.
     """
 
     id: str
     sequence: int
     not_before: dt.datetime
     not_after: dt.datetime
-    roots: tuple[SignedRoot, ...]
+    roots: tuple[Root, ...]
 
     @property
-    def trusted(self) -> list[SignedRoot]:
+    def trusted(self) -> list[Root]:
         """The roots that a host must trust."""
-        return [root for root in self.roots if root.state in TRUSTED_STATES]
+        return [root for root in self.roots if root.is_trusted]
 
     @property
     def distrusted(self) -> list[str]:
         """Fingerprints that no store of a host may trust."""
-        return [root.sha256 for root in self.roots if root.state == "distrusted"]
+        return [root.sha256 for root in self.roots if root.is_distrusted]
 
     def to_json(self) -> bytes:
         """What is signed: the same manifest gives the same bytes."""
@@ -85,9 +63,14 @@ class SignedManifest:
             "sequence": self.sequence,
             "not_before": times.render(self.not_before),
             "not_after": times.render(self.not_after),
-            "roots": [root.as_dict() for root in self.roots],
+            "roots": [_plain(root) for root in self.roots],
         }
         return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def _plain(root: Root) -> dict[str, str]:
+    entry = {"name": root.name, "sha256": root.sha256, "state": root.state}
+    return {**entry, "certificate": root.pem} if root.pem else entry
 
 
 def verify(signed: bytes, anchors: str) -> SignedManifest:
@@ -208,7 +191,7 @@ def _moment(data: Mapping[str, Any], key: str) -> dt.datetime:
     return times.parse(read_text(data, key, "trust manifest"), f"trust manifest: '{key}'")
 
 
-def _roots(entries: Any) -> tuple[SignedRoot, ...]:
+def _roots(entries: Any) -> tuple[Root, ...]:
     if not isinstance(entries, list):
         raise TrustAnchorError("trust manifest: 'roots' is not a list", "each root is a mapping")
     roots = tuple(_root(entry) for entry in entries)
@@ -216,12 +199,12 @@ def _roots(entries: Any) -> tuple[SignedRoot, ...]:
         values = [getattr(root, field) for root in roots]
         if len(set(values)) != len(values):
             raise TrustAnchorError(f"the trust manifest lists a {field} twice", "each root is listed once")
-    if not any(root.state in TRUSTED_STATES for root in roots):
+    if not any(root.is_trusted for root in roots):
         raise TrustAnchorError("the trust manifest has no trusted root", "a host must trust at least one")
     return roots
 
 
-def _root(entry: Any) -> SignedRoot:
+def _root(entry: Any) -> Root:
     where = "trust manifest: root"
     data = check_keys(entry, ("name", "sha256", "state", "certificate"), where)
     state = read_text(data, "state", where)
@@ -229,4 +212,4 @@ def _root(entry: Any) -> SignedRoot:
         raise TrustAnchorError(f"{where}: state is '{state}'", f"known: {', '.join(STATES)}")
     certificate = "" if state == "distrusted" else read_text(data, "certificate", where)
     sha256 = normalise_fingerprint(read_text(data, "sha256", where))
-    return SignedRoot(read_text(data, "name", where), sha256, state, certificate)
+    return Root(read_text(data, "name", where), sha256, state, certificate)

@@ -17,9 +17,10 @@ from ...host.files import read
 from ...text import times
 from ...x509 import certificates as certs
 from ...x509.builders import PrivateKey, checked_key, digest_for
-from . import signed as signed_manifest
-from . import store
-from .signed import TRUSTED_STATES, SignedManifest, SignedRoot
+from ..root import Root
+from . import manifest_store, signed
+from .model import Manifest
+from .signed import SignedManifest
 
 _OPTIONS = [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities]
 
@@ -49,9 +50,9 @@ class Signing:
         """
         digest = digest_for(checked_key(self.signer.public_key(), "the manifest signer"))
         builder = pkcs7.PKCS7SignatureBuilder().set_data(self.manifest.to_json())
-        signed = builder.add_signer(self.signer, key, digest).sign(Encoding.DER, _OPTIONS)
-        signed_manifest.verify(signed, "".join(root.certificate for root in self.manifest.trusted))
-        return signed
+        message = builder.add_signer(self.signer, key, digest).sign(Encoding.DER, _OPTIONS)
+        signed.verify(message, "".join(root.pem for root in self.manifest.trusted))
+        return message
 
 
 def load_key(pem: str) -> PrivateKey:
@@ -88,26 +89,25 @@ def plan(directory: str, key: PrivateKey, now: dt.datetime, valid: dt.timedelta,
         TrustAnchorError: no signer of the record has this key, its root is not trusted any more, it has expired; the
             record has no trusted root.
     """
-    manifest = store.read_manifest(directory)
-    anchors = store.read(directory)
+    manifest = manifest_store.read(directory)
     roots = [
-        SignedRoot(one.name, one.sha256, one.state, one.pem if one.state in TRUSTED_STATES else "")
-        for one in anchors.values()
+        Root(one.name, one.sha256, one.state, one.pem if one.is_trusted else "")
+        for one in manifest.roots
         if one.state != "staged"
     ]
-    signer = _signer(directory, key, anchors, now)
+    signer = _signer(directory, key, manifest, now)
     end = min(now + valid, certs.not_after(signer))
     _require_valid(roots, now)
     content = SignedManifest(manifest.id, manifest.sequence, now.replace(microsecond=0), end, tuple(roots))
-    signed_manifest.parse(content.to_json())  # what a host would refuse is not signed
+    signed.parse(content.to_json())  # what a host would refuse is not signed
     return Signing(content, signer, _reason(directory, content, signer, now + renew))
 
 
-def _require_valid(roots: list[SignedRoot], now: dt.datetime) -> None:
+def _require_valid(roots: list[Root], now: dt.datetime) -> None:
     """A host refuses a manifest with an expired root."""
     for root in roots:
-        if root.certificate:
-            end = certs.not_after(certs.load_certificate(root.certificate.encode(), root.name))
+        if root.pem:
+            end = certs.not_after(certs.load_certificate(root.pem.encode(), root.name))
             if end <= now:
                 raise TrustAnchorError(
                     f"root '{root.name}' has expired ({times.render(end)})",
@@ -116,7 +116,7 @@ def _require_valid(roots: list[SignedRoot], now: dt.datetime) -> None:
                 )
 
 
-def _signer(directory: str, key: PrivateKey, anchors: dict[str, store.Anchor], now: dt.datetime) -> x509.Certificate:
+def _signer(directory: str, key: PrivateKey, manifest: Manifest, now: dt.datetime) -> x509.Certificate:
     """The certificate of the key, with the latest end where there are several."""
     certificates = [one for one in _signers(directory) if one.public_key() == key.public_key()]
     if not certificates:
@@ -125,11 +125,7 @@ def _signer(directory: str, key: PrivateKey, anchors: dict[str, store.Anchor], n
             f"certificates are in {os.path.join(directory, 'signers')}",
             "Give the key of one of them, or have its request signed at a ceremony",
         )
-    roots = {
-        one.name: certs.load_certificate(one.pem.encode(), one.name)
-        for one in anchors.values()
-        if one.state in TRUSTED_STATES
-    }
+    roots = {one.name: certs.load_certificate(one.pem.encode(), one.name) for one in manifest.trusted}
     under = [one for one in certificates if any(certs.signature_is_by(one, root) for root in roots.values())]
     if not under:
         raise TrustAnchorError(
@@ -155,15 +151,15 @@ def _known_to_hosts(
     Raises:
         TrustAnchorError: there is none.
     """
-    present = read(os.path.join(directory, signed_manifest.FILE_NAME))
+    present = read(os.path.join(directory, signed.FILE_NAME))
     if present is None:
         return signers
     try:
-        published = {root.sha256 for root in signed_manifest.read_unverified(present).trusted}
+        published = {root.sha256 for root in signed.read_unverified(present).trusted}
     except TrustAnchorError:
         return signers  # what is damaged is replaced
-    known = [root for root in roots.values() if certs.fingerprint(root) in published]
-    found = [one for one in signers if any(certs.signature_is_by(one, root) for root in known)]
+    introduced = [root for root in roots.values() if certs.fingerprint(root) in published]
+    found = [one for one in signers if any(certs.signature_is_by(one, root) for root in introduced)]
     if not found:
         raise TrustAnchorError(
             "hosts that pull do not know the root of this manifest signer yet",
@@ -182,12 +178,12 @@ def _signers(directory: str) -> list[x509.Certificate]:
 
 def _reason(directory: str, wanted: SignedManifest, signer: x509.Certificate, horizon: dt.datetime) -> str:
     """Why what is in the record does not do; empty when it does."""
-    present = read(os.path.join(directory, signed_manifest.FILE_NAME))
+    present = read(os.path.join(directory, signed.FILE_NAME))
     if present is None:
         return "there is no signed manifest"
     try:
         # As hosts will verify it when they have taken up what it says.
-        found = signed_manifest.verify(present, "".join(root.certificate for root in wanted.trusted))
+        found = signed.verify(present, "".join(root.pem for root in wanted.trusted))
     except TrustAnchorError as error:
         return error.what
     if (found.id, found.sequence, found.roots) != (wanted.id, wanted.sequence, wanted.roots):

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from ...errors import TrustAnchorError
 from ...text import times
-from .model import Manifest, Root
-from .signed import TRUSTED_STATES
+from ..root import TRUSTED_STATES, Root
+from .model import Manifest
 
 # From state to the states that may follow it without an incident.
 _NEXT = {
@@ -49,7 +49,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EstateEvidence:
     """What is known about the estate when a change is asked for.
 
     Args:
@@ -66,7 +66,7 @@ class Evidence:
     overlap: dt.timedelta
 
 
-def change(manifest: Manifest, states: Mapping[str, str], evidence: Evidence, incident: str = "") -> Manifest:
+def change(manifest: Manifest, states: Mapping[str, str], evidence: EstateEvidence, incident: str = "") -> Manifest:
     """The manifest with roots in other states.
 
     Args:
@@ -100,24 +100,24 @@ def change(manifest: Manifest, states: Mapping[str, str], evidence: Evidence, in
     return manifest.changed(after)
 
 
-def remove(manifest: Manifest, names: Iterable[str], evidence: Evidence) -> Manifest:
+def remove(manifest: Manifest, names: Iterable[str], evidence: EstateEvidence) -> Manifest:
     """The manifest without roots that nobody needs to know any more.
 
     Raises:
         TrustAnchorError: a root is in use, or is distrusted and may still be on some host.
     """
-    gone = {root.name for root in manifest.roots if root.name in set(names)}
-    for name in sorted(gone):
+    leaving = {root.name for root in manifest.roots if root.name in set(names)}
+    for name in sorted(leaving):
         root = manifest.named(name)
-        if root.state in TRUSTED_STATES:
+        if root.is_trusted:
             raise TrustAnchorError(
                 f"root '{name}' is {root.state}",
                 "only a root that no host trusts can leave the manifest",
                 "Make it distrusted first, and roll that out",
             )
-        if root.state == "distrusted":
+        if root.is_distrusted:
             _require_rollout(manifest, evidence, f"root '{name}' may still be in a trust store")
-    return manifest.changed(root for root in manifest.roots if root.name not in gone)
+    return manifest.changed(root for root in manifest.roots if root.name not in leaving)
 
 
 def _require_order(root: Root, state: str) -> None:
@@ -148,14 +148,14 @@ def _require_survivor(manifest: Manifest, after: Iterable[Root], incident: str) 
         )
 
 
-def _require_proof(manifest: Manifest, root: Root, state: str, evidence: Evidence) -> None:
+def _require_proof(manifest: Manifest, root: Root, state: str, evidence: EstateEvidence) -> None:
     if state == "retiring":
         _require_rollout(manifest, evidence, f"root '{root.name}' cannot retire: hosts may lack the other roots")
     if state == "distrusted" and root.state == "retiring":
         _require_unused(manifest, root, evidence)
 
 
-def _require_unused(manifest: Manifest, root: Root, evidence: Evidence) -> None:
+def _require_unused(manifest: Manifest, root: Root, evidence: EstateEvidence) -> None:
     """Nothing that lives leads to the root any more."""
     if below := evidence.intermediates.get(root.name):
         raise TrustAnchorError(
@@ -180,7 +180,7 @@ def _require_unused(manifest: Manifest, root: Root, evidence: Evidence) -> None:
         )
 
 
-def _require_rollout(manifest: Manifest, evidence: Evidence, consequence: str) -> Rollout:
+def _require_rollout(manifest: Manifest, evidence: EstateEvidence, consequence: str) -> Rollout:
     rollout = evidence.rollout
     if rollout is None or (rollout.id, rollout.sequence) != (manifest.id, manifest.sequence):
         raise TrustAnchorError(

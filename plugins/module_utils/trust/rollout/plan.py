@@ -22,7 +22,7 @@ OK, INSTALLED, REPAIRED, WRONG = "ok", "installed", "repaired", "wrong"
 
 
 @dataclass(frozen=True)
-class State:
+class HostRollout:
     """What a journal says about one host.
 
     Args:
@@ -58,7 +58,7 @@ class State:
         return WRONG if is_wrong else OK
 
 
-def states(entries: Iterable[Entry], release: Release, check: bool = False) -> dict[str, State]:
+def states(entries: Iterable[Entry], release: Release, check: bool = False) -> dict[str, HostRollout]:
     """Host to what its lines of this version of the manifest say.
 
     Args:
@@ -66,14 +66,14 @@ def states(entries: Iterable[Entry], release: Release, check: bool = False) -> d
         release: lines of other versions do not count.
         check: whether lines of check mode count.
     """
-    found: dict[str, State] = {}
+    found: dict[str, HostRollout] = {}
     for entry in entries:
         if not entry.is_of(release) or (entry.check and not check):
             continue
         before = found.get(entry.host)
         said_before = before.converged if before else None
         is_word = entry.outcome == CONVERGED and not entry.check
-        found[entry.host] = State(entry, entry if is_word else said_before, said_before is not None)
+        found[entry.host] = HostRollout(entry, entry if is_word else said_before, said_before is not None)
     return found
 
 
@@ -95,7 +95,7 @@ def superseded(entries: Sequence[Entry], release: Release) -> list[Entry] | None
 
 
 @dataclass(frozen=True)
-class Plan:
+class RolloutPlan:
     """Which hosts a run has to do.
 
     Args:
@@ -135,27 +135,27 @@ class Scope:
                 )
 
 
-def plan(scope: Scope, known: Mapping[str, State], now: dt.datetime, max_age: dt.timedelta) -> Plan:
+def plan(scope: Scope, journaled: Mapping[str, HostRollout], now: dt.datetime, max_age: dt.timedelta) -> RolloutPlan:
     """Which hosts are to do.
 
     Args:
         scope: the hosts.
-        known: what the journal says.
+        journaled: what the journal says.
         now: present time, UTC.
         max_age: a host that converged longer ago is looked at again.
     """
     done = {
         host: state.last.time
-        for host, state in known.items()
+        for host, state in journaled.items()
         if state.outcome == CONVERGED and dt.timedelta(0) <= now - state.last.moment < max_age
     }
-    let_off = {one.host for one in scope.waivers}
+    waived = {one.host for one in scope.waivers}
     chosen = [host for host in scope.hosts if host in scope.only and host not in done]
     first = [host for host in chosen if host in scope.canaries]
     ordered = first + [host for host in chosen if host not in scope.canaries]
-    return Plan(
-        todo=tuple(host for host in ordered if host not in let_off),
-        waived=tuple(host for host in ordered if host in let_off),
+    return RolloutPlan(
+        todo=tuple(host for host in ordered if host not in waived),
+        waived=tuple(host for host in ordered if host in waived),
         done={host: done[host] for host in scope.hosts if host in done},
     )
 
@@ -200,18 +200,20 @@ class Gate:
     passed: bool
 
 
-def gate(wave: Collection[str], known: Mapping[str, State], since: dt.datetime, max_fail_percentage: int) -> Gate:
+def gate(
+    wave: Collection[str], journaled: Mapping[str, HostRollout], since: dt.datetime, max_fail_percentage: int
+) -> Gate:
     """Look back at a wave.
 
     Args:
         wave: its hosts.
-        known: what the journal says.
+        journaled: what the journal says.
         since: start of this run; an older word does not count.
         max_fail_percentage: the share of failed hosts that is accepted.
     """
     failed = {}
     for host in wave:
-        state = known.get(host)
+        state = journaled.get(host)
         if state is None or state.last.moment < since:
             failed[host] = "nothing was heard of it in this run"
         elif state.last.outcome != CONVERGED:

@@ -41,20 +41,24 @@ Report = dict[str, Any]
 
 
 def build(
-    release: Release, scope: plan.Scope, known: Mapping[str, plan.State], now: dt.datetime, check: bool = False
+    release: Release,
+    scope: plan.Scope,
+    journaled: Mapping[str, plan.HostRollout],
+    now: dt.datetime,
+    check: bool = False,
 ) -> Report:
     """The report as JSON has it.
 
     Args:
         release: what was rolled out.
         scope: the declared hosts and the waivers.
-        known: what the journal says.
+        journaled: what the journal says.
         now: present time, UTC.
         check: it is of check mode.
     """
-    hosts = {name: _host(known.get(name)) for name in scope.hosts}
-    let_off = {one.host for one in scope.waivers}
-    missing = [name for name, host in hosts.items() if host["outcome"] != plan.CONVERGED and name not in let_off]
+    hosts = {name: _host(journaled.get(name)) for name in scope.hosts}
+    waived = {one.host for one in scope.waivers}
+    missing = [name for name, host in hosts.items() if host["outcome"] != plan.CONVERGED and name not in waived]
     outcomes = [host["outcome"] for host in hosts.values()]
     return {
         "version": VERSION,
@@ -69,7 +73,7 @@ def build(
     }
 
 
-def _host(state: plan.State | None) -> Report:
+def _host(state: plan.HostRollout | None) -> Report:
     if state is None:
         return {"outcome": plan.NOT_REACHED, "measured": None, "converged": None, "stores": [], "drift": []}
     last = state.last
@@ -186,9 +190,9 @@ def _listed(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> 
 
 
 def _problem_rows(report: Report) -> list[Sequence[Cell]]:
-    let_off = {one["host"] for one in report["waived"]}
+    waived = {one["host"] for one in report["waived"]}
     return [
-        (name, "yes" if name in let_off else "", host["converged"] or "never", Mark(_why(host), _kind(host["outcome"])))
+        (name, "yes" if name in waived else "", host["converged"] or "never", Mark(_why(host), _kind(host["outcome"])))
         for name, host in _problems(report)
     ]
 

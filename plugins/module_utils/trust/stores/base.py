@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..pem import Root
+from ..root import Root
 
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
 PREFIX = "trustanchor-"
@@ -25,13 +25,13 @@ class Wanted:
 
     Args:
         roots: that it must trust.
-        gone: fingerprints that it must not trust: those that once were ours, and `absent`.
-        absent: fingerprints that it must not trust whoever put them there.
+        forbidden: fingerprints that it must not trust: those that once were ours, and `distrusted`.
+        distrusted: fingerprints that it must not trust whoever put them there.
     """
 
     roots: tuple[Root, ...]
-    gone: frozenset[str] = frozenset()
-    absent: frozenset[str] = frozenset()
+    forbidden: frozenset[str] = frozenset()
+    distrusted: frozenset[str] = frozenset()
 
     @property
     def sha256s(self) -> frozenset[str]:
@@ -45,7 +45,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Finding:
+class StoreFinding:
     """How a store was found.
 
     Args:
@@ -72,7 +72,7 @@ class Store(Protocol):
     path: str
     declared: bool  # the host's own, or by the operator: that it cannot be converged is a fault, of others a report
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure it.
 
         Raises:
@@ -89,8 +89,13 @@ class Store(Protocol):
             TrustAnchorError: it cannot be done.
         """
 
+    def writes(self, wanted: Wanted) -> list[str]:
+        """The files that `converge` may make, replace or remove."""
 
-def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone: Iterable[str] = ()) -> Finding:
+
+def compared(
+    name: str, path: str, trusted: Iterable[str], wanted: Wanted, forbidden: Iterable[str] = ()
+) -> StoreFinding:
     """A finding by fingerprints.
 
     Args:
@@ -98,15 +103,15 @@ def compared(name: str, path: str, trusted: Iterable[str], wanted: Wanted, gone:
         path: of the store.
         trusted: fingerprints that it trusts.
         wanted: what it must be.
-        gone: further fingerprints that it must not trust, such as those that bear our name in it.
+        forbidden: further fingerprints that it must not trust, such as those that bear our name in it.
     """
     present = set(trusted)
     missing = sorted(wanted.sha256s - present)
-    unwanted = sorted(present & ((wanted.gone | set(gone)) - wanted.sha256s))
+    unwanted = sorted(present & ((wanted.forbidden | set(forbidden)) - wanted.sha256s))
     return found(name, path, missing, unwanted)
 
 
-def found(name: str, path: str, missing: Sequence[str], unwanted: Sequence[str], why: str = "") -> Finding:
+def found(name: str, path: str, missing: Sequence[str], unwanted: Sequence[str], why: str = "") -> StoreFinding:
     """A finding that is wrong when anything is."""
     state = WRONG if missing or unwanted or why else OK
-    return Finding(name, path, state, tuple(missing), tuple(unwanted), why)
+    return StoreFinding(name, path, state, tuple(missing), tuple(unwanted), why)

@@ -23,11 +23,11 @@ class Cache:
 
     def get(self, path: str) -> Entries | None:
         """What is known of a file, None where nothing is or the file has changed."""
-        known = self._content.get(path)
-        if not isinstance(known, dict) or known.get("file") != _identity(path):
+        cached = self._content.get(path)
+        if not isinstance(cached, dict) or cached.get("file") != _identity(path):
             return None
         self._used.add(path)
-        entries: Entries = known["entries"]
+        entries: Entries = cached["entries"]
         return entries
 
     def put(self, path: str, entries: Entries) -> Entries:

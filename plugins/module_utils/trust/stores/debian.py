@@ -23,8 +23,9 @@ from ...host.files import File, read, write_atomically
 from ...host.files import converge as converge_files
 from ...host.pem import blocks as pem_blocks
 from ...host.pem import fingerprints
-from ..pem import Root
-from .base import PREFIX, Finding, Wanted, compared, entry_name, found
+from ..root import Root
+from .base import PREFIX, StoreFinding, Wanted, compared, entry_name, found
+from .kind import StoreKind
 
 SOURCE = "/usr/local/share/ca-certificates"
 DIRECTORY = "/etc/ssl/certs"
@@ -45,14 +46,14 @@ class SystemStore:
     path = BUNDLE
     declared = True
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure each of the three; OpenSSL reads the second or the third, and never the first."""
         files_wrong = converge_files(files(wanted.roots), check=True)
-        foreign = [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]
+        foreign = [*foreign_files(wanted.roots, wanted.distrusted), *dangling_links()]
         why = [*(f"{path}: {', '.join(what)}" for path, what in files_wrong.items())]
         why += [f"{path}: must not be there" for path in foreign]
         bundled = trusted_by_bundle()
-        lost = len(distributed() - bundled - wanted.absent)
+        lost = len(distributed() - bundled - wanted.distrusted)
         bundle = compared("system bundle", BUNDLE, bundled, wanted)
         if lost:
             bundle = found(bundle.name, BUNDLE, bundle.missing, bundle.unwanted, f"{lost} of the distribution are lost")
@@ -66,14 +67,18 @@ class SystemStore:
         """Source files first, new ones before old ones go; then everything that is made from them."""
         os.makedirs(SOURCE, mode=0o755, exist_ok=True)
         converge_files(files(wanted.roots), check=False)
-        for path in [*foreign_files(wanted.roots, wanted.absent), *dangling_links()]:
-            _take_out(path, wanted.absent)
+        for path in [*foreign_files(wanted.roots, wanted.distrusted), *dangling_links()]:
+            _take_out(path, wanted.distrusted)
         return rebuild()
 
+    def writes(self, wanted: Wanted) -> list[str]:
+        """Source files, links to them, and the bundle; update-ca-certificates and its hooks write more."""
+        return [*(file.path for file in files(wanted.roots)), *map(_link, _local()), BUNDLE]
 
-def _take_out(path: str, absent: Collection[str]) -> None:
-    """Remove a file, or from a file of somebody else that holds several certificates what must be absent."""
-    blocks = [block for block in pem_blocks(_text(path)) if not fingerprints(block) & set(absent)]
+
+def _take_out(path: str, distrusted: Collection[str]) -> None:
+    """Remove a file, or from a file of somebody else that holds several certificates what is distrusted."""
+    blocks = [block for block in pem_blocks(_text(path)) if not fingerprints(block) & set(distrusted)]
     if os.path.basename(path).startswith(PREFIX) or not blocks:
         os.unlink(path)
     else:
@@ -101,15 +106,15 @@ def files(roots: Sequence[Root]) -> list[File]:
     return [File(f"{SOURCE}/{entry_name(root.sha256)}.crt", root.pem.encode()) for root in roots]
 
 
-def foreign_files(roots: Sequence[Root], absent: Collection[str]) -> list[str]:
-    """Source files that must go: ours that left the set, and anybody's that hold a fingerprint which must be absent."""
+def foreign_files(roots: Sequence[Root], distrusted: Collection[str]) -> list[str]:
+    """Source files that must go: ours that left the set, and anybody's that hold a distrusted fingerprint."""
     keep = {f"{entry_name(root.sha256)}.crt" for root in roots}
     listed = []
     for top, _directories, names in os.walk(SOURCE):
         for name in sorted(names):
             path = os.path.join(top, name)
             ours = name.startswith(PREFIX) and name not in keep
-            if ours or (absent and _fingerprints(path) & set(absent)):
+            if ours or (distrusted and _fingerprints(path) & set(distrusted)):
                 listed.append(path)
     return listed
 
@@ -295,3 +300,11 @@ def _fingerprints(path: str) -> frozenset[str]:
 
 def _text(path: str) -> str:
     return (read(path) or b"").decode(errors="replace") if os.path.exists(path) else ""
+
+
+KIND = StoreKind(
+    name="system",
+    of_host=lambda _cache: [SystemStore()],
+    # With what the hooks of update-ca-certificates write.
+    always_writable=lambda: (DIRECTORY, SOURCE, "/var/lib/ca-certificates-java", "/var/lib/dpkg"),
+)

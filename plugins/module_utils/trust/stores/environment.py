@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 from ...host import systemd
 from ...host.files import Directory, File
-from . import debian
+from . import debian, private_roots
 from .base import Wanted
+from .cache import Cache
+from .kind import Declared, StoreKind, texts
 from .managed import Items, ManagedFiles
 
 PYTHON, NODE = "python", "node"
@@ -31,8 +33,8 @@ def variables(programs: Sequence[str], roots: str) -> dict[str, str]:
         programs: any of `CHOICES`.
         roots: path of the file with our roots alone; Node.js adds it to what it brings.
     """
-    known = {PYTHON: {"REQUESTS_CA_BUNDLE": debian.BUNDLE}, NODE: {"NODE_EXTRA_CA_CERTS": roots}}
-    return {name: value for program in CHOICES if program in programs for name, value in known[program].items()}
+    variables_of = {PYTHON: {"REQUESTS_CA_BUNDLE": debian.BUNDLE}, NODE: {"NODE_EXTRA_CA_CERTS": roots}}
+    return {name: value for program in CHOICES if program in programs for name, value in variables_of[program].items()}
 
 
 def drop_ins(programs: Sequence[str], roots: str) -> ManagedFiles:
@@ -61,3 +63,17 @@ def _tell_systemd() -> None:
     """Services that start from now on have the variables."""
     if os.path.isdir("/run/systemd/system"):
         systemd.daemon_reload()
+
+
+def _open(declared: Declared, _cache: Cache) -> list[ManagedFiles]:
+    return [drop_ins(declared, private_roots.PATH)]
+
+
+KIND = StoreKind(
+    name="environment variables",
+    option="environment",
+    spec=texts(CHOICES, CHOICES),
+    open=_open,
+    always_writable=lambda: [os.path.dirname(path) for path in (SHELLS, USERS, SERVICES)],
+    example=CHOICES,
+)

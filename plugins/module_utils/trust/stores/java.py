@@ -10,6 +10,7 @@ is kept until the file changes. A store is always replaced by a whole one: keyto
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -23,15 +24,17 @@ from ...host.accounts import is_roots_alone, run_as, writer_of
 from ...host.commands import run
 from ...host.files import read, replace, write_atomically
 from ...host.pem import fingerprint
-from ..pem import Root
+from ..root import Root
 from . import jks
-from .base import PREFIX, Finding, Wanted, compared, entry_name
+from .base import PREFIX, StoreFinding, Wanted, compared, entry_name
 from .cache import Cache
+from .kind import OWNER, PASSWORD_FILE, Declared, StoreKind, directories, entries
 
 DEBIAN = "/etc/ssl/certs/java/cacerts"
 PASSWORD = "changeit"  # noqa: S105 the JDK's public default, which Debian keeps; it protects nothing
-
-
+# Debian's and other packages' JDKs, and archives that were unpacked by hand; lib/security since JDK 9, jre before.
+JDKS = ("/usr/lib/jvm/*", "/opt/*", "/opt/*/*", "/usr/local/*")
+_CACERTS = ("lib/security/cacerts", "jre/lib/security/cacerts")
 # Entries in what ``keytool -list -rfc`` prints, also that of JDK 8.
 _RFC = re.compile(
     r"^Alias name: (.*)$(?:\n(?!Alias name: ).*)*?\n(-----BEGIN CERTIFICATE-----\n[^-]*-----END CERTIFICATE-----)",
@@ -62,7 +65,7 @@ class Keystore:
     group: str = "root"
     declared: bool = True
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Compare what it trusts. What bears our name in it is ours, also what Debian's hook has put there for us."""
         if not os.path.exists(self.path) and self.create:
             return [compared(self.name, self.path, (), wanted)]
@@ -87,8 +90,8 @@ class Keystore:
             raise TrustAnchorError(f"{self.path} does not exist", "it is declared as a trust store of Java")
         if content.startswith(jks.MAGIC):
             return {entry.name: entry.sha256 for entry in jks.read(content, self.path, self._password())}
-        known = self.cache.get(self.path)
-        return known if known is not None else self.cache.put(self.path, self._listed())
+        cached = self.cache.get(self.path)
+        return cached if cached is not None else self.cache.put(self.path, self._listed())
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Add and remove entries in a copy, and put it in the store's place."""
@@ -102,6 +105,10 @@ class Keystore:
         else:
             self._write_with_keytool(wanted, finding)
         return []
+
+    def writes(self, _wanted: Wanted) -> list[str]:
+        """The store; a link stays one."""
+        return [os.path.realpath(self.path)]
 
     def _make(self, wanted: Wanted) -> None:
         """A new store; one of PKCS#12 begins with its first entry."""
@@ -119,7 +126,7 @@ class Keystore:
         added = [_entry(root) for root in _sorted(wanted) if root.sha256 not in present]
         self._put(jks.write([*kept, *added], password))
 
-    def _write_with_keytool(self, wanted: Wanted, finding: Finding) -> None:
+    def _write_with_keytool(self, wanted: Wanted, finding: StoreFinding) -> None:
         entries = self.entries()
         with self._replaced() as copy:
             for root in _sorted(wanted):
@@ -198,3 +205,49 @@ def _sorted(wanted: Wanted) -> list[Root]:
 def _entry(root: Root) -> jks.Entry:
     """An entry that is the same whenever it is made: its date is the start of the root's validity."""
     return jks.Entry(entry_name(root.sha256).encode(), root.not_before * 1000, root.der)
+
+
+def debian_keystores(cache: Cache) -> list[Keystore]:
+    """Debian's Java store, where there is one: it belongs to the system."""
+    return [Keystore(DEBIAN, "java", cache)] if os.path.exists(DEBIAN) else []
+
+
+def discover(cache: Cache) -> Iterator[Keystore]:
+    """That of each JDK that has one of its own, and does not share Debian's."""
+    seen = {os.path.realpath(DEBIAN)}
+    for path in sorted(path for top in JDKS for name in _CACERTS for path in glob.glob(f"{top}/{name}")):
+        if os.path.realpath(path) not in seen:
+            seen.add(os.path.realpath(path))
+            yield Keystore(path, f"java {path}", cache, declared=False)
+
+
+def _open(declared: Declared, cache: Cache) -> list[Keystore]:
+    filled = [KIND.filled(entry) for entry in declared]
+    return [
+        Keystore(
+            one["path"],
+            f"java {one['path']}",
+            cache,
+            password_file=one["password_file"],
+            create=one["create"],
+            owner=one["owner"],
+            group=one["group"],
+        )
+        for one in filled
+    ]
+
+
+KIND = StoreKind(
+    name="Java keystore",
+    option="keystores",
+    spec={
+        **entries(password_file=PASSWORD_FILE, create={"type": "str", "choices": ["jks", "pkcs12"]}, **OWNER),
+        "no_log": False,  # it names files that hold passwords, and no password
+    },
+    open=_open,
+    of_host=debian_keystores,
+    discover=discover,
+    writable=directories,
+    discovered_writable=lambda: ("/usr/lib/jvm", "/opt", "/usr/local"),
+    example=({"path": "/etc/kafka/truststore.jks", "create": "jks"},),
+)

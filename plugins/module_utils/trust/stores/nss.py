@@ -8,9 +8,12 @@ behind that the user cannot write. Standard library only.
 
 from __future__ import annotations
 
+import glob
 import os
+import pwd
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
@@ -18,13 +21,22 @@ from ...host.accounts import is_roots_alone
 from ...host.commands import run
 from ...host.files import ids
 from ...host.pem import fingerprints
-from ..pem import Root
-from .base import PREFIX, Finding, Wanted, compared, entry_name
+from ..root import Root
+from .base import PREFIX, StoreFinding, Wanted, compared, entry_name
 from .cache import Cache
+from .kind import PASSWORD_FILE, Declared, StoreKind, entries, paths
 
 TIMEOUT = 20.0  # seconds for one certutil
 _TRUST = "C,,"  # a CA for servers' certificates (certutil(1), trust arguments)
 _LISTED = re.compile(r"^(.*?)\s+([a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*)\s*$", re.MULTILINE)
+# Below a user's home: Chromium's and Chrome's, the same as a snap, and Firefox's profiles.
+_IN_HOMES = (
+    ".pki/nssdb",
+    "snap/chromium/current/.pki/nssdb",
+    ".mozilla/firefox/*",
+    "snap/firefox/common/.mozilla/firefox/*",
+)
+_PER_PATTERN = 20  # databases of one user; nobody has so many profiles
 
 
 @dataclass
@@ -52,7 +64,7 @@ class NssDatabase:
     def _file(self) -> str:
         return os.path.join(self.path, "cert9.db")
 
-    def find(self, wanted: Wanted) -> list[Finding]:
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Compare what it trusts. What bears our name in it is ours."""
         if not os.path.exists(self._file) and self.owner:
             return [compared(self.name, self.path, (), wanted)]
@@ -68,8 +80,8 @@ class NssDatabase:
         """
         if not os.path.exists(self._file):
             raise TrustAnchorError(f"{self.path} has no NSS database", "cert9.db is expected there")
-        known = self.cache.get(self._file)
-        return known if known is not None else self.cache.put(self._file, self._listed())
+        cached = self.cache.get(self._file)
+        return cached if cached is not None else self.cache.put(self._file, self._listed())
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Add what is missing, then delete what must go.
@@ -87,6 +99,10 @@ class NssDatabase:
             self._delete(self.trusted()[finding.unwanted[0]])
         self._add_missing(wanted)
         return []
+
+    def writes(self, _wanted: Wanted) -> list[str]:
+        """The databases of certificates and of keys."""
+        return [os.path.join(self.path, name) for name in ("cert9.db", "key4.db", "pkcs11.txt")]
 
     def _add_missing(self, wanted: Wanted) -> None:
         (finding,) = self.find(wanted)
@@ -139,3 +155,37 @@ class NssDatabase:
             return ids(self.owner, self.owner)
         state = os.lstat(self.path)
         return state.st_uid, state.st_gid
+
+
+def discover(cache: Cache) -> Iterator[NssDatabase]:
+    """The databases in the homes of users."""
+    seen = set()
+    for account in pwd.getpwall():
+        if account.pw_dir in ("", "/") or not os.path.isdir(account.pw_dir):
+            continue
+        for pattern in _IN_HOMES:
+            for path in sorted(glob.glob(f"{glob.escape(account.pw_dir)}/{pattern}"))[:_PER_PATTERN]:
+                if os.path.exists(f"{path}/cert9.db") and os.path.realpath(path) not in seen:
+                    seen.add(os.path.realpath(path))
+                    owner = (account.pw_uid, account.pw_gid)
+                    yield NssDatabase(path, f"nss {path}", cache, declared=False, account=owner)
+
+
+def _open(declared: Declared, cache: Cache) -> list[NssDatabase]:
+    filled = [KIND.filled(entry) for entry in declared]
+    return [
+        NssDatabase(one["path"], f"nss {one['path']}", cache, password_file=one["password_file"], owner=one["owner"])
+        for one in filled
+    ]
+
+
+KIND = StoreKind(
+    name="NSS database",
+    option="nss_databases",
+    spec=entries(password_file=PASSWORD_FILE, owner={"type": "str"}),
+    open=_open,
+    discover=discover,
+    writable=paths,
+    discovered_writable=lambda: ("/home", "/root", *(store.path for store in discover(Cache()))),
+    example=({"path": "/srv/app/nssdb", "owner": "root"},),
+)

@@ -16,14 +16,14 @@ from ...text import times
 from ...x509 import certificates as certs
 from ..rollout import report
 from ..rollout.journal import Release
-from . import store
+from . import manifest_store
 from .model import Manifest
-from .transitions import Evidence, Rollout
+from .transitions import EstateEvidence, Rollout
 
 
 def gather(
     directory: str, manifest: Manifest, now: dt.datetime, overlap: dt.timedelta, retired: Collection[str] = ()
-) -> Evidence:
+) -> EstateEvidence:
     """Read the proofs that a change of the manifest needs.
 
     Args:
@@ -37,7 +37,7 @@ def gather(
         TrustAnchorError: a file of the record is damaged.
     """
     rollout = last_rollout(directory, manifest)
-    return Evidence(now, rollout, _intermediates(directory, now, retired), overlap)
+    return EstateEvidence(now, rollout, _intermediates(directory, now, retired), overlap)
 
 
 def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:
@@ -71,7 +71,7 @@ def _leaves(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]
 
 def _intermediates(directory: str, now: dt.datetime, retired: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Name of a root to the intermediates that it has signed and that are valid; the archive does not count."""
-    anchors = [one for one in store.read(directory).values() if one.pem]
+    anchors = [one for one in manifest_store.read(directory).roots if one.pem]
     roots = {one.name: certs.load_certificate(one.pem.encode(), one.name) for one in anchors}
     folder = os.path.join(directory, "intermediates")
     found: dict[str, list[str]] = {}

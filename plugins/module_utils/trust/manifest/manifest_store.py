@@ -4,38 +4,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 
 from ...errors import TrustAnchorError
 from ...x509 import certificates
-from . import model
-from .signed import TRUSTED_STATES
+from ..root import Root
+from .model import Manifest, parse_manifest
+
+Identity = tuple[tuple[str, int, int, int], ...]
 
 
-@dataclass(frozen=True)
-class Anchor:
-    """One root of the manifest.
-
-    Args:
-        name: its file name in the record, without ``.crt``.
-        sha256: declared fingerprint, lower-case hex.
-        state: one of `manifest.STATES`.
-        pem: the certificate; empty for a distrusted root whose file is gone.
-    """
-
-    name: str
-    sha256: str
-    state: str
-    pem: str
-
-    def as_dict(self) -> dict[str, str]:
-        """For Jinja."""
-        return {"name": self.name, "sha256": self.sha256, "state": self.state, "pem": self.pem}
-
-
-def read(record: str) -> dict[str, Anchor]:
-    """The roots of a public record, by name.
+def read(record: str) -> Manifest:
+    """The manifest of a public record, its roots with their certificates.
 
     Args:
         record: directory with trust.yml and roots/NAME.crt.
@@ -44,37 +26,49 @@ def read(record: str) -> dict[str, Anchor]:
         TrustAnchorError: no manifest, unknown keys or states, a certificate that is missing, is not the declared one or
             is not a CA's.
     """
-    return {root.name: _anchor(root, record) for root in read_manifest(record).roots}
+    manifest = read_declared(record)
+    return replace(manifest, roots=tuple(_with_certificate(root, record) for root in manifest.roots))
 
 
-def read_manifest(record: str) -> model.Manifest:
+def read_declared(record: str) -> Manifest:
     """The manifest of a public record, without a look at the certificates.
 
     Raises:
         TrustAnchorError: there is none, or it is not as the strict schema wants it.
     """
     path = os.path.join(record, "trust.yml")
-    return model.parse_manifest(_load(path), path)
+    return parse_manifest(_load(path), path)
 
 
-def usable(record: str, name: str) -> Anchor:
+def identity(record: str) -> Identity:
+    """What tells the files that `read` reads from later ones of their names; of missing ones nothing.
+
+    A change replaces a file (another inode) or writes it (another time or size).
+    """
+    folder = os.path.join(record, "roots")
+    roots = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    found = []
+    for path in (os.path.join(record, "trust.yml"), *(os.path.join(folder, name) for name in roots)):
+        with contextlib.suppress(FileNotFoundError):
+            state = os.stat(path)
+            found.append((path, state.st_ino, state.st_size, state.st_mtime_ns))
+    return tuple(found)
+
+
+def usable(manifest: Manifest, name: str) -> Root:
     """One root that certificates may lead to.
 
     Raises:
-        TrustAnchorError: as `read`; there is no such root, or it is not trusted (any more).
+        TrustAnchorError: there is no such root, or it is not trusted (any more).
     """
-    anchors = read(record)
-    if name not in anchors:
+    root = manifest.named(name)
+    if not root.is_trusted:
         raise TrustAnchorError(
-            f"the trust manifest has no root '{name}'", f"it has: {', '.join(anchors) or 'none'}", "Name one of these"
-        )
-    if anchors[name].state not in TRUSTED_STATES:
-        raise TrustAnchorError(
-            f"root '{name}' is {anchors[name].state} in the trust manifest",
+            f"root '{name}' is {root.state} in the trust manifest",
             "hosts do not trust it, so nothing may be issued under it",
             "Name another root, or change its state",
         )
-    return anchors[name]
+    return root
 
 
 def _load(path: str) -> bytes:
@@ -89,15 +83,15 @@ def _load(path: str) -> bytes:
         ) from error
 
 
-def _anchor(root: model.Root, record: str) -> Anchor:
+def _with_certificate(root: Root, record: str) -> Root:
     """The root with its certificate, which must be the declared one."""
     path = os.path.join(record, "roots", f"{root.name}.crt")
     try:
         with open(path, "rb") as handle:
             certificate = certificates.load_certificate(handle.read(), path)
     except FileNotFoundError as error:
-        if root.state == "distrusted":
-            return Anchor(root.name, root.sha256, root.state, "")
+        if root.is_distrusted:
+            return root
         raise TrustAnchorError(
             f"{path} is missing", "the trust manifest names it", "Restore the record from its history"
         ) from error
@@ -109,4 +103,4 @@ def _anchor(root: model.Root, record: str) -> Anchor:
         )
     if not certificates.is_ca(certificate):
         raise TrustAnchorError(f"{path} is not a CA certificate", "a trust anchor must be one")
-    return Anchor(root.name, root.sha256, root.state, certificates.to_pem(certificate).decode())
+    return replace(root, pem=certificates.to_pem(certificate).decode())

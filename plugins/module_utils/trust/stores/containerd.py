@@ -1,0 +1,42 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""containerd: a file for each registry that leads to our roots. Standard library only."""
+
+from __future__ import annotations
+
+import os
+
+from ...host.files import Directory, File
+from . import container_registries, private_roots
+from .base import Wanted
+from .cache import Cache
+from .kind import Declared, StoreKind, texts
+from .managed import Items, ManagedFiles
+
+BASE = "/etc/containerd/certs.d"
+
+
+def store(registry: str, roots: str, base: str) -> ManagedFiles:
+    """containerd reads hosts.toml at each pull (docs/hosts.md); it leads to the file with our roots."""
+    directory = os.path.join(base, registry)
+    text = f'server = "https://{registry}"\n\n[host."https://{registry}"]\n  ca = "{roots}"\n'
+
+    def render(_wanted: Wanted) -> Items:
+        return [Directory(base), Directory(directory), File(f"{directory}/hosts.toml", text.encode())]
+
+    return ManagedFiles(f"containerd {registry}", directory, render, holds_roots=False)
+
+
+def _open(declared: Declared, _cache: Cache) -> list[ManagedFiles]:
+    return [store(registry, private_roots.PATH, BASE) for registry in declared]
+
+
+KIND = StoreKind(
+    name="containerd",
+    option="containerd_registries",
+    spec=texts(),
+    check=container_registries.check,
+    open=_open,
+    writable=lambda declared: [os.path.dirname(BASE)] if declared else [],
+    example=("registry.corp.example",),
+)

@@ -1,0 +1,105 @@
+# Copyright: The trustanchor.private_ca authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stores that cannot be converged, and those of users: none of them keeps the host's own from being right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import StoreFinding, Wanted
+from factories.trust_host import ONE, THREE, TWO, Host, make_host, run
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return make_host(tmp_path, monkeypatch)
+
+
+class Broken:
+    """A store that cannot be measured, or not be written."""
+
+    path = "/broken"
+
+    def __init__(self, name: str, declared: bool, *, readable: bool = False) -> None:
+        self.name, self.declared, self.readable = name, declared, readable
+
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
+        if self.readable:
+            return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
+        raise TrustAnchorError("it has another password", "", "Give the password")
+
+    def writes(self, _wanted: Wanted) -> list[str]:
+        return [self.path]
+
+    def converge(self, _wanted: Wanted) -> list[str]:
+        raise TrustAnchorError("read-only file system", "/broken", "Remount it")
+
+
+@pytest.mark.parametrize(
+    "broken", [Broken("kafka", True), Broken("kafka", True, readable=True)], ids=["unreadable", "unwritable"]
+)
+def test_a_store_that_fails_does_not_keep_the_others_from_being_right(host: Host, broken: Broken) -> None:
+    host.others = [broken]
+    host.give_java(old=TWO)
+    with pytest.raises(TrustAnchorError, match=r"kafka: read-only file system \(/broken\)\. Remount it"):
+        run(host, [ONE], {TWO.sha256})
+    assert host.trusted() == host.java == {ONE.sha256}
+    assert state.load().ever_installed == [ONE.sha256]
+    with pytest.raises(TrustAnchorError, match="kafka"):
+        run(host, [THREE])
+    assert set(state.load().ever_installed) == {ONE.sha256, THREE.sha256}  # the broken one may still have it
+
+
+def test_a_found_store_that_cannot_be_measured_is_unknown(host: Host) -> None:
+    host.others = [Broken("nss /home/ada/.pki/nssdb", False)]
+    run(host, [ONE])
+    todo = host.plan([ONE])
+    assert not todo.changed
+    unknown = todo.listed[-1]
+    assert (unknown.state, unknown.why) == ("unknown", "it has another password. Give the password.")
+
+
+class Odd(Broken):
+    """A store of a user who has put something odd there."""
+
+    def find(self, _wanted: Wanted) -> list[StoreFinding]:
+        raise NotADirectoryError(20, "Not a directory", "/home/ada/.step/certs")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None:
+    host.others = [Odd("step", declared)]
+    known = state.load()
+    outcome = convergence.converge([ONE], set(), host.declaration, known)
+    assert host.trusted() == {ONE.sha256}
+    assert outcome.after.listed[-1].state == "unknown"
+    assert "/home/ada/.step/certs: Not a directory" in outcome.after.listed[-1].why
+    assert (outcome.failure() is not None) == declared
+
+
+class Sluggish(Broken):
+    """A store that was found, and looks whether the host's own are right already."""
+
+    def find(self, wanted: Wanted) -> list[StoreFinding]:
+        self.seen = debian.trusted_by_bundle()
+        return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
+
+
+def test_users_stores_come_after_the_hosts_own(host: Host) -> None:
+    """And one that only lacks a root fails no host: a user could keep it from ever being complete."""
+    found = Sluggish("nss", False)
+    host.others = [found]
+    outcome = convergence.converge([ONE], set(), host.declaration, state.load())
+    assert found.seen == {ONE.sha256}
+    assert outcome.failure() is None
+    assert any(warning.startswith("nss: read-only file system") for warning in outcome.warnings)
+
+
+def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convergence, "DISCOVERED_SECONDS", 0.0)
+    host.others = [Sluggish("nss", False)]
+    assert "took more than" in host.plan([ONE]).listed[-1].why
