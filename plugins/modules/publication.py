@@ -29,6 +29,7 @@ requirements:
   - cryptography >= 42 on the controller
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   record:
     description: Directory of the public record, on the controller.

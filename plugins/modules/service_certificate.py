@@ -27,6 +27,7 @@ requirements:
   - cryptography >= 42 on the controller
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   name:
     description: Name of the certificate; part of its directory and of its units.
