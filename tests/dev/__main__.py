@@ -16,7 +16,8 @@ HELP = """usage: ./dev COMMAND
   demo                        a complete PKI in the lab, from nothing
   test [PART]                 everything: lint, unit, molecule, coverage
   lint                        formatters, types, linters, ansible-test sanity
-  ignores                     write the ignore files of ansible-test
+  nox [ARGUMENT...]           a session of noxfile.py in an environment of its own (--list: which there are)
+  docs                        the documentation site, in build/docs/html
   unit [PYTEST ARGUMENT...]   unit tests
   molecule [SCENARIO...]      scenarios in the lab, two at a time
   bench NAME                  a benchmark of benchmarks/
