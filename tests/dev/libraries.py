@@ -69,6 +69,10 @@ def main() -> int:
     sys.path.insert(0, str(collections_path()))
     failed = 0
     for name in files(with_libraries=True):
+        if name.startswith("plugins/modules/"):
+            failed += 1
+            print(f"{name}: a module is imported on hosts that have no third-party library; import it where it is used")
+            continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")

@@ -33,7 +33,7 @@ def checks() -> list[Check]:
     """Return the linters, the slow ones first."""
     return [
         Check("ansible-test sanity", sanity.commands(), sanity.copy()),
-        Check("nox", [nox.command(*nox.LINTED)], environment=nox.environment()),
+        Check("nox", [["antsibull-nox", "lint-config"], nox.command(*nox.LINTED)], environment=nox.environment()),
         _types(),
         Check("ansible-lint", [["ansible-lint", "--profile", "production", "--offline", "-q"]]),
         Check(
