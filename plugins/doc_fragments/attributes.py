@@ -21,11 +21,6 @@ attributes:
   idempotent:
     support: full
     description: A second run with the same options changes nothing.
-  action_group:
-    support: full
-    description: Member of the action group C(group/trustanchor.private_ca.pki), so that defaults can be set for all.
-    membership:
-      - trustanchor.private_ca.pki
 """
 
     INFO = r"""
@@ -40,6 +35,11 @@ attributes:
   idempotent:
     support: full
     description: Changes nothing.
+"""
+
+    PKI = r"""
+options: {}
+attributes:
   action_group:
     support: full
     description: Member of the action group C(group/trustanchor.private_ca.pki), so that defaults can be set for all.

@@ -27,6 +27,7 @@ description:
   - The prompts are the action plugin's, on the controller.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   plan:
     description: The plan, C(ceremony.yml), on the controller. By default the last one of O(record) by its name.

@@ -29,6 +29,7 @@ requirements:
   - PyYAML
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   record:
     description: The public record, a directory on the controller.

@@ -26,6 +26,7 @@ requirements:
   - cryptography >= 42
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   record:
     description: The public record, a directory on the controller.

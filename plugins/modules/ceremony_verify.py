@@ -35,6 +35,7 @@ requirements:
   - pkilint (optional; its rules are checked where it is installed)
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
+  - trustanchor.private_ca.attributes.pki
 options:
   record:
     description: The public record, or one directory below its C(rehearsals).

@@ -24,6 +24,7 @@ requirements:
   - cryptography >= 38 on the CA host (C(python3-cryptography) of the distribution)
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   state:
     description:
@@ -52,7 +53,7 @@ options:
     description: Root certificate, PEM.
     type: str
 seealso:
-  - module: trustanchor.private_ca.ca_certificate
+  - module: trustanchor.private_ca.ceremony
 """
 
 EXAMPLES = r"""

@@ -30,6 +30,7 @@ requirements:
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.publication
+  - trustanchor.private_ca.attributes.pki
 options:
   record:
     description: Directory of the public record, on the controller.

@@ -28,6 +28,7 @@ requirements:
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.service_certificate
+  - trustanchor.private_ca.attributes.pki
 options:
   provisioner:
     description: Name of the JWK provisioner.

@@ -24,6 +24,7 @@ requirements:
   - cryptography >= 38 on the CA host (C(python3-cryptography) of the distribution)
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   settings:
     description: The content of C(ca.json) in step-ca's own form, without C(root), C(crt) and C(key).

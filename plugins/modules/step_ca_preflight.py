@@ -23,6 +23,7 @@ requirements:
   - cryptography >= 42 on the controller
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
+  - trustanchor.private_ca.attributes.pki
 notes:
   - In check mode a missing intermediate certificate is a warning and not an error, so that C(--check) can show the
     plan for a virgin host.

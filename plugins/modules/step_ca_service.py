@@ -25,6 +25,7 @@ requirements:
   - cryptography >= 38 on the CA host (C(python3-cryptography) of the distribution)
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   client_networks:
     description:

@@ -20,6 +20,7 @@ description:
   - Changes nothing.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
+  - trustanchor.private_ca.attributes.pki
 options:
   targets:
     description: Services, each as C(host:port).

@@ -23,6 +23,7 @@ description:
   - Does nothing to a token of another kind, since those have no factory values.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
   - trustanchor.private_ca.token
 options:
   key:

@@ -20,6 +20,7 @@ description:
   - Needs no PIN and changes nothing. Retry counts, defaults and policies are reported by YubiKeys only.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
+  - trustanchor.private_ca.attributes.pki
   - trustanchor.private_ca.token
 options:
   attestation_roots:

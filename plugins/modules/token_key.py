@@ -21,6 +21,7 @@ description:
   - The ceremony makes its keys itself; this module is for other keys and for trying a token.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
   - trustanchor.private_ca.token
 options:
   state:

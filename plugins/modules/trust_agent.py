@@ -26,6 +26,7 @@ description:
   - The host must have been told its roots once, by the role P(trustanchor.private_ca.trust_store#role).
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
   - trustanchor.private_ca.trust_stores.stores
 options:
   urls:

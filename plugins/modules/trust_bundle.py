@@ -27,6 +27,7 @@ description:
     keystores in the form PKCS#12 C(keytool).
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
   - trustanchor.private_ca.trust_stores
   - trustanchor.private_ca.trust_stores.stores
 options:

@@ -18,6 +18,7 @@ description:
   - Takes the same options as M(trustanchor.private_ca.trust_bundle), so both look at the same stores.
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes.info
+  - trustanchor.private_ca.attributes.pki
   - trustanchor.private_ca.trust_stores
   - trustanchor.private_ca.trust_stores.stores
 seealso:

@@ -26,6 +26,7 @@ requirements:
   - PyYAML
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 options:
   record:
     description: Directory of the public record.

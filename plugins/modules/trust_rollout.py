@@ -27,6 +27,7 @@ requirements:
   - PyYAML
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
+  - trustanchor.private_ca.attributes.pki
 attributes:
   action:
     support: full

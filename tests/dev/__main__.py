@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import sys
 
-from . import lab, suite
 from .console import Failure, say
 from .settings import ansible_environment
 
@@ -16,7 +15,8 @@ HELP = """usage: ./dev COMMAND
   demo                        a complete PKI in the lab, from nothing
   test [PART]                 everything: lint, unit, molecule, coverage
   lint                        formatters, types, linters, ansible-test sanity
-  ignores                     write the ignore files of ansible-test
+  nox [ARGUMENT...]           a session of noxfile.py in an environment of its own (--list: which there are)
+  docs                        the documentation site, in build/docs/html
   unit [PYTEST ARGUMENT...]   unit tests
   molecule [SCENARIO...]      scenarios in the lab, two at a time
   bench NAME                  a benchmark of benchmarks/
@@ -37,16 +37,21 @@ def start(arguments: list[str]) -> int:
     os.execvpe(arguments[0], arguments, ansible_environment())
 
 
+NAMES = {line.split()[0] for line in HELP.splitlines() if line.startswith("  ")}
+
+
 def main(arguments: list[str]) -> int:
     """Run one command and return the exit code."""
-    commands = {"lab": lab.main, "run": start, **suite.COMMANDS}
     name = arguments[0] if arguments else "help"
     if name in ("help", "-h", "--help"):
         print(HELP, end="")
         return 0
-    if name not in commands:
+    if name not in NAMES:
         print(HELP, end="", file=sys.stderr)
         return 2
+    from . import lab, suite  # they need the virtual environment, the list of commands does not
+
+    commands = {"lab": lab.main, "run": start, **suite.COMMANDS}
     try:
         return commands[name](arguments[1:])
     except Failure as problem:

@@ -115,11 +115,8 @@ def _keeper() -> int:
             return int(known["pid"])
     survivor = _monitor()
     if survivor:
-        keeper = subprocess.Popen(
-            ["nsenter", "-m", "-t", str(survivor), "--", "sleep", "infinity"],
-            stdout=subprocess.DEVNULL,
-            **_DETACHED,
-        )
+        command = ["nsenter", "-m", "-t", str(survivor), "--", "sleep", "infinity"]
+        keeper = _detached(command, stdout=subprocess.DEVNULL)
     else:
         _forget_dead_containers()
         keeper = _new_namespace()
@@ -127,13 +124,22 @@ def _keeper() -> int:
     return keeper.pid
 
 
-_DETACHED = {"cwd": "/", "stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+def _detached(command: list[str], *, stdout: int) -> subprocess.Popen[bytes]:
+    """Start a program that outlives this one."""
+    return subprocess.Popen(
+        command,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _new_namespace() -> subprocess.Popen[bytes]:
     """Start a keeper in a new mount namespace with a pure cgroup2 mount and wait until it is ready."""
     command = ["unshare", "-m", "--propagation", "private", "sh", "-c", NAMESPACE_SCRIPT, str(RUN)]
-    keeper = subprocess.Popen(command, stdout=subprocess.PIPE, **_DETACHED)
+    keeper = _detached(command, stdout=subprocess.PIPE)
     assert keeper.stdout is not None
     if keeper.stdout.readline() != b"ready\n":
         keeper.kill()

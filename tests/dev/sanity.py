@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from . import libraries
 from .console import run
 from .settings import CACHE, CHECKOUT, content_hash
 
@@ -23,15 +24,11 @@ subprocess.run([sys.executable, "-m", "ensurepip", "--upgrade", "--default-pip"]
 """
 
 
-def command() -> list[str]:
-    """Return the command that runs all sanity tests on this Python."""
-    return [
-        "ansible-test",
-        "sanity",
-        "--python",
-        f"{sys.version_info.major}.{sys.version_info.minor}",
-        "--requirements",
-    ]
+def commands() -> list[list[str]]:
+    """Return the commands that run all sanity tests on this Python; the import test on files that need no library."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    test = ["ansible-test", "sanity", "--python", version, "--requirements"]
+    return [[*test, "--skip-test", "import"], [*test, "--test", "import", *libraries.files(with_libraries=False)]]
 
 
 def copy() -> Path:

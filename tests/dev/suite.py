@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import coverage, ignores, lab, lint, scenarios
+from . import coverage, docs, lab, lint, nox, scenarios
 from .console import Failure, say, step
 from .settings import CACHE, CHECKOUT, INVENTORY, ansible_environment
 
@@ -138,9 +138,10 @@ def bench(arguments: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "demo": demo,
-    "ignores": ignores.main,
+    "docs": docs.main,
     "lint": lint.main,
     "molecule": scenarios.main,
+    "nox": nox.main,
     "test": test,
     "unit": unit,
 }

@@ -96,7 +96,8 @@ def _build(module: str, output: Path, flags: str = "") -> None:
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-mod=readonly -buildvcs=false",
     }
-    command = [_go(), "build", "-trimpath", "-ldflags", f"-s -w {flags}".rstrip(), "-o", output, module]
+    linking = f"-s -w {flags}".rstrip()
+    command: list[str | Path] = [_go(), "build", "-trimpath", "-ldflags", linking, "-o", output, module]
     run(command, cwd=SOURCE, env=environment)
 
 
@@ -135,6 +136,6 @@ def _pack(package: Package, program: Path, target: Path) -> Path:
                 (root / "DEBIAN" / name).chmod(0o755)
         shutil.copy(program, root / "usr/bin" / package.name)
         result = target / f"{package.name}_{package.version}-1_{architecture}.deb"
-        command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z3", "--build", root, result]
+        command: list[str | Path] = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z3", "--build", root, result]
         run(command, env={**os.environ, "SOURCE_DATE_EPOCH": "0"})
     return result

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 from factories.softhsm import LIBRARY, PIN, SO_PIN
+from hypothesis import settings
+
+# A test's verdict does not depend on how fast the machine is.
+settings.register_profile("trustanchor", deadline=None)
+settings.load_profile("trustanchor")
 
 
 @pytest.fixture(scope="session")

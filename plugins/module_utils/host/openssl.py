@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import ssl
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
+from ..text import times
 from . import commands, pem
 
 TIMEOUT = 30.0  # seconds; for what reads and verifies
@@ -273,12 +273,7 @@ def parse_time(text: str, what: str) -> int:
     Raises:
         TrustAnchorError: it is not a time.
     """
-    try:
-        return int(ssl.cert_time_to_seconds(text))
-    except ValueError as error:
-        raise TrustAnchorError(
-            f"{what} is '{text}'", "a time such as 'Nov 23 15:00:00 2026 GMT' is expected"
-        ) from error
+    return int(times.parse_openssl(text, what).timestamp())
 
 
 class _Lines:

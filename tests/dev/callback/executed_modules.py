@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
@@ -21,14 +22,14 @@ description:
 COLLECTION = "trustanchor.private_ca."
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible-core has no types
     """Append module, check mode, changed and failed of each result."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "executed_modules"
 
-    def _record(self, result, failed):
+    def _record(self, result: Any, failed: bool) -> None:
         path = os.environ.get("TRUSTANCHOR_EXECUTED_MODULES")
         task = result._task
         name = task.resolved_action or task.action
@@ -49,8 +50,8 @@ class CallbackModule(CallbackBase):
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 handle.write(json.dumps(line) + "\n")
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: Any) -> None:
         self._record(result, failed=False)
 
-    def v2_runner_on_failed(self, result, ignore_errors=False):
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._record(result, failed=True)

@@ -28,9 +28,9 @@ MAY_IMPORT = {
 }
 # Run on the machine where the certificates are, whatever it is: no library of ours is there.
 HOST_MODULES = (
-    "publication",
-    "service_certificate",
-    "step_ca_preflight",
+    "publication_host",
+    "service_certificate_host",
+    "step_ca_preflight_host",
     "tls_handshake_info",
     "trust_agent",
     "trust_bundle",
@@ -66,16 +66,24 @@ def test_dependencies_point_one_way(package: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("kind", ["modules", "action", "lookup", "filter", "doc_fragments", "plugin_utils"])
+PLUGINS_MAY_IMPORT = {
+    "modules": ["module_utils"],
+    "action": ["module_utils", "plugin_utils", "modules"],  # the specification of the module whose half it is
+    "lookup": ["module_utils"],
+    "filter": ["module_utils"],
+    "plugin_utils": ["module_utils", "plugin_utils"],
+    "doc_fragments": [],
+}
+
+
+@pytest.mark.parametrize("kind", sorted(PLUGINS_MAY_IMPORT))
 def test_plugins_import_the_domain_and_what_actions_share(kind: str) -> None:
-    shared = ("module_utils.", "plugin_utils.") if kind in ("action", "plugin_utils") else ("module_utils.",)
-    shared = () if kind == "doc_fragments" else shared
     wrong = [
         f"{source.name} imports {target}"
         for source in SOURCES.values()
         if source.name.startswith(f"{kind}.")
         for target in sorted(source.ours)
-        if not target.startswith(shared)
+        if target.partition(".")[0] not in PLUGINS_MAY_IMPORT[kind]
     ]
     assert not wrong
 

@@ -50,7 +50,9 @@ def test_defaults_equal_the_argument_specification(role: str) -> None:
     documented = {name: value["default"] for name, value in options.items() if "default" in value}
     defaults_file = home / "defaults/main.yml"
     defaults = (yaml.safe_load(defaults_file.read_text()) if defaults_file.exists() else None) or {}
-    assert defaults == documented
+    # A template that gives no text is not a value of its option's type: there the description tells the default.
+    told = {name for name in set(defaults) & set(options) - set(documented) if "{{" in str(defaults[name])}
+    assert {name: value for name, value in defaults.items() if name not in told} == documented
 
 
 def test_one_place_runs_the_openssl_program() -> None:

@@ -155,7 +155,7 @@ def test_chained_commands_and_their_limit(card: Card):
     assert SW.WRONG_LENGTH.to_bytes(2, "big") in parts
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_garbage_gets_an_answer(factory: Factory, data: st.DataObject):
     """Headers that the applet knows, with anything behind them, on a card that lets everything happen."""

@@ -107,7 +107,7 @@ def test_the_agent_may_write_where_java_stores_are_found() -> None:
 def sandbox(stores: declaration.StoreDeclaration) -> list[str]:
     """ReadWritePaths= of the agent's unit."""
     wanted = settings.AgentSettings(("http://pki.corp.example/trust.p7m",), stores)
-    (unit,) = [item for item in units.unit_files(wanted, "hourly", 0) if item.path.endswith(".service")]
+    (unit,) = [item for item in units.timed(wanted, "hourly", 0).files() if item.path.endswith(".service")]
     (paths,) = re.findall(r"^ReadWritePaths=(.*)$", unit.content.decode(), re.MULTILINE)  # type: ignore[union-attr]
     return [path.removeprefix("-") for path in paths.split()]
 

@@ -171,7 +171,7 @@ def test_a_pushed_host_takes_up_what_is_signed_of_the_same_sequence() -> None:
     assert "not_after" in host.manifest
 
 
-@settings(deadline=None, max_examples=30)  # openssl runs for each offer
+@settings(max_examples=30)  # openssl runs for each offer
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 9))
 def test_a_sequence_never_falls(offered: list[int], known: int) -> None:
     host = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
