@@ -33,10 +33,10 @@ CLIENTS = ["curl", "python", "node"]
 
 def test_table() -> None:
     assert handshakes.table([GOOD, BAD]).splitlines() == [
-        "service               issuer   expires                    curl  python",
-        "--------------------  -------  -------------------------  ----  ------",
+        "service               issuer   expires               curl  python",
+        "--------------------  -------  --------------------  ----  ------",
         "web.corp.example:443  Test CA  2026-11-24T15:00:00Z  ok    ok",
-        "db:5432               -        -                          ok    FAILED",
+        "db:5432               -        -                     ok    FAILED",
     ]
 
 
