@@ -15,12 +15,11 @@ from typing import Any
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import (
-    InspectAct,
-    Plan,
     parse_plan,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.seal import seal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage, signer_of
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.previous import previous
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Root, parse_manifest
@@ -150,7 +149,7 @@ class Ceremony:
         for key in self.plan.keys.values():
             public = KEYS[key.name].public_key()
             policies = {name: getattr(key, name) for name in ("origin", "algorithm", "pin_policy", "touch_policy")}
-            made = self.plan.root_act(key.name) is not None
+            made = self.plan.made_root(key.name) is not None
             if made:
                 asked = {"key": key.name, **policies}
                 digest = sha256(json.dumps(asked, sort_keys=True).encode())
@@ -174,7 +173,7 @@ class Ceremony:
         serial = x509.random_serial_number()
         draft = output.draft(serial)
         digest = draft.tbs_sha256()
-        facts = output.form.facts(draft.sign_throwaway())
+        facts = output.form.facts(draft.sign_ephemeral())
         self.log.append(
             "draft",
             act=act.id,
@@ -185,7 +184,7 @@ class Ceremony:
             lint=self.stage.lint.linters(),
         )
         self.log.append("confirmed", act=act.id, tbs_sha256=digest, by=self.by)
-        signed = draft.sign(KEYS[signer_of(act)])
+        signed = draft.sign(KEYS[act.signer])
         der = base64.b64encode(output.form.der(signed)).decode()
         self.log.append("signed", act=act.id, tbs_sha256=sha256(tbs(signed)), der=der, token_serial="11111111")
         output.write(signed)
@@ -193,7 +192,7 @@ class Ceremony:
         self.log.append("written", act=act.id, path=output.path, sha256=sha256(data), facts=output.form.facts(signed))
 
     def perform(self, act: Any) -> None:
-        if isinstance(act, InspectAct):
+        if act.signing is None:
             self.log.append("inspected", act=act.id, facts={})
         else:
             self.sign(act)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.registry import parse_act
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
@@ -75,10 +76,10 @@ class CeremonyHost:
 
     def keep(self, *ids: str) -> None:
         """Leave only these acts in the plan, and the keys that they need."""
-        kept = [act for act in self.plan["acts"] if _id(act) in ids]
+        kept = [act for act in self.plan["acts"] if parse_act(act, plan_factory.START).id in ids]
         self.plan["acts"] = kept
-        names = {act.get("issuer") or act.get("primary") or act.get("name") for act in kept} | {"r1"}
-        names |= {act["standby"] for act in kept if act["act"] == "cross"}
+        signing = [parse_act(act, plan_factory.START).signing for act in kept]
+        names = {name for act in signing if act is not None for name in act.needs} | {"r1"}
         self.plan["keys"] = {name: key for name, key in self.plan["keys"].items() if name in names}
 
     def act(self, kind: str, index: int = 0) -> dict[str, Any]:
@@ -142,9 +143,3 @@ class CeremonyHost:
         given = {"run": run, "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
         runner.perform(stage, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
         return setup.state(stage)
-
-
-def _id(act: Mapping[str, Any]) -> str:
-    if act["act"] == "cross":
-        return f"cross:{act['standby']}-by-{act['primary']}"
-    return f"{act['act']}:{act.get('name') or act.get('issuer') or act.get('token')}"

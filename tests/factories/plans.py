@@ -9,10 +9,10 @@ import datetime as dt
 from typing import Any
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import (
-    Plan,
     dump,
     parse_plan,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
 
 START = dt.datetime(2026, 11, 24, 6, tzinfo=dt.UTC)
 NAMES = {"permitted_dns": ["corp.example"], "permitted_ip": ["10.0.0.0/8"]}

@@ -27,14 +27,14 @@ Signed = TypeVar("Signed", x509.Certificate, x509.CertificateRevocationList)
 
 
 @functools.cache
-def throwaway_key(curve: str | None) -> PrivateKey:
+def ephemeral_key(curve: str | None) -> PrivateKey:
     """A key that signs rehearsals and is forgotten. The size of an RSA key leaves no trace in the TBS."""
     if curve is None:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key({"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1}[curve]())
 
 
-def stand_in_key(algorithm: str) -> PublicKey:
+def placeholder_key(algorithm: str) -> PublicKey:
     """A public key in place of one that is not made yet. Its private half is forgotten at once."""
     kind, _dash, size = algorithm.partition("-")
     if kind == "rsa":
@@ -42,9 +42,9 @@ def stand_in_key(algorithm: str) -> PublicKey:
     return ec.generate_private_key(ec.SECP384R1() if size == "p384" else ec.SECP256R1()).public_key()
 
 
-def throwaway_like(public: PublicKey) -> PrivateKey:
+def ephemeral_like(public: PublicKey) -> PrivateKey:
     """A throw-away key of the same kind, so that the signature algorithm is the same."""
-    return throwaway_key(public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else None)
+    return ephemeral_key(public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else None)
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Draft(Generic[Signed]):
         Raises:
             TrustAnchorError: the draft breaks a rule.
         """
-        rehearsed = self.sign_throwaway()
+        rehearsed = self.sign_ephemeral()
         require_clean(self.what, list(self.lint(rehearsed)))
         return rehearsed
 
     def tbs_sha256(self) -> str:
         """SHA-256 of the bytes to be signed, hexadecimal."""
-        return hashlib.sha256(tbs(self.sign_throwaway())).hexdigest()
+        return hashlib.sha256(tbs(self.sign_ephemeral())).hexdigest()
 
     def sign(self, key: PrivateKey) -> Signed:
         """The signature alone; `check` decides whether the result is any good.
@@ -95,7 +95,7 @@ class Draft(Generic[Signed]):
         Raises:
             TrustAnchorError: it is not.
         """
-        if tbs(signed) != tbs(self.sign_throwaway()):
+        if tbs(signed) != tbs(self.sign_ephemeral()):
             raise TrustAnchorError(f"what was signed differs from the rehearsal: {self.what}", "nothing was written")
         if not signature_holds(signed, self.issuer_key):
             raise TrustAnchorError(
@@ -105,9 +105,9 @@ class Draft(Generic[Signed]):
             )
         require_clean(self.what, list(self.lint(signed)))
 
-    def sign_throwaway(self) -> Signed:
+    def sign_ephemeral(self) -> Signed:
         """The form it will have, with a signature that is worth nothing."""
-        return self.sign(throwaway_like(self.issuer_key))
+        return self.sign(ephemeral_like(self.issuer_key))
 
 
 def utc_now() -> dt.datetime:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..text.document import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Table, as_html, as_markdown
 from ..text.words import fingerprint_lines
-from .plan.document import Plan
+from .plan.model import Plan
 from .transcript import OPENED, Record, head
 
 _VERIFY = (

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import crls
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import RootAct
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts import crl as crl_act
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.root import RootAct
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import AttestationFiles
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
@@ -247,7 +247,7 @@ def other_root() -> bytes:
     key = factory.KEYS["r1"]
     profile = make.profiles.parse_root({"subject": "CN=Root R1", "unconstrained": True})
     start = dt.datetime(2026, 11, 10, 6, tzinfo=dt.UTC)
-    builder = make.builders.root_builder(profile, key.public_key(), make.builders.Moment.fresh(start))
+    builder = make.builders.root_builder(profile, key.public_key(), make.builders.Issuance.fresh(start))
     return builder.sign(key, hashes.SHA384()).public_bytes(Encoding.PEM)
 
 
@@ -432,7 +432,7 @@ def test_crl_number_of_another_ceremony(tmp_path: Path, monkeypatch: pytest.Monk
     """Held by a program that does not look at what was signed before."""
     factory.Ceremony(tmp_path, factory.first_plan(tmp_path)).hold()
     (tmp_path / "crls/r1.crl").unlink()
-    monkeypatch.setattr(crls, "known_crls", lambda *_arguments: [])
+    monkeypatch.setattr(crl_act, "known_crls", lambda *_arguments: [])
     factory.Ceremony(tmp_path, factory.second_plan(tmp_path, number=1)).hold()
     detail = failed(tmp_path)["CRL numbers rise, and nothing leaves a CRL"]
     assert "went from 1 to 1 in 0002" in detail and "have two CRLs with the number 1" in detail

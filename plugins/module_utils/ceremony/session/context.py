@@ -21,12 +21,12 @@ from ...token.backends.pkcs11.sessions import TokenAbsent, find_token
 from ...token.devices import Device, TokensFile
 from ...x509 import certificates as certs
 from ...x509.builders import PublicKey, checked_key
-from ..acts import output_of
-from ..draft import stand_in_key
+from ..acts.base import SigningAct
+from ..draft import placeholder_key
 from ..files import read_optional
 from ..linting import Lint
 from ..outputs import Output
-from ..plan.model import CrossAct, KeyPlan, Plan, RootAct, SigningAct
+from ..plan.model import KeyPlan, Plan
 from ..transcript import Transcript
 
 
@@ -80,7 +80,7 @@ class Stage:
     tokens_sha256: str = ""
     linted: set[str] = field(default_factory=set)
     _keys: dict[str, KnownKey] = field(default_factory=dict)
-    _stand_ins: dict[str, PublicKey] = field(default_factory=dict)
+    _placeholders: dict[str, PublicKey] = field(default_factory=dict)
 
     @property
     def place(self) -> Path:
@@ -155,9 +155,9 @@ class Stage:
             missing = f"the key '{key.name}' is not made yet"
         except TokenAbsent as error:
             missing = str(error)
-        if key.name not in self._stand_ins:
-            self._stand_ins[key.name] = stand_in_key(key.algorithm)
-        return KnownKey(self._stand_ins[key.name], missing)
+        if key.name not in self._placeholders:
+            self._placeholders[key.name] = placeholder_key(key.algorithm)
+        return KnownKey(self._placeholders[key.name], missing)
 
     def forget_keys(self) -> None:
         """Look again: a step may have made a key."""
@@ -169,7 +169,7 @@ class Stage:
         Raises:
             TrustAnchorError: absent, not the one that the plan pins, or not of the plan's key.
         """
-        act = self.plan.root_act(name)
+        act = self._making(name)
         pem = read_optional(self.directory / "roots" / f"{name}.crt")
         if pem is None and act is not None:
             return self._rehearsed(act)
@@ -181,10 +181,15 @@ class Stage:
         self._require_pinned(name, certificate)
         return certificate
 
-    def _rehearsed(self, act: RootAct) -> x509.Certificate:
+    def _making(self, name: str) -> SigningAct | None:
+        """The act that makes a root, None where it exists."""
+        made = [act for act in self.plan.signing_acts if act.made_root is not None and act.made_root.name == name]
+        return made[0] if made else None
+
+    def _rehearsed(self, act: SigningAct) -> x509.Certificate:
         draft = self.transcript.find("draft", act.id)
         rehearsed: x509.Certificate = (
-            self.output(act).draft(int(draft.data["serial"], 16) if draft else 1).sign_throwaway()
+            self.output(act).draft(int(draft.data["serial"], 16) if draft else 1).sign_ephemeral()
         )
         return rehearsed
 
@@ -224,7 +229,7 @@ class Stage:
         Raises:
             TrustAnchorError: an input is absent or refused.
         """
-        return output_of(act, self)
+        return act.output(self)
 
 
 def _require_key(name: str, certificate: x509.Certificate, public: PublicKey) -> None:
@@ -234,10 +239,3 @@ def _require_key(name: str, certificate: x509.Certificate, public: PublicKey) ->
             f"certificate: {certs.spki_sha256(certificate.public_key())}, token: {certs.spki_sha256(public)}",
             "Check which token is inserted and which root is in the record",
         )
-
-
-def signer_of(act: Any) -> str:
-    """Name of the key that signs an act's output."""
-    if isinstance(act, RootAct):
-        return act.name
-    return act.primary if isinstance(act, CrossAct) else str(act.issuer)

@@ -144,7 +144,7 @@ class KeyStep:
         return everywhere if self._may_be_made(stage) else stage.present_devices(self.key) or everywhere
 
     def _may_be_made(self, stage: Stage) -> bool:
-        return stage.plan.root_act(self.key.name) is not None
+        return stage.plan.made_root(self.key.name) is not None
 
     def _pending(self, stage: Stage, missing: str = "", needed: tuple[str, ...] = ("pin",)) -> Status:
         return Status(

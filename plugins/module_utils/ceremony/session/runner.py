@@ -21,7 +21,7 @@ from typing import Any
 from ...errors import TrustAnchorError
 from ...text.words import words
 from ...version import VERSION
-from ..plan.model import InspectAct
+from ..acts.base import Act
 from .context import Stage
 from .key_steps import KeyStep, SoftwareTokenStep
 from .previous import previous, require_alone
@@ -65,15 +65,19 @@ class Run:
 def steps_of(stage: Stage) -> list[Step]:
     """All steps of a plan, in order; of a ceremony that is abandoned the last, and to write what was signed."""
     if stage.abandon:
-        acts = [SignStep(act) for act in stage.plan.acts if not isinstance(act, InspectAct)]
+        acts = [SignStep(act) for act in stage.plan.signing_acts]
         return [*(step for step in acts if step.is_owed(stage)), SealStep()]
     found: list[Step] = []
     used = [name for key in stage.plan.keys.values() for name in key.tokens]
-    used += [act.token for act in stage.plan.acts if isinstance(act, InspectAct)]
+    used += [act.inspects for act in stage.plan.acts if act.inspects]
     found += [SoftwareTokenStep(name) for name in dict.fromkeys(used) if stage.device(name).kind == "softhsm"]
     found += [KeyStep(key) for key in stage.plan.keys.values()]
-    found += [InspectStep(act) if isinstance(act, InspectAct) else SignStep(act) for act in stage.plan.acts]
+    found += [_step(act) for act in stage.plan.acts]
     return [*found, SealStep()]
+
+
+def _step(act: Act) -> Step:
+    return InspectStep(act.id, act.inspects) if act.signing is None else SignStep(act.signing)
 
 
 def is_over(stage: Stage) -> bool:

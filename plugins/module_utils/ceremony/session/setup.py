@@ -18,7 +18,7 @@ from ..draft import utc_now
 from ..files import sha256
 from ..linting import Lint
 from ..plan.document import parse_plan
-from ..plan.model import Plan, RootAct
+from ..plan.model import Plan
 from ..transcript import Transcript
 from .context import AttestationFiles, Stage
 from .rehearsal import MARK, rehearsal_directory, rehearsal_plan, rehearsal_tokens
@@ -161,7 +161,7 @@ def state(stage: Stage) -> dict[str, Any]:
 def _roots(stage: Stage) -> list[dict[str, Any]]:
     """The roots that there are; those of a ceremony that was abandoned may not be."""
     plan = stage.plan
-    made = [(act.name, act.standby) for act in plan.acts if isinstance(act, RootAct)]
+    made = [(root.name, root.standby) for root in plan.made_roots]
     known = [(root.name, root.standby) for root in plan.roots.values()]
     return [
         {"name": name, "standby": standby}

@@ -14,9 +14,10 @@ from cryptography import x509
 from ...errors import TrustAnchorError
 from ...token.signing_keys import signing_key
 from ...x509.signatures import signature_holds, tbs
+from ..acts.base import SigningAct
 from ..files import read_optional, sha256
 from ..outputs import Output
-from .context import Stage, signer_of
+from .context import Stage
 from .previous import wrote
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
 
@@ -25,12 +26,12 @@ from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require
 class SignStep:
     """Sign one file."""
 
-    act: Any
+    act: SigningAct
 
     @property
     def id(self) -> str:
         """As in the plan."""
-        return str(self.act.id)
+        return self.act.id
 
     def status(self, stage: Stage) -> Status:
         """Done when the file is there as planned and the transcript says so."""
@@ -76,7 +77,7 @@ class SignStep:
         self, stage: Stage, output: Output[Any], before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> Status:
         missing = self._missing(stage)
-        key = stage.plan.keys[signer_of(self.act)]
+        key = stage.plan.keys[self.act.signer]
         if self.id not in stage.linted:
             output.draft(_random_serial()).rehearse()
             stage.linted.add(self.id)
@@ -98,11 +99,8 @@ class SignStep:
 
     def _missing(self, stage: Stage) -> str:
         """Why what will be signed cannot be known yet. A cross-certificate needs two keys."""
-        why = stage.public_key(signer_of(self.act)).missing
-        standby = getattr(self.act, "standby", None)
-        if not why and isinstance(standby, str) and standby in stage.plan.keys:
-            return stage.public_key(standby).missing
-        return why
+        missing = (stage.public_key(name).missing for name in self.act.needs if name in stage.plan.keys)
+        return next((why for why in missing if why), "")
 
     def prepare(self, stage: Stage) -> None:
         """Draw the serial number and write down what will be signed.
@@ -135,10 +133,9 @@ class SignStep:
 
     def _request(self, stage: Stage) -> dict[str, str]:
         """The request itself: its file is replaced one day, the transcript stays."""
-        path = getattr(self.act, "request", None)
-        if path is None:
+        if not self.act.request:
             return {}
-        return {"request": (read_optional(stage.inputs / path) or b"").decode("ascii", "replace")}
+        return {"request": (read_optional(stage.inputs / self.act.request) or b"").decode("ascii", "replace")}
 
     def _require_unchanged(self, output: Output[Any], draft: Mapping[str, Any]) -> None:
         found = output.draft(int(draft["serial"], 16)).tbs_sha256()
@@ -181,10 +178,9 @@ class SignStep:
         if record is None or draft is None or record.data["tbs_sha256"] != draft.data["tbs_sha256"]:
             return None
         der = base64.b64decode(record.data["der"])
-        crl = self.id.startswith("crl:")
-        signed: Any = x509.load_der_x509_crl(der) if crl else x509.load_der_x509_certificate(der)
+        signed = self.act.form.load_der(der)
         # One by another key, which a token in the wrong place made, is as good as none.
-        return signed if signature_holds(signed, stage.public_key(signer_of(self.act)).public) else None
+        return signed if signature_holds(signed, stage.public_key(self.act.signer).public) else None
 
     def _sign(self, stage: Stage, output: Output[Any], consent: Consent) -> Any:
         draft = self._draft(stage, output)
@@ -192,7 +188,7 @@ class SignStep:
         if digest not in stage.linted:
             draft.rehearse()
         require_consent(consent, digest, output.what)
-        key = stage.plan.keys[signer_of(self.act)]
+        key = stage.plan.keys[self.act.signer]
         device = stage.signing_device(key)
         facts = ready_device(stage, device, key, public=output.issuer_key)
         stage.transcript.append("confirmed", act=self.id, tbs_sha256=digest, by=consent.as_list())

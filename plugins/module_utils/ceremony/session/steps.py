@@ -19,7 +19,7 @@ from ...token.facts import TokenFacts, inspect
 from ...token.readiness import require_ready
 from ...x509.builders import PublicKey
 from ...x509.certificates import spki_sha256
-from ..plan.model import InspectAct, KeyPlan
+from ..plan.model import KeyPlan
 from .context import Stage
 
 PENDING, DONE = "pending", "done"
@@ -164,18 +164,14 @@ def ready_device(
 
 @dataclass(frozen=True)
 class InspectStep:
-    """Look at a token and write down what it is."""
+    """Look at a token and write down what it is. ``id`` is the act's."""
 
-    act: InspectAct
-
-    @property
-    def id(self) -> str:
-        """As in the plan."""
-        return self.act.id
+    id: str
+    token: str
 
     def status(self, stage: Stage) -> Status:
         """Done once it is in the transcript."""
-        device = stage.device(self.act.token)
+        device = stage.device(self.token)
         record = stage.transcript.find("inspected", self.id)
         if record is not None:
             return Status(self.id, f"inspect the {device}", DONE, facts=record.data["facts"])
@@ -186,7 +182,7 @@ class InspectStep:
 
     def perform(self, stage: Stage, consent: Consent) -> None:
         """Look."""
-        facts = inspect(stage.device(self.act.token)).as_dict()
+        facts = inspect(stage.device(self.token)).as_dict()
         stage.transcript.append("inspected", act=self.id, facts=facts)
 
 

@@ -21,16 +21,13 @@ from ...x509 import certificates as certs
 from ...x509.builders import checked_key
 from ...x509.fingerprints import normalise_fingerprint
 from ...x509.signatures import tbs
-from ..crl_history import dropped, known_crls, require_in_place, revocations
-from ..crls import CRL
+from ..acts.crl import CrlAct
+from ..acts.crl_history import dropped, known_crls, require_in_place, revocations
+from ..acts.registry import FILES, files_of
 from ..files import read_optional, sha256
-from ..issuance import CERTIFICATE
-from ..plan.document import CrlAct
 from ..transcript import SEAL, head
 from .checks import Check, look
 from .recorded import Evidence
-
-_PLACES = ("roots", "intermediates", "cross", "signers", "crls")
 
 
 @dataclass(frozen=True)
@@ -169,7 +166,7 @@ def _files(record: Path, ordered: Sequence[Evidence]) -> Iterator[str]:
     written = [(path, digest) for one in ordered for path, digest in one.written()]
     last = dict(written)
     pinned = {f"roots/{root.name}.crt": root.sha256 for one in ordered for root in one.plan.roots.values()}
-    there = {str(path.relative_to(record)): path for place in _PLACES for path in _below(record / place)}
+    there = {str(path.relative_to(record)): path for files in FILES for path in _below(record / files.directory)}
     for name, path in sorted(there.items()):
         data = read_optional(path) or b""
         if last.get(name) == sha256(data) or _is_archived(name, data, written):
@@ -189,8 +186,8 @@ def _is_archived(name: str, data: bytes, written: Iterable[tuple[str, str]]) -> 
     """Whether a file is one that was written, in the place in the archive that is its own."""
     digest = sha256(data)
     for path, known in written:
-        form: Any = CRL if path.startswith("crls/") else CERTIFICATE
-        if known == digest and form.archive(path, form.load(data, name)) == name:
+        files = files_of(path)
+        if known == digest and files is not None and files.form.archive(path, files.form.load(data, name)) == name:
             return True
     return False
 

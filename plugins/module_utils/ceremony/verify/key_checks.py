@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from ...token.attestation import split_chain, verify_attestation
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
-from ..plan.document import KeyPlan
+from ..plan.model import KeyPlan
 from ..session.context import AttestationFiles
 from .recorded import Evidence
 

@@ -47,7 +47,7 @@ def _asked(evidence: Evidence) -> Iterator[str]:
 
 def _is_new(evidence: Evidence, key: Mapping[str, Any]) -> bool:
     """A key for a root of this plan: made now, or found on its token and taken."""
-    return bool(key.get("made")) or evidence.plan.root_act(str(key.get("key"))) is not None
+    return bool(key.get("made")) or evidence.plan.made_root(str(key.get("key"))) is not None
 
 
 def agreement_problems(evidence: Evidence) -> Iterator[str]:

@@ -21,10 +21,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ...errors import TrustAnchorError
 from ...x509 import pkilint
 from ...x509.signatures import signature_holds, tbs
+from ..acts.base import SigningAct
 from ..files import read_optional, sha256
 from ..linting import Lint
-from ..plan.document import InspectAct, IntermediateAct, ManifestSignerAct
-from ..plan.model import SigningAct
 from ..seal import verify_seal
 from ..session.context import AttestationFiles
 from ..transcript import CLOSED, OPENED, SEAL, TRANSCRIPT
@@ -115,7 +114,7 @@ def _verify_act(evidence: Evidence, act: SigningAct, lint: Lint) -> Iterator[Che
     """The checks that need what was signed; where it is missing, the first one tells."""
     try:
         signed = evidence.signed(act)
-        draft = evidence.rebuilt(act, signed, lint)
+        draft = act.rebuilt(signed, evidence, lint)
     except TrustAnchorError as error:
         yield Check(evidence.name, f"{act.id}: signed as planned", False, str(error))
         return
@@ -198,8 +197,8 @@ def _clock(evidence: Evidence) -> Iterator[str]:
 
 def _inspected(evidence: Evidence) -> Iterator[str]:
     for act in evidence.plan.acts:
-        if isinstance(act, InspectAct) and not evidence.abandoned and evidence.find("inspected", act.id) is None:
-            yield f"the token '{act.token}' was not inspected"
+        if act.inspects and not evidence.abandoned and evidence.find("inspected", act.id) is None:
+            yield f"the token '{act.inspects}' was not inspected"
 
 
 def _outputs(evidence: Evidence) -> Iterator[str]:
@@ -239,9 +238,9 @@ def _as_confirmed(evidence: Evidence, act: SigningAct, signed: Signed) -> Iterat
 
 
 def _as_planned(evidence: Evidence, act: SigningAct, draft: Any, signed: Signed) -> Iterator[str]:
-    if tbs(draft.sign_throwaway()) != tbs(signed):
+    if tbs(draft.sign_ephemeral()) != tbs(signed):
         yield "what the plan says gives other bytes"
-    if isinstance(act, (IntermediateAct, ManifestSignerAct)) and isinstance(signed, x509.Certificate):
+    if act.request and isinstance(signed, x509.Certificate):
         key = evidence.request_key(act)
         if key is not None and key != signed.public_key():
             yield f"its key is not the one of {act.request}"

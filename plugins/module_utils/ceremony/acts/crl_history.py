@@ -16,12 +16,12 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ..errors import TrustAnchorError
-from ..x509.builders import PublicKey, Revoked
-from ..x509.crls import crl_number, load_crl
-from ..x509.signatures import signature_holds
-from .files import read_optional
-from .transcript import Record, read_transcript
+from ...errors import TrustAnchorError
+from ...x509.builders import PublicKey, Revoked
+from ...x509.crls import crl_number, load_crl
+from ...x509.signatures import signature_holds
+from ..files import read_optional
+from ..transcript import Record, read_transcript
 
 
 @dataclass(frozen=True)
