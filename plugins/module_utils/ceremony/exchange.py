@@ -67,7 +67,7 @@ def read(directory: Path, way: str) -> dict[str, bytes]:
         TrustAnchorError: a file cannot be read or is not what its path says.
     """
     found = {}
-    for kept in _PATHS:
+    for kept in PATHS:
         if way not in kept.ways:
             continue
         for path in sorted(directory.glob(kept.pattern)):
@@ -90,11 +90,11 @@ def _whole_lines(data: bytes) -> bytes:
 
 
 def _check(name: str, data: bytes) -> RecordPath:
-    for kept in _PATHS:
+    for kept in PATHS:
         if kept.holds(name):
             kept.check(data, name)
             return kept
-    raise TrustAnchorError(f"'{name}' has no place in the record", f"places: {', '.join(p.pattern for p in _PATHS)}")
+    raise TrustAnchorError(f"'{name}' has no place in the record", f"places: {', '.join(p.pattern for p in PATHS)}")
 
 
 def plan_merge(directory: Path, incoming: Mapping[str, bytes]) -> Merge:
@@ -178,7 +178,7 @@ _OUTPUTS = (
 )
 # A rehearsal can be repeated at will, so the last one counts.
 _REHEARSALS = tuple(RecordPath(f"rehearsals/*/{one.pattern}", one.check, theirs, (OUT,)) for one in _OUTPUTS)
-_PATHS = (
+PATHS = (
     RecordPath("requests/*.csr", load_request, theirs, (IN,)),
     RecordPath("ceremonies/*/ceremony.yml", parse_plan, _plan_of_the_transcript, (IN,)),
     *_OUTPUTS,
