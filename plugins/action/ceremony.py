@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import TokensFile, parse_tokens
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import ceremony_prompts as desk
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import ceremony_prompts
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import require_pipelining
 
 Result = dict[str, Any]
@@ -77,7 +77,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {**ended, "changed": first["steps"] != ended["steps"], "diff": ended["diff"]}
 
     def _unattended(self, state: Result) -> Result:
-        by = desk.confirmed_beforehand(state["people"])
+        by = ceremony_prompts.confirmed_beforehand(state["people"])
         self._act["confirmed_by"] = by
         pending = [step for step in state["steps"] if step["state"] != "done"]
         self._fixed_pin = _REHEARSAL_PIN if self._rehearsal else ""
@@ -87,9 +87,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return self._module({"orders": orders})
 
     def _attended(self, state: Result) -> Result:
-        desk.show_plan(state, self._rehearsal, bool(self._options.get("abandon")))
+        ceremony_prompts.show_plan(state, self._rehearsal, bool(self._options.get("abandon")))
         self._require_plan_unchanged(state)
-        self._act["confirmed_by"] = desk.confirm(
+        self._act["confirmed_by"] = ceremony_prompts.confirm(
             "plan and clock", state["people"], state["plan_sha256"], state["quorum"]
         )
         self._touches = sum(step["touches"] for step in state["steps"])
@@ -98,7 +98,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         state, step = self._module({}), None
         while not state.get("over"):
             if state.get("failed"):
-                if step is None or not desk.try_again(state):
+                if step is None or not ceremony_prompts.try_again(state):
                     return state
                 # It may be the PIN that was wrong: it is asked for again, and the people look at the step again.
                 for token in (step["token"], *step["copies"]):
@@ -115,7 +115,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _note(self, state: Result, diff: dict[str, Result]) -> None:
         """Show what was done since the last time."""
         for name in [name for name in state["signed"] if name not in self._shown]:
-            desk.show_signed(name, state["signed"][name])
+            ceremony_prompts.show_signed(name, state["signed"][name])
         self._shown = dict(state["signed"])
         for side in ("before", "after"):
             diff[side] |= state["diff"][side]
@@ -123,15 +123,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _agree(self, step: Result, state: Result) -> list[Result]:
         """Go through the next step with the people; what they agree to."""
         if step["missing"]:
-            desk.insert(step)
+            ceremony_prompts.insert(step)
             return []
-        desk.show_step(step)
+        ceremony_prompts.show_step(step)
         by = []
         if step["consent"]:
-            by = desk.confirm(f"'{step['id']}'", state["people"], step["digest"], state["quorum"])
+            by = ceremony_prompts.confirm(f"'{step['id']}'", state["people"], step["digest"], state["quorum"])
         self._collect(step)
         left = sum(one["touches"] for one in state["steps"])
-        desk.show_touch(step, self._touches - left + 1, self._touches)
+        ceremony_prompts.show_touch(step, self._touches - left + 1, self._touches)
         return [{"step": step["id"], "digest": step["digest"], "confirmed_by": by}]
 
     def _collect(self, step: Result) -> None:
@@ -141,7 +141,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             for token in (step["token"], *step["copies"]):
                 if token not in kept:
                     asked = {**step, "token": token}
-                    kept[token] = self._fixed_pin or desk.secret(kind, asked, self._rehearsal)
+                    kept[token] = self._fixed_pin or ceremony_prompts.secret(kind, asked, self._rehearsal)
 
     def _require_plan_unchanged(self, state: Result) -> None:
         now = hashlib.sha256(_read(Path(str(self._options["plan"])).expanduser())).hexdigest()

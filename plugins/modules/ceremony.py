@@ -16,7 +16,7 @@ author:
 description:
   - Makes the keys and signs what the plan says, step by step, with keys on tokens, and writes a transcript that is
     hash-chained, sealed by a root, and printed as a report.
-  - Before anything is signed, all signatures of the plan are rehearsed with throw-away keys and checked by the
+  - Before anything is signed, all signatures of the plan are rehearsed with ephemeral keys and checked by the
     project's rules and by pkilint. Each signature is shown, with its digest in hexadecimal and as words, and confirmed
     by as many of its people as the plan says; the token must be the right one, with all attempts left and nothing at
     its default. What was signed must be the very bytes that were rehearsed, must verify with the public key that was
@@ -165,7 +165,7 @@ window:
   type: list
   elements: str
   sample: ["2026-11-24T06:00:00+00:00", "2026-11-25T06:00:00+00:00"]
-place:
+ceremony_directory:
   description: Directory of transcript, seal and report, relative to record and O(directory).
   returned: success
   type: str
@@ -234,21 +234,21 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     options, given, directory = module.params, module.params["act"], Path(module.params["directory"])
     if module.check_mode:
         incoming = {name: base64.b64decode(data) for name, data in (given["files"] or {}).items()}
-        with check_mode.carried_in(directory, incoming) as foreseen:
-            before = setup.state(set_stage(options, foreseen))
+        with check_mode.carried_in(directory, incoming) as carried:
+            before = setup.state(ceremony_context(options, carried))
         return {"changed": not before["over"], **before, "diff": setup.diff(before, before)}
     with lock.sole_run(directory):
-        stage = set_stage(options, directory)
-        before = setup.state(stage)
+        context = ceremony_context(options, directory)
+        before = setup.state(context)
         run = setup.parse_run(given, options["confirmed_plan"], options["rehearsal"])
-        runner.perform(stage, run, setup.parse_orders(given["orders"] or []))
-        after = setup.state(stage)
+        runner.perform(context, run, setup.parse_orders(given["orders"] or []))
+        after = setup.state(context)
     changed = before["steps"] != after["steps"]
     return {"changed": changed, **after, "diff": setup.diff(before, after)}
 
 
-def set_stage(options: dict[str, Any], directory: Any) -> Any:
-    """The stage, with what the action handed over."""
+def ceremony_context(options: dict[str, Any], directory: Any) -> Any:
+    """The ceremony, with what the action handed over."""
     given = options["act"]
     material = setup.Material(
         plan=given["plan"].encode(),
@@ -258,7 +258,7 @@ def set_stage(options: dict[str, Any], directory: Any) -> Any:
         rehearsal=options["rehearsal"],
         abandon=options["abandon"],
     )
-    return setup.set_stage(material, options["pins"], options["management_keys"])
+    return setup.ceremony_context(material, options["pins"], options["management_keys"])
 
 
 def main() -> None:

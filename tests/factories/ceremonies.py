@@ -19,7 +19,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.pl
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.seal import seal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import CeremonyContext
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.previous import previous
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import Transcript, head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Root, parse_manifest
@@ -125,13 +125,13 @@ class Ceremony:
 
     def __init__(self, record: Path, text: bytes) -> None:
         self.plan: Plan = parse_plan(text, "ceremony.yml")
-        self.place = record / "ceremonies" / self.plan.name
-        self.place.mkdir(parents=True)
-        (self.place / "ceremony.yml").write_bytes(text)
+        self.directory = record / "ceremonies" / self.plan.name
+        self.directory.mkdir(parents=True)
+        (self.directory / "ceremony.yml").write_bytes(text)
         self.now = self.plan.window.start + dt.timedelta(hours=1)
-        self.log = Transcript.open(self.place / "transcript.jsonl", lambda: self.now)
+        self.log = Transcript.open(self.directory / "transcript.jsonl", lambda: self.now)
         nowhere: Any = None
-        self.stage = Stage(self.plan, nowhere, record, record, self.log, Lint(None), self.now)
+        self.context = CeremonyContext(self.plan, nowhere, record, record, self.log, Lint(None), self.now)
         self.by = [{"name": one.name, "role": one.role, "how": "typed"} for one in self.plan.people]
 
     def begin(self) -> None:
@@ -141,7 +141,7 @@ class Ceremony:
             ceremony=self.plan.name,
             plan_sha256=self.plan.sha256,
             people=people,
-            previous=previous(self.place),
+            previous=previous(self.directory),
             unattended=False,
             software={},
         )
@@ -169,7 +169,7 @@ class Ceremony:
             )
 
     def sign(self, act: Any) -> None:
-        output = self.stage.output(act)
+        output = self.context.output(act)
         serial = x509.random_serial_number()
         draft = output.draft(serial)
         digest = draft.tbs_sha256()
@@ -181,14 +181,14 @@ class Ceremony:
             serial=f"{serial:x}",
             tbs_sha256=digest,
             facts=facts,
-            lint=self.stage.lint.linters(),
+            lint=self.context.lint.linters(),
         )
         self.log.append("confirmed", act=act.id, tbs_sha256=digest, by=self.by)
         signed = draft.sign(KEYS[act.signer])
         der = base64.b64encode(output.form.der(signed)).decode()
         self.log.append("signed", act=act.id, tbs_sha256=sha256(tbs(signed)), der=der, token_serial="11111111")
         output.write(signed)
-        data = (self.stage.directory / output.path).read_bytes()
+        data = (self.context.directory / output.path).read_bytes()
         self.log.append("written", act=act.id, path=output.path, sha256=sha256(data), facts=output.form.facts(signed))
 
     def perform(self, act: Any) -> None:
@@ -205,15 +205,15 @@ class Ceremony:
             "report.html": report.html(self.log.records, self.plan, closing),
         }
         for name, text in reports.items():
-            (self.place / name).write_text(text)
+            (self.directory / name).write_text(text)
         digests = {name: sha256(text.encode()) for name, text in reports.items()}
         self.log.append("closed", **closing, reports=digests)
         self.seal()
-        list_roots(self.stage.directory)
+        list_roots(self.context.directory)
 
     def seal(self) -> None:
         data = self.log.path.read_bytes()
-        (self.place / "transcript.p7s").write_bytes(seal(data, self.stage.root("r1"), KEYS["r1"]))
+        (self.directory / "transcript.p7s").write_bytes(seal(data, self.context.root("r1"), KEYS["r1"]))
 
     def hold(self) -> Ceremony:
         self.begin()

@@ -16,7 +16,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.ac
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import CeremonyContext
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.steps import Status
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -102,44 +102,44 @@ class CeremonyHost:
                 act["request_sha256"] = hashlib.sha256(pem).hexdigest()
 
     @property
-    def place(self) -> Path:
+    def ceremony_directory(self) -> Path:
         """The files of the ceremony itself."""
         return self.outputs / "ceremonies" / self.plan["name"]
 
     @property
     def outputs(self) -> Path:
         """Where what is signed goes."""
-        return self.stage().directory
+        return self.context().directory
 
     def material(self) -> setup.Material:
         """What the action would hand over."""
         tokens = yaml.safe_dump({"version": 1, "tokens": self.tokens}).encode()
         return setup.Material(dump(self.plan), tokens, {}, self.home, self.rehearsal, self.abandon)
 
-    def stage(self) -> Stage:
-        """A stage as a new process would set it."""
-        stage = setup.set_stage(self.material(), self.pins, {})
+    def context(self) -> CeremonyContext:
+        """The context as a new process would have it."""
+        context = setup.ceremony_context(self.material(), self.pins, {})
         if self.clock is not None:
-            stage.now = self.clock
-        return stage
+            context.now = self.clock
+        return context
 
     def state(self) -> dict[str, Any]:
         """What check mode tells."""
-        return setup.state(setup.set_stage(self.material(), {}, {}))
+        return setup.state(setup.ceremony_context(self.material(), {}, {}))
 
     def hold(self, confirmed: str | None = None) -> list[Status]:
         """Hold the ceremony in one run without people."""
-        stage = self.stage()
+        context = self.context()
         given = {"run": secrets.token_hex(4), "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
-        run = setup.parse_run(given, stage.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
-        orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in runner.steps_of(stage)]
-        runner.perform(stage, run, setup.parse_orders(orders))
-        return runner.survey(stage)
+        run = setup.parse_run(given, context.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
+        orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in runner.steps_of(context)]
+        runner.perform(context, run, setup.parse_orders(orders))
+        return runner.survey(context)
 
     def take(self, run: str, orders: Iterable[Mapping[str, Any]], attended: bool = True) -> dict[str, Any]:
         """One call of a run, by default with people; how the ceremony stands then."""
-        stage = self.stage()
-        confirmed = "" if attended else stage.plan.sha256
+        context = self.context()
+        confirmed = "" if attended else context.plan.sha256
         given = {"run": run, "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
-        runner.perform(stage, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
-        return setup.state(stage)
+        runner.perform(context, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
+        return setup.state(context)

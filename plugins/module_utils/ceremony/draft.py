@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The act of signing: rehearse with a throw-away key, lint, sign on the token, compare, verify, lint again.
+"""The act of signing: rehearse with an ephemeral key, lint, sign on the token, compare, verify, lint again.
 
 The order is the one of letsencrypt/boulder's cmd/ceremony: what is signed is byte for byte what was looked at
 before, and the result is verified with the public key that was read before the token was asked to sign.
@@ -43,7 +43,7 @@ def placeholder_key(algorithm: str) -> PublicKey:
 
 
 def ephemeral_like(public: PublicKey) -> PrivateKey:
-    """A throw-away key of the same kind, so that the signature algorithm is the same."""
+    """An ephemeral key of the same kind, so that the signature algorithm is the same."""
     return ephemeral_key(public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else None)
 
 
@@ -64,7 +64,7 @@ class Draft(Generic[Signed]):
     lint: Callable[[Signed], Iterable[str]]
 
     def rehearse(self) -> Signed:
-        """Sign with a throw-away key and lint.
+        """Sign with an ephemeral key and lint.
 
         Raises:
             TrustAnchorError: the draft breaks a rule.

@@ -55,7 +55,7 @@ class Output(Generic[Signed]):
         build: the builder for a serial number.
         issuer_key: public key that signs.
         lint: problems of the signed form.
-        succeeds: whether this one may take the place of the given one, which then goes to the archive.
+        succeeds: whether this one may replace the given one, which then goes to the archive.
     """
 
     directory: Path

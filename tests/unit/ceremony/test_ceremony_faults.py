@@ -34,7 +34,7 @@ DAY = dt.timedelta(days=1)
 
 
 def events(host: CeremonyHost) -> list[str]:
-    path = host.place / "transcript.jsonl"
+    path = host.ceremony_directory / "transcript.jsonl"
     return [json.loads(line)["event"] for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -270,7 +270,7 @@ def _next_crl(host: CeremonyHost, number: int, revoked: Any = ()) -> None:
 def test_a_tampered_transcript_stops_the_ceremony(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
-    path = host.place / "transcript.jsonl"
+    path = host.ceremony_directory / "transcript.jsonl"
     path.write_bytes(path.read_bytes().replace(b"Grace", b"Trace", 1))
     with pytest.raises(TrustAnchorError, match="the transcript was changed after it was written"):
         host.hold()
@@ -283,14 +283,14 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
     key = next(step for step in host.state()["steps"] if step["id"] == "key:r1")
     host.take("first", [{"step": "key:r1", "digest": key["digest"], "confirmed_by": by}], attended=False)
-    stage = host.stage()
-    step = next(step for step in runner.steps_of(stage) if step.id == "root:r1")
-    draft = stage.transcript.find("draft", "root:r1")
+    context = host.context()
+    step = next(step for step in runner.steps_of(context) if step.id == "root:r1")
+    draft = context.transcript.find("draft", "root:r1")
     assert draft is not None
     changed = {**draft.data, "serial": f"{int(draft.data['serial'], 16) ^ 1:x}"}
-    stage.transcript.append("draft", **changed)
+    context.transcript.append("draft", **changed)
     with pytest.raises(TrustAnchorError, match="an input has changed since"):
-        step.prepare(stage)
+        step.prepare(context)
 
 
 def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp
     while not (tmp_path / "roots/r1.crt").exists():
         step = next(step for step in state["steps"] if step["state"] != "done")
         state = host.take("first", [{"step": step["id"], "digest": step["digest"], "confirmed_by": by}], attended=False)
-    later = host.stage().plan.window.end + DAY
+    later = host.context().plan.window.end + DAY
     host.clock = later
     with pytest.raises(TrustAnchorError, match="the clock of this machine says"):
         host.hold()
@@ -308,9 +308,9 @@ def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp
     assert [status.id for status in host.hold()] == ["seal"]
     assert host.state()["over"]
     assert not (tmp_path / "intermediates").exists()
-    (host.place / "ceremony.yml").write_bytes(host.material().plan)
+    (host.ceremony_directory / "ceremony.yml").write_bytes(host.material().plan)
     assert [check for check in verify(tmp_path, host.plan["name"]) if not check.ok] == []
-    assert "ABANDONED" in (host.place / "report.md").read_text()
+    assert "ABANDONED" in (host.ceremony_directory / "report.md").read_text()
 
 
 def test_a_ceremony_without_its_root_is_closed_unsealed(tmp_path: Path) -> None:
@@ -319,9 +319,9 @@ def test_a_ceremony_without_its_root_is_closed_unsealed(tmp_path: Path) -> None:
     host.abandon = True
     host.hold()
     assert host.state()["over"]
-    closed = json.loads((host.place / "transcript.jsonl").read_text().splitlines()[-1])
+    closed = json.loads((host.ceremony_directory / "transcript.jsonl").read_text().splitlines()[-1])
     assert (closed["event"], closed["data"]["unsealed"], closed["data"]["abandoned"]) == ("closed", True, True)
-    assert not (host.place / "transcript.p7s").exists()
+    assert not (host.ceremony_directory / "transcript.p7s").exists()
     assert host.state()["roots"] == []
 
 
@@ -367,7 +367,7 @@ def test_what_was_begun_with_people_is_not_finished_without_them(tmp_path: Path)
 def test_a_planted_key_is_not_taken_without_a_word(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
-    device = host.stage().device("primary")
+    device = host.context().device("primary")
     keys.generate(device.spec, device.key, "ec-p384", PINS["primary"])
     step = next(step for step in host.state()["steps"] if step["id"] == "key:r1")
     assert step["consent"]
@@ -393,7 +393,7 @@ def test_another_key_in_the_place_gets_no_pin(tmp_path: Path, monkeypatch: pytes
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
     host.take("first", [{"step": "key:r1", "digest": "", "confirmed_by": by}], attended=False)
     host.tokens["primary"]["id"] = "09"
-    device = host.stage().device("primary")
+    device = host.context().device("primary")
     keys.generate(device.spec, device.key, "ec-p384", PINS["primary"])
     monkeypatch.setattr(sign_step, "signing_key", lambda *_: pytest.fail("the PIN was used"))
     with pytest.raises(TrustAnchorError, match="is not the key 'r1'"):
@@ -403,9 +403,9 @@ def test_another_key_in_the_place_gets_no_pin(tmp_path: Path, monkeypatch: pytes
 def test_what_nobody_wrote_is_not_found(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT_AND_CA)
     host.hold()
-    transcript = host.place / "transcript.jsonl"
+    transcript = host.ceremony_directory / "transcript.jsonl"
     transcript.rename(tmp_path / "elsewhere")
-    (host.place / "transcript.p7s").unlink()
+    (host.ceremony_directory / "transcript.p7s").unlink()
     with pytest.raises(TrustAnchorError, match="no ceremony of this record wrote it"):
         host.hold()
 
@@ -452,6 +452,6 @@ def test_malformed_plans_never_cause_a_traceback(tmp_path: Path, position: int, 
     good = host.material()
     material = setup.Material(text, good.tokens, {}, tmp_path, False)
     with contextlib.suppress(TrustAnchorError):
-        setup.state(setup.set_stage(material, {}, {}))
+        setup.state(setup.ceremony_context(material, {}, {}))
     assert not (tmp_path / "softhsm").exists()
     assert not (tmp_path / "roots").exists()

@@ -32,7 +32,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.ve
     agreement_problems,
     asking_problems,
 )
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.recorded import Evidence
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.recorded import RecordedCeremony
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.modules import ceremony_verify
@@ -121,10 +121,12 @@ def reseal(record: Path, change: Callable[[list[dict[str, Any]]], None], place: 
             event["data"]["digest"] = head(log.records)
         log.append(event["event"], **event["data"])
     ceremony = object.__new__(factory.Ceremony)
-    ceremony.place, ceremony.log = record / place, log
+    ceremony.directory, ceremony.log = record / place, log
     ceremony.plan = factory.parse_plan((record / place / "ceremony.yml").read_bytes(), "ceremony.yml")
     nowhere: Any = None
-    ceremony.stage = factory.Stage(ceremony.plan, nowhere, record, record, log, factory.Lint(None), make.NOW)
+    ceremony.context = factory.CeremonyContext(
+        ceremony.plan, nowhere, record, record, log, factory.Lint(None), make.NOW
+    )
     ceremony.seal()
 
 
@@ -447,11 +449,11 @@ def test_a_ceremony_under_way(tmp_path: Path) -> None:
 
 def test_attestation(record: Path) -> None:
     """The plan wants r1 attested; its transcript says what the changes say."""
-    found = Evidence.load(record, "0001")
+    found = RecordedCeremony.load(record, "0001")
     keys = {**found.plan.keys, "r1": dataclasses.replace(found.plan.keys["r1"], attested=True)}
     plan = dataclasses.replace(found.plan, keys=keys)
 
-    def evidence(**changes: Any) -> Evidence:
+    def recorded(**changes: Any) -> RecordedCeremony:
         records = [
             dataclasses.replace(one, data={**one.data, **changes}) if one.data.get("act") == "key:r1" else one
             for one in found.records
@@ -462,16 +464,16 @@ def test_attestation(record: Path) -> None:
     said = {"attestation": {"serial": "11111111"}}
     chain = other_root() + (record / "roots/r1.crt").read_bytes()
     assert list(attestation_problems(found, None)) == []
-    assert list(attestation_problems(evidence(), None)) == none
-    assert list(attestation_problems(evidence(**said), None)) == none
-    attested = evidence(**said, attestation_chain=chain.decode())
+    assert list(attestation_problems(recorded(), None)) == none
+    assert list(attestation_problems(recorded(**said), None)) == none
+    attested = recorded(**said, attestation_chain=chain.decode())
     assert list(attestation_problems(attested, None)) == []
     with pytest.raises(TrustAnchorError):
         list(attestation_problems(attested, AttestationFiles((chain,))))
 
 
 def test_the_head_that_people_agreed_to(record: Path) -> None:
-    found = Evidence.load(record, "0001")
+    found = RecordedCeremony.load(record, "0001")
     place = next(n for n, one in enumerate(found.records) if one.data.get("act") == "seal")
 
     def problems(*between: str, digest: str = head(found.records[:place])) -> list[str]:
@@ -491,8 +493,8 @@ def test_a_ceremony_without_its_root_has_no_seal(tmp_path: Path) -> None:
     host.take("first", [], attended=False)
     host.abandon = True
     host.hold()
-    (host.place / "ceremony.yml").write_bytes(host.material().plan)
-    assert not (host.place / "transcript.p7s").exists()
+    (host.ceremony_directory / "ceremony.yml").write_bytes(host.material().plan)
+    assert not (host.ceremony_directory / "transcript.p7s").exists()
     assert failed(tmp_path) == {}
 
 
@@ -508,7 +510,7 @@ def test_nobody_was_asked(tmp_path: Path) -> None:
     reseal(tmp_path, lambda e: set_data(e, "opened", None, unattended=True))
     assert list(failed(tmp_path)) == ["0001 people were asked"]
     found = dataclasses.replace(
-        Evidence.load(tmp_path, "0001"), plan=dataclasses.replace(ceremony.plan, unattended=True)
+        RecordedCeremony.load(tmp_path, "0001"), plan=dataclasses.replace(ceremony.plan, unattended=True)
     )
     assert list(asking_problems(found)) == []
 

@@ -36,7 +36,7 @@ DRAFTED, UNCHANGED, REMOVED, UNDER_WAY, NOTHING = "drafted", "unchanged", "remov
 _NUMBER = re.compile(r"\d{4,}", re.ASCII)
 _HEADER = """\
 # Plan of the ceremony {name}, drafted from the inventory. Review it: its SHA-256 is what people confirm.
-# To change it, change the inventory and draft it again; an edit here is lost.
+# To change it, change the inventory and draft it anew; an edit here is lost.
 ---
 """
 

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the parts of a plan strictly: an unknown key, a missing key, a wrong type is an error that names the place."""
+"""Read the parts of a plan strictly: an unknown key, a missing key, a wrong type is an error that says where."""
 
 from __future__ import annotations
 

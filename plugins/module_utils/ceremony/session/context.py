@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a ceremony takes place: plan, devices, files and transcript, and what follows from them."""
+"""What a ceremony is held with: plan, devices, files and transcript, and what follows from them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..transcript import Transcript
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A public key of the plan. ``missing`` says why it is a throw-away one for the time being."""
+    """A public key of the plan. ``missing`` says why it is an ephemeral one for the time being."""
 
     public: PublicKey
     missing: str = ""
@@ -47,11 +47,11 @@ class AttestationFiles:
 
 
 @dataclass
-class Stage:
+class CeremonyContext:
     """One ceremony on one machine.
 
     Args:
-        plan: what is performed; in a rehearsal its twin.
+        plan: what is performed; in a rehearsal the marked one.
         tokens: the devices by the plan's names.
         directory: working directory; outputs go there.
         inputs: where requests and certificates to revoke are.
@@ -83,7 +83,7 @@ class Stage:
     _placeholders: dict[str, PublicKey] = field(default_factory=dict)
 
     @property
-    def place(self) -> Path:
+    def ceremony_directory(self) -> Path:
         """Directory of the ceremony's own files."""
         return self.directory / "ceremonies" / self.plan.name
 
@@ -138,7 +138,7 @@ class Stage:
         return key.tokens[0]
 
     def public_key(self, name: str) -> KnownKey:
-        """The public key of the plan's key: as recorded, else as on the token, else a throw-away one."""
+        """The public key of the plan's key: as recorded, else as on the token, else an ephemeral one."""
         if name not in self._keys:
             self._keys[name] = self._public_key(self.plan.keys[name])
         return self._keys[name]
@@ -215,11 +215,11 @@ class Stage:
         _require_key(name, self.root(name), public)
 
     def root_key(self, name: str) -> PublicKey:
-        """The key of a root that the plan makes; a throw-away one until it is known."""
+        """The key of a root that the plan makes; an ephemeral one until it is known."""
         return self.public_key(name).public
 
     def revoker(self, name: str) -> x509.Certificate:
-        """The root that issued what is revoked: in a rehearsal the real one, not its twin."""
+        """The root that issued what is revoked: in a rehearsal the real one, not the rehearsal's."""
         pem = read_optional(self.inputs / "roots" / f"{name}.crt")
         return self.root(name) if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
 

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rehearsal: the same plan on software tokens, in a place of its own, with names that tell.
+"""A rehearsal: the same plan on software tokens, in a directory of its own, with names that tell.
 
 Of roots that exist a rehearsal root is made, with a software key, so that what they would sign can be rehearsed too.
 """

@@ -20,7 +20,7 @@ from ...token.readiness import require_ready
 from ...x509.builders import PublicKey
 from ...x509.certificates import spki_sha256
 from ..plan.model import KeyPlan
-from .context import Stage
+from .context import CeremonyContext
 
 PENDING, DONE = "pending", "done"
 
@@ -108,13 +108,13 @@ class Step(Protocol):
     def id(self) -> str:
         """Names the step."""
 
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """How it stands; touches neither keys nor files."""
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """Fix what people will be asked to confirm."""
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Do what is left of it."""
 
 
@@ -133,12 +133,12 @@ def require_consent(consent: Consent, digest: str, what: str) -> None:
 
 
 def ready_device(
-    stage: Stage, device: Device, key: KeyPlan, occupied: bool = True, public: PublicKey | None = None
+    context: CeremonyContext, device: Device, key: KeyPlan, occupied: bool = True, public: PublicKey | None = None
 ) -> TokenFacts:
     """Look at a token before its secret is used, and put what was seen into the transcript.
 
     Args:
-        stage: of the ceremony.
+        context: of the ceremony.
         device: the token.
         key: as the plan wants it.
         occupied: whether the key must be there; otherwise its place must be empty.
@@ -156,9 +156,9 @@ def ready_device(
             "Check which token is inserted, and tokens.yml. No PIN was tried",
         )
     seen = {"token": device.name, **facts.as_dict()}
-    last = [record.data for record in stage.transcript.records if record.event == "token"]
+    last = [record.data for record in context.transcript.records if record.event == "token"]
     if seen not in last:
-        stage.transcript.append("token", **seen)
+        context.transcript.append("token", **seen)
     return facts
 
 
@@ -169,21 +169,21 @@ class InspectStep:
     id: str
     token: str
 
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """Done once it is in the transcript."""
-        device = stage.device(self.token)
-        record = stage.transcript.find("inspected", self.id)
+        device = context.device(self.token)
+        record = context.transcript.find("inspected", self.id)
         if record is not None:
             return Status(self.id, f"inspect the {device}", DONE, facts=record.data["facts"])
         return Status(self.id, f"inspect the {device}", PENDING, token=device.name, missing=_absence(device))
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """Nothing to fix."""
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Look."""
-        facts = inspect(stage.device(self.token)).as_dict()
-        stage.transcript.append("inspected", act=self.id, facts=facts)
+        facts = inspect(context.device(self.token)).as_dict()
+        context.transcript.append("inspected", act=self.id, facts=facts)
 
 
 def _absence(device: Device) -> str:
@@ -196,13 +196,13 @@ def _absence(device: Device) -> str:
     return ""
 
 
-def pin_of(stage: Stage, token: str) -> str:
+def pin_of(context: CeremonyContext, token: str) -> str:
     """The PIN that was given for a token. The copies of a key are on tokens with PINs of their own.
 
     Raises:
         TrustAnchorError: none was.
     """
-    given = stage.secrets.get(token)
+    given = context.secrets.get(token)
     if given is not None and given.pin:
         return str(given.pin)
     raise TrustAnchorError(
@@ -212,7 +212,7 @@ def pin_of(stage: Stage, token: str) -> str:
     )
 
 
-def touches(stage: Stage, key: KeyPlan) -> int:
+def touches(context: CeremonyContext, key: KeyPlan) -> int:
     """How many touches one signature takes."""
-    touchable = stage.device(key.tokens[0]).kind == "yubikey"
+    touchable = context.device(key.tokens[0]).kind == "yubikey"
     return int(touchable and key.touch_policy != "never")

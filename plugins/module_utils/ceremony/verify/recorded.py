@@ -29,7 +29,7 @@ Signed = x509.Certificate | x509.CertificateRevocationList
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RecordedCeremony:
     """One ceremony in the record.
 
     Args:
@@ -47,7 +47,7 @@ class Evidence:
     plan: Plan
 
     @classmethod
-    def load(cls, record: Path, name: str) -> Evidence:
+    def load(cls, record: Path, name: str) -> RecordedCeremony:
         """Read transcript and plan.
 
         Raises:
@@ -55,15 +55,15 @@ class Evidence:
         """
         rehearsal = record.parent.name == "rehearsals"
         inputs = record.parent.parent if rehearsal else record
-        place = record / "ceremonies" / name
-        plans = [place / PLAN, inputs / "ceremonies" / name / PLAN]
+        own = record / "ceremonies" / name
+        plans = [own / PLAN, inputs / "ceremonies" / name / PLAN]
         path = next((one for one in plans if one.exists()), plans[0])
-        records = read_transcript(_required(place / TRANSCRIPT), str(place / TRANSCRIPT))
+        records = read_transcript(_required(own / TRANSCRIPT), str(own / TRANSCRIPT))
         plan = parse_plan(_required(path), str(path))
         return cls(name, record, inputs, records, rehearsal_plan(plan, inputs) if rehearsal else plan)
 
     @property
-    def place(self) -> Path:
+    def ceremony_directory(self) -> Path:
         """Directory of the ceremony's own files."""
         return self.record / "ceremonies" / self.name
 
@@ -122,8 +122,8 @@ class Evidence:
         Raises:
             TrustAnchorError: neither has it.
         """
-        place = self.record / path
-        for candidate in (place, *archived(place)):
+        present = self.record / path
+        for candidate in (present, *archived(present)):
             data = read_optional(candidate)
             if data is not None and sha256(data) == digest:
                 return data
