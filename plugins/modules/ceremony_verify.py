@@ -144,10 +144,8 @@ MISSING = None
 try:
     from pathlib import Path
 
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.attestation import AttestationFiles
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.files import read_optional
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import (
-        AttestationFiles,
-    )
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import parse_anchors
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import PinnedFile, parse_tokens

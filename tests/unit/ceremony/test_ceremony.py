@@ -156,10 +156,10 @@ def test_a_rehearsal_below_a_root_that_exists_makes_a_twin(held: CeremonyHost) -
     host.rehearsal = True
     before = hashlib.sha256((held.home / "crls/r1.crl").read_bytes()).hexdigest()
     host.hold()
-    twin = x509.load_pem_x509_certificate((host.outputs / "roots/r1.crt").read_bytes())
+    made = x509.load_pem_x509_certificate((host.outputs / "roots/r1.crt").read_bytes())
     assert (
-        twin.subject.rfc4514_string() == "O=Test,CN=REHEARSAL Test Root R1"
-        or "REHEARSAL" in twin.subject.rfc4514_string()
+        made.subject.rfc4514_string() == "O=Test,CN=REHEARSAL Test Root R1"
+        or "REHEARSAL" in made.subject.rfc4514_string()
     )
     openssl(
         "crl", "-inform", "DER", "-in", host.outputs / "crls/r1.crl", "-noout", "-CAfile", host.outputs / "roots/r1.crt"

@@ -54,7 +54,7 @@ def options(**changes: Any) -> dict[str, Any]:
 
 
 class Estate:
-    """A record, and a stand-in for the machine that performs plans."""
+    """A record, and in place of the machine that performs plans."""
 
     def __init__(self, record: Path) -> None:
         self.record = record

@@ -22,6 +22,7 @@ from ...token.devices import Device, TokensFile
 from ...x509 import certificates as certs
 from ...x509.builders import PublicKey, checked_key
 from ..acts.base import SigningAct
+from ..attestation import AttestationFiles
 from ..draft import placeholder_key
 from ..files import read_optional
 from ..linting import Lint
@@ -36,14 +37,6 @@ class KnownKey:
 
     public: PublicKey
     missing: str = ""
-
-
-@dataclass(frozen=True)
-class AttestationFiles:
-    """Certificates (PEM) against which attestations are checked; the operator pinned them."""
-
-    roots: tuple[bytes, ...] = ()
-    intermediates: tuple[bytes, ...] = ()
 
 
 @dataclass

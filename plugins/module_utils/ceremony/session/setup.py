@@ -14,14 +14,16 @@ from ...schema import check_keys
 from ...text.words import words
 from ...token.devices import PinnedFile, parse_tokens
 from ...token.provision import Credentials
+from ..attestation import AttestationFiles
 from ..draft import utc_now
 from ..files import sha256
 from ..linting import Lint
 from ..plan.document import parse_plan
 from ..plan.model import Plan
+from ..rehearsal import MARK, rehearsal_directory, rehearsal_plan
 from ..transcript import Transcript
-from .context import AttestationFiles, CeremonyContext
-from .rehearsal import MARK, rehearsal_directory, rehearsal_plan, rehearsal_tokens
+from .context import CeremonyContext
+from .rehearsal_tokens import rehearsal_tokens
 from .runner import Order, Run, is_over, survey
 from .steps import Confirmation, Consent
 

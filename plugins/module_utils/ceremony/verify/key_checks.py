@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from ...token.attestation import split_chain, verify_attestation
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
+from ..attestation import AttestationFiles
 from ..plan.model import KeyPlan
-from ..session.context import AttestationFiles
 from .recorded import RecordedCeremony
 
 _POLICIES = ("origin", "algorithm", "pin_policy", "touch_policy")

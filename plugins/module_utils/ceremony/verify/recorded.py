@@ -19,8 +19,8 @@ from ..files import read_optional, sha256
 from ..plan.document import parse_plan
 from ..plan.model import Plan
 from ..record_paths import archived
+from ..rehearsal import MARK, rehearsal_plan
 from ..requests import load_request
-from ..session.rehearsal import MARK, rehearsal_plan
 from ..transcript import CLOSED, OPENED, TRANSCRIPT, Record, read_transcript
 
 PLAN = "ceremony.yml"

@@ -22,10 +22,10 @@ from ...errors import TrustAnchorError
 from ...x509 import pkilint
 from ...x509.signatures import signature_holds, tbs
 from ..acts.base import SigningAct
+from ..attestation import AttestationFiles
 from ..files import read_optional, sha256
 from ..linting import Lint
 from ..seal import verify_seal
-from ..session.context import AttestationFiles
 from ..transcript import CLOSED, OPENED, SEAL, TRANSCRIPT
 from .checks import Check, look, tell
 from .history import Anchors, history_checks

@@ -10,15 +10,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ...errors import TrustAnchorError
-from ...token.backends.pkcs11.keys import KeySpec
-from ...token.backends.pkcs11.sessions import TokenSpec
-from ...token.devices import SOFTHSM_MODULE, Device, TokensFile
-from ...x509 import certificates as certs
-from ..acts.base import Act
-from ..acts.root import RootAct, rehearsal_root
-from ..files import read_optional
-from ..plan.model import Plan
+from ..errors import TrustAnchorError
+from ..x509 import certificates as certs
+from .acts.base import Act
+from .acts.root import RootAct, rehearsal_root
+from .files import read_optional
+from .plan.model import Plan
 
 MARK = "REHEARSAL "
 
@@ -42,17 +39,6 @@ def rehearsal_plan(plan: Plan, directory: Path) -> Plan:
     acts: list[Act] = [*roots, *(act.marked(MARK) for act in plan.acts)]
     keys = {name: dataclasses.replace(key, attested=False) for name, key in plan.keys.items()}
     return dataclasses.replace(plan, roots={}, acts=tuple(acts), keys=keys)
-
-
-def rehearsal_tokens(plan: Plan, tokens: TokensFile, directory: Path) -> TokensFile:
-    """A software token in place of each device, keys and inspected tokens alike."""
-    names = {name for key in plan.keys.values() for name in key.tokens} | set(tokens.devices)
-    config = str(directory / "softhsm" / "softhsm2.conf")
-    devices = {
-        name: Device(name, "softhsm", TokenSpec(SOFTHSM_MODULE, label=name, softhsm_config=config), KeySpec(b"\x02"))
-        for name in sorted(names)
-    }
-    return TokensFile(devices)
 
 
 def _root(plan: Plan, name: str, directory: Path) -> RootAct:
