@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.registry import parse_act
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import utc_now
@@ -18,6 +20,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.pl
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import CeremonyContext
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.steps import Status
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factories import plans as plan_factory
@@ -143,3 +146,20 @@ class CeremonyHost:
         given = {"run": run, "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
         runner.perform(context, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
         return setup.state(context)
+
+
+def events(host: CeremonyHost) -> list[str]:
+    """The transcript's events, none where there is no transcript."""
+    path = host.ceremony_directory / "transcript.jsonl"
+    return [json.loads(line)["event"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def refused(host: CeremonyHost, message: str) -> None:
+    """Check mode refuses, and so does the ceremony, before it opens its transcript or a token."""
+    with pytest.raises(TrustAnchorError, match=message):
+        host.state()
+    with pytest.raises(TrustAnchorError, match=message):
+        host.hold()
+    assert events(host) == []
+    assert not (host.home / "softhsm").exists()
+    assert not (host.home / "roots").exists()
