@@ -31,7 +31,7 @@ PEOPLE = [
     {"name": "Ada Lovelace", "role": "operator", "how": "test"},
     {"name": "Grace Hopper", "role": "witness", "how": "test"},
 ]
-SUBJECTS = {"ca1": "CN=Test Intermediate CA1", "m1": "CN=Test Manifest Signer M1"}
+SUBJECTS = {act["name"]: act["subject"] for act in plan_factory.FULL["acts"] if "request_sha256" in act}
 TOKENS = {name: {"kind": "softhsm", "label": name, "id": "02"} for name in ("primary", "standby")}
 PINS = {"primary": PIN, "standby": PIN}
 
