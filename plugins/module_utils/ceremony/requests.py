@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import AttributeOID
 
 from ..errors import TrustAnchorError
+from ..host.files import read, sha256
 from ..x509.builders import PublicKey, checked_key
 from ..x509.profiles import IntermediateProfile, ManifestSignerProfile
 
@@ -49,6 +51,29 @@ def load_request(pem: bytes, source: str) -> x509.CertificateSigningRequest:
             str(error),
             "Make the request again on the CA host",
         ) from error
+
+
+def read_request(inputs: Path, request: str, expected: str) -> x509.CertificateSigningRequest:
+    """The request that the plan names, by digest.
+
+    Raises:
+        TrustAnchorError: absent, not the plan's, or it cannot be parsed.
+    """
+    pem = read(inputs / request)
+    if pem is None:
+        raise TrustAnchorError(
+            f"there is no {request}",
+            "the certificate is signed from it",
+            "Make it where the key is, and put it into the record",
+        )
+    digest = sha256(pem)
+    if digest != expected:
+        raise TrustAnchorError(
+            f"{request} has the SHA-256 {digest}",
+            f"the plan was reviewed for {expected}",
+            "Find out who changed the request; plan again if the new one is right",
+        )
+    return load_request(pem, request)
 
 
 def check_request(
