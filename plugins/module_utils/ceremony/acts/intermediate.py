@@ -21,7 +21,15 @@ from ..linting import Lint
 from ..outputs import Output
 from ..plan.schema import dump_time, require_days, take_time
 from ..record_paths import OutputFiles
-from ..requests import check_request, read_request
+from ..requests import (
+    UNREADABLE,
+    beyond,
+    read_request,
+    require_no_attributes,
+    require_no_usage,
+    require_own_signature,
+    require_subject,
+)
 from .base import ActContext, ActKind, DeclaredEntries, Drafting, Entry, PlanSoFar, RecordedContext, SigningAct
 from .certificate import (
     CERTIFICATE,
@@ -34,6 +42,9 @@ from .certificate import (
     unless_done,
 )
 from .requested import dump_request, take_request, with_request
+
+# What the certificate will say anyway; the profile decides the values.
+_HARMLESS = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier)
 
 FILES = OutputFiles("intermediates", ".crt", CERTIFICATE, newer_certificate, one_certificate)
 
@@ -182,6 +193,47 @@ class IntermediateAct:
     def _problems(self, certificate: x509.Certificate, issuer: x509.Certificate, lint: Lint) -> Iterator[str]:
         yield from lint_intermediate(certificate, issuer, self.profile.unconstrained)
         yield from lint.certificate(certificate, issuer)
+
+
+def check_request(
+    request: x509.CertificateSigningRequest, profile: IntermediateProfile, source: str
+) -> tuple[x509.Name, PublicKey]:
+    """Subject and key for the certificate.
+
+    Raises:
+        TrustAnchorError: signature invalid, key too weak, subject not as declared or without a name, or
+            something asked for that the profile does not give.
+    """
+    try:
+        require_own_signature(request, source)
+        key = checked_key(request.public_key(), source)
+        _check_wishes(request, profile, source)
+        subject = request.subject
+    except UNREADABLE as error:
+        raise TrustAnchorError(f"{source} holds a request that cannot be read", str(error)) from error
+    if profile.subject is not None:
+        require_subject(subject, profile.subject, source)
+    if not subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME):
+        raise TrustAnchorError(f"{source} asks for a subject without CN", "tools show CAs by their common name")
+    return subject, key
+
+
+def _check_wishes(request: x509.CertificateSigningRequest, profile: IntermediateProfile, source: str) -> None:
+    require_no_attributes(request, source)
+    for extension in request.extensions:
+        if not isinstance(extension.value, _HARMLESS):
+            raise beyond(source, f"the extension {extension.oid._name} ({extension.oid.dotted_string})")
+        if isinstance(extension.value, x509.BasicConstraints):
+            _check_length(extension.value, profile, source)
+        if isinstance(extension.value, x509.KeyUsage):
+            require_no_usage(extension.value, source)
+
+
+def _check_length(wish: x509.BasicConstraints, profile: IntermediateProfile, source: str) -> None:
+    if not wish.ca:
+        raise TrustAnchorError(f"{source} asks for a certificate that is not a CA", "an intermediate is one")
+    if wish.path_length is not None and wish.path_length > profile.path_length:
+        raise beyond(source, f"the path length {wish.path_length}")
 
 
 def _parse(entry: Entry, start: dt.datetime) -> IntermediateAct:

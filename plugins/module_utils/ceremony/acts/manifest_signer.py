@@ -11,8 +11,9 @@ from typing import Any
 
 from cryptography import x509
 
+from ...errors import TrustAnchorError
 from ...x509 import certificates as certs
-from ...x509.builders import Issuance, checked_key, manifest_signer_builder
+from ...x509.builders import Issuance, PublicKey, checked_key, manifest_signer_builder
 from ...x509.lint import lint_manifest_signer
 from ...x509.profiles import MANIFEST_SIGNER_DAYS, ManifestSignerProfile, parse_manifest_signer
 from ..draft import Draft
@@ -20,7 +21,15 @@ from ..linting import Lint
 from ..outputs import Output
 from ..plan.schema import dump_time, require_days, take_time
 from ..record_paths import OutputFiles
-from ..requests import check_signer_request, read_request
+from ..requests import (
+    UNREADABLE,
+    beyond,
+    read_request,
+    require_no_attributes,
+    require_no_usage,
+    require_own_signature,
+    require_subject,
+)
 from .base import ActContext, ActKind, DeclaredEntries, Drafting, Entry, PlanSoFar, RecordedContext, SigningAct
 from .certificate import CERTIFICATE, marked_name, newer_certificate, one_certificate, require_nested, unless_done
 from .requested import dump_request, take_request, with_request
@@ -151,6 +160,31 @@ class ManifestSignerAct:
 def _problems(certificate: x509.Certificate, issuer: x509.Certificate, lint: Lint) -> Iterator[str]:
     yield from lint_manifest_signer(certificate, issuer)
     yield from lint.certificate(certificate, issuer)
+
+
+def check_signer_request(
+    request: x509.CertificateSigningRequest, profile: ManifestSignerProfile, source: str
+) -> PublicKey:
+    """Key for the certificate of a manifest signer.
+
+    Raises:
+        TrustAnchorError: signature invalid, key too weak, subject not as planned, or anything asked for beyond
+            digital signatures.
+    """
+    try:
+        require_own_signature(request, source)
+        key = checked_key(request.public_key(), source)
+        require_no_attributes(request, source)
+        for extension in request.extensions:
+            usage = extension.value
+            if isinstance(usage, x509.KeyUsage) and not usage.key_cert_sign and not usage.crl_sign:
+                require_no_usage(usage, source, allowed="digital_signature")
+            elif not isinstance(usage, x509.SubjectKeyIdentifier):
+                raise beyond(source, f"the extension {extension.oid._name} ({extension.oid.dotted_string})")
+        require_subject(request.subject, profile.subject, source)
+    except UNREADABLE as error:
+        raise TrustAnchorError(f"{source} holds a request that cannot be read", str(error)) from error
+    return key
 
 
 def _parse(entry: Entry, start: dt.datetime) -> ManifestSignerAct:
