@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import Plan, parse_plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import parse_plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import words
@@ -148,7 +149,7 @@ def test_text_cannot_become_markup(tmp_path: Path, plan: Plan) -> None:
         assert f" {mark}" not in wild[0].split("Drafted at")[1].splitlines()[0].replace(f"\\{mark}", "")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1))
 def test_any_text(tmp_path_factory: pytest.TempPathFactory, plan: Plan, text: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
