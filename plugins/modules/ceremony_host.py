@@ -142,7 +142,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         with check_mode.carried_in(directory, incoming) as carried:
             before = setup.state(ceremony_context(given, carried))
         return {"changed": not before["over"], **before, "diff": setup.diff(before, before)}
-    with lock.sole_run(directory):
+    with lock.run_lock(directory):
         context = ceremony_context(given, directory)
         before = setup.state(context)
         run = setup.parse_run(given, given["confirmed_plan"], given["rehearsal"])

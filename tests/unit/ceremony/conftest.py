@@ -10,11 +10,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
 from factories import ceremonies as factory
-from hypothesis import settings
-
-# A verdict does not depend on how fast the machine is.
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
 
 
 @pytest.fixture(scope="module")

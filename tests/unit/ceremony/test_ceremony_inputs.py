@@ -83,7 +83,7 @@ def test_a_private_key_in_a_request_goes_nowhere(tmp_path: Path) -> None:
 VALID_REQUEST = make.request(make.new_key(), SUBJECTS["ca1"]).public_bytes(Encoding.DER)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, len(VALID_REQUEST) - 1), value=st.integers(0, 255), cut=st.integers(0, 400))
 def test_malformed_requests_never_cause_a_traceback(tmp_path: Path, position: int, value: int, cut: int) -> None:
     import base64
@@ -104,7 +104,7 @@ def test_malformed_requests_never_cause_a_traceback(tmp_path: Path, position: in
 PLAN_TEXT = plan_factory.dump(plan_factory.full())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, len(PLAN_TEXT) - 1), junk=st.binary(max_size=6), drop=st.integers(0, 30))
 def test_malformed_plans_never_cause_a_traceback(tmp_path: Path, position: int, junk: bytes, drop: int) -> None:
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import setup

@@ -149,7 +149,7 @@ def test_text_cannot_become_markup(tmp_path: Path, plan: Plan) -> None:
         assert f" {mark}" not in wild[0].split("Drafted at")[1].splitlines()[0].replace(f"\\{mark}", "")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1))
 def test_any_text(tmp_path_factory: pytest.TempPathFactory, plan: Plan, text: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):

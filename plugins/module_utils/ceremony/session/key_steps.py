@@ -163,9 +163,9 @@ class KeyStep:
         )
 
     def _what(self, context: CeremonyContext) -> str:
-        places = " and ".join(str(device) for device in context.devices(self.key))
+        devices = " and ".join(str(device) for device in context.devices(self.key))
         how = "generate" if self.key.origin == "generated" else "make in this machine's memory and import"
-        return f"{how} the {self.key.algorithm} key '{self.key.name}' for the {places}"
+        return f"{how} the {self.key.algorithm} key '{self.key.name}' for the {devices}"
 
     def _asked(self, context: CeremonyContext) -> dict[str, Any]:
         return {

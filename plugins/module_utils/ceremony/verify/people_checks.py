@@ -65,17 +65,17 @@ def agreement_problems(recorded: RecordedCeremony) -> Iterator[str]:
 def _seal_problems(recorded: RecordedCeremony) -> Iterator[str]:
     """The head that was confirmed: what follows it is no more than what tokens say of themselves."""
     records = recorded.records
-    places = [
+    indexes = [
         n for n, one in enumerate(records) if one.kind == EventKind.CONFIRMED and one.data.get("act") == SEAL_STEP
     ]
-    if not places:
+    if not indexes:
         return  # the confirmations tell
     heads = []
-    for record in reversed(records[: places[-1]]):
+    for record in reversed(records[: indexes[-1]]):
         heads.append(record.digest)
         if record.kind != EventKind.TOKEN:
             break
-    if records[places[-1]].data.get("digest") not in heads:
+    if records[indexes[-1]].data.get("digest") not in heads:
         yield "people agreed to the seal of a transcript other than this one up to there"
 
 
