@@ -138,7 +138,7 @@ def test_a_rehearsal_has_a_place_and_names_of_its_own(tmp_path: Path) -> None:
     assert "REHEARSAL" in (host.ceremony_directory / "report.md").read_text()
 
 
-def test_a_rehearsal_below_a_root_that_exists_makes_a_twin(held: CeremonyHost) -> None:
+def test_a_rehearsal_below_a_root_that_exists_makes_a_rehearsal_root(held: CeremonyHost) -> None:
     import hashlib
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import (

@@ -201,7 +201,7 @@ def _window(recorded: RecordedCeremony) -> Iterator[str]:
 
 
 def _clock(recorded: RecordedCeremony) -> Iterator[str]:
-    """A clock that is set back is no crime, but people should know why it was."""
+    """A clock that is set back is not a crime, but people should know why it was."""
     for before, after in pairwise(recorded.events):
         if after.time < before.time:
             yield f"the clock went back from {before.time} to {after.time} at '{after.kind}'"
