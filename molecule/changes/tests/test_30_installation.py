@@ -36,8 +36,8 @@ def publish(directory: Path) -> None:
 def web_server() -> Iterator[None]:
     """Serve the files from web1; leave the CA with the packages that are declared."""
     hosts.run("web1", f"mkdir -p {REPOSITORY}")
-    server = f"systemd-run --quiet --unit repository --working-directory / python3 -m http.server --directory {REPOSITORY} 8000"
-    hosts.run("web1", server)
+    server = f"python3 -m http.server --directory {REPOSITORY} 8000"
+    hosts.run("web1", f"systemd-run --quiet --unit repository --working-directory / {server}")
     yield
     hosts.run("web1", f"systemctl stop repository.service && rm -r {REPOSITORY}")
     hosts.run("ca1", "rm -f /etc/apt/sources.list.d/smallstep.sources /etc/apt/preferences.d/smallstep")
