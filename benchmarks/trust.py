@@ -57,10 +57,10 @@ class Targets(Lab):
         self.dev("lab", "up", *self.boxes)
         hosts, blocks = {}, []
         for number in range(self.count):
-            box, place = divmod(number, self.each)
+            box, index = divmod(number, self.each)
             address, name = f"10.77.{self.index}.{101 + box}", f"target{number:03}"
             hosts[name] = {"ansible_host": name}
-            blocks.append(f"Host {name}\n    HostName {address}\n    HostKeyAlias {address}\n    Port {2200 + place}\n")
+            blocks.append(f"Host {name}\n    HostName {address}\n    HostKeyAlias {address}\n    Port {2200 + index}\n")
         config = self.state / "targets_ssh_config"
         config.write_text("".join(blocks) + (self.state / "ssh_config").read_text())
         variables = {

@@ -162,7 +162,7 @@ def attestation_files(options: dict[str, Any]) -> Any:
     ]
     if not any(given) and options["tokens"]:
         given = files_of_tokens(Path(options["tokens"]))
-    roots, intermediates = (tuple(file.read(place) for file, place in files) for files in given)
+    roots, intermediates = (tuple(file.read(directory) for file, directory in files) for files in given)
     return AttestationFiles(roots, intermediates) if roots else None
 
 

@@ -140,65 +140,38 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 
 MISSING = None
 try:
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
-        estate_evidence,
-        transitions,
-    )
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import (
-        fingerprint,
-        load_certificate,
-    )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import convergence
 except ImportError:
     MISSING = ("cryptography and PyYAML", traceback.format_exc())
 
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """List the roots that are not listed, and change states; the sequence rises by one."""
-    options, path = module.params, Path(module.params["path"])
-    before = parse_manifest(read(path), str(path))
-    initial = "staged" if any(one.state == "trusted" for one in before.roots) else "trusted"
-    found = [root(entry, path.parent, initial, absent_is_fine=module.check_mode) for entry in options["roots"]]
-    after = before.with_roots(one for one in found if one is not None)
-    if options["states"] or options["remove"]:
-        after = before.changed(_moved(after, options, path.parent).roots)
-    if after != before and not module.check_mode:
-        save(path, after.to_yaml())
+    options = module.params
+    declared = [convergence.DeclaredRoot(**entry) for entry in options["roots"]]
+    change = convergence.ManifestChange(
+        states={str(name): str(state) for name, state in options["states"].items()},
+        remove=options["remove"],
+        incident=options["incident"],
+        retired_intermediates=options["retired_intermediates"],
+        overlap=durations.delta(options["overlap"], "overlap"),
+    )
+    path = Path(options["path"])
+    planned = convergence.plan(path, declared, change, times.utc_now(), may_await=module.check_mode)
+    if not module.check_mode:
+        planned.apply()
+    after = planned.after.as_dict()
     return {
-        "changed": after != before or None in found,
-        "manifest": after.as_dict(),
-        "diff": edge.diff(before.as_dict(), after.as_dict(), str(path)),
+        "changed": planned.changed,
+        "manifest": after,
+        "diff": edge.diff(planned.before.as_dict(), after, str(path)),
     }
-
-
-def _moved(manifest: Any, options: dict[str, Any], record: Any) -> Any:
-    """The manifest with roots in other states, and without those that nobody needs any more."""
-    overlap = durations.delta(options["overlap"], "overlap")
-    evidence = estate_evidence.gather(str(record), manifest, times.utc_now(), overlap, options["retired_intermediates"])
-    states = {str(name): str(state) for name, state in options["states"].items()}
-    names = [name for name in options["remove"] if any(root.name == name for root in manifest.roots)]
-    return transitions.remove(transitions.change(manifest, states, evidence, options["incident"]), names, evidence)
-
-
-def root(entry: dict[str, Any], record: Any, initial: str, absent_is_fine: bool) -> Any:
-    """The manifest's entry for one root; None where its certificate is yet to be made."""
-    certificate = Path(entry["certificate"] or record / "roots" / f"{entry['name']}.crt")
-    pem = read(certificate)
-    if pem is None and absent_is_fine:
-        return None
-    if pem is None:
-        raise TrustAnchorError(f"{certificate} does not exist", "its fingerprint goes into the manifest")
-    sha256 = fingerprint(load_certificate(pem, str(certificate)))
-    return Root(entry["name"], sha256, entry["initial_state"] or initial, standby=entry["standby"])
 
 
 def main() -> None:

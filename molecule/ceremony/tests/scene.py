@@ -43,14 +43,14 @@ class Scene:
         self.variables = {**declared, "pki_directory": str(record), "root_ceremony_directory": self.directory}
 
     @property
-    def place(self) -> Path:
+    def ceremony_directory(self) -> Path:
         """Plan, transcript and report, in the record."""
         return self.record / "ceremonies/0001"
 
     @property
     def plan_file(self) -> Path:
         """The plan."""
-        return self.place / "ceremony.yml"
+        return self.ceremony_directory / "ceremony.yml"
 
     def plan(self) -> None:
         """Draft it."""

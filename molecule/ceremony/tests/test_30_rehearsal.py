@@ -30,7 +30,7 @@ def rehearsal() -> Play:
 
 
 @pytest.fixture(scope="module")
-def place(rehearsal: Play) -> Path:
+def directory(rehearsal: Play) -> Path:
     """Its part of the record, named after the ceremony and the plan's digest."""
     (only,) = REHEARSALS.iterdir()
     assert only.name == f"0001-{rehearsal.result('Hold the ceremony', HOST)['plan_sha256'][:8]}"
@@ -40,26 +40,26 @@ def place(rehearsal: Play) -> Path:
 @pytest.mark.parametrize(
     "name", ["roots/r1", "roots/s1", "cross/s1-by-r1", "intermediates/ca1", "signers/manifest1"], ids=lambda name: name
 )
-def test_every_certificate_is_marked(place: Path, name: str) -> None:
-    shown = said(["openssl", "x509", "-in", place / f"{name}.crt", "-noout", "-subject", "-nameopt", "RFC2253"])
+def test_every_certificate_is_marked(directory: Path, name: str) -> None:
+    shown = said(["openssl", "x509", "-in", directory / f"{name}.crt", "-noout", "-subject", "-nameopt", "RFC2253"])
     assert "CN=REHEARSAL " in shown
 
 
-def test_report_and_end_are_marked(rehearsal: Play, place: Path) -> None:
+def test_report_and_end_are_marked(rehearsal: Play, directory: Path) -> None:
     assert "REHEARSAL of the ceremony 0001" in rehearsal.output
     for name in ("report.md", "report.html"):
-        assert "REHEARSAL" in (place / "ceremonies/0001" / name).read_text()
+        assert "REHEARSAL" in (directory / "ceremonies/0001" / name).read_text()
         assert "REHEARSAL" not in (RECORD / "ceremonies/0001" / name).read_text()
 
 
-def test_it_has_tokens_of_its_own(place: Path) -> None:
-    both = f"softhsm/tokens/* rehearsals/{place.name}/softhsm/tokens/*"
+def test_it_has_tokens_of_its_own(directory: Path) -> None:
+    both = f"softhsm/tokens/* rehearsals/{directory.name}/softhsm/tokens/*"
     tokens = hosts.output(HOST, f"cd /var/lib/root-ceremony && ls -d {both}")
     assert len(tokens.split()) == 4
 
 
-def test_it_can_be_verified(place: Path) -> None:
-    converge(VERIFY, limit=HOST, variables={"pki_directory": str(place)})
+def test_it_can_be_verified(directory: Path) -> None:
+    converge(VERIFY, limit=HOST, variables={"pki_directory": str(directory)})
 
 
 @pytest.mark.usefixtures("rehearsal")

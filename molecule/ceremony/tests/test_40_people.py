@@ -107,7 +107,7 @@ def test_they_confirm_every_step_and_the_pin_is_not_on_the_screen(scene: Scene) 
     assert PIN not in terminal.screen
     assert "CN=Small Root CA R9" in terminal.screen
     assert scene.events()[-1] == "closed"
-    report = (scene.place / "report.md").read_text()
+    report = (scene.ceremony_directory / "report.md").read_text()
     assert all(name in report for name in ("Ada Lovelace", "Grace Hopper", "typed"))
     scene.verify()
 
@@ -115,5 +115,5 @@ def test_they_confirm_every_step_and_the_pin_is_not_on_the_screen(scene: Scene) 
 def test_the_pin_is_nowhere() -> None:
     """What was typed left no trace on either machine."""
     question = leaks.Question({"needles": {"pin": leaks.forms(PIN.encode())}, "keys": {}})
-    places = {HOST: ["/", "/dev/shm"], "localhost": [str(STATE), *leaks.PASSING_HERE]}
-    assert leaks.search(question, places) == {HOST: [], "localhost": []}
+    directories = {HOST: ["/", "/dev/shm"], "localhost": [str(STATE), *leaks.PASSING_HERE]}
+    assert leaks.search(question, directories) == {HOST: [], "localhost": []}

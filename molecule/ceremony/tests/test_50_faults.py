@@ -91,4 +91,4 @@ def test_check_mode_announces_a_plan_and_writes_none(tmp_path: Path) -> None:
     announced = play(PLAN, limit=HOST, check=True, variables=scene.variables)
     assert announced.rc == 0, announced.output
     assert announced.changed == 1
-    assert not scene.place.exists()
+    assert not scene.ceremony_directory.exists()

@@ -16,7 +16,7 @@ from lab.play import STATE, converge, play
 
 PACKAGES = [STATE / "packages" / name for name in ("step-ca_0.30.2-1_amd64.deb", "step-cli_0.30.6-1_amd64.deb")]
 OLDER = STATE / "packages" / "step-ca_0.30.1-1_amd64.deb"
-PLACE = "/srv/repository"
+REPOSITORY = "/srv/repository"
 URL = "http://web1.corp.example:8000"
 
 
@@ -28,20 +28,18 @@ def installed() -> dict[str, str]:
 def publish(directory: Path) -> None:
     """Put a directory's files onto the web server."""
     packed = subprocess.run(["tar", "-c", "-C", directory, "."], check=True, capture_output=True).stdout
-    command = f"rm -rf {PLACE} && mkdir {PLACE} && tar -x -C {PLACE}"
+    command = f"rm -rf {REPOSITORY} && mkdir {REPOSITORY} && tar -x -C {REPOSITORY}"
     subprocess.run([*hosts.SSH, "web1", command], input=packed, check=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def web_server() -> Iterator[None]:
     """Serve the files from web1; leave the CA with the packages that are declared."""
-    hosts.run("web1", f"mkdir -p {PLACE}")
-    server = (
-        f"systemd-run --quiet --unit repository --working-directory / python3 -m http.server --directory {PLACE} 8000"
-    )
-    hosts.run("web1", server)
+    hosts.run("web1", f"mkdir -p {REPOSITORY}")
+    server = f"python3 -m http.server --directory {REPOSITORY} 8000"
+    hosts.run("web1", f"systemd-run --quiet --unit repository --working-directory / {server}")
     yield
-    hosts.run("web1", f"systemctl stop repository.service && rm -r {PLACE}")
+    hosts.run("web1", f"systemctl stop repository.service && rm -r {REPOSITORY}")
     hosts.run("ca1", "rm -f /etc/apt/sources.list.d/smallstep.sources /etc/apt/preferences.d/smallstep")
     converge(limit="ca1")
 

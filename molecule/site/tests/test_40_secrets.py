@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 HOSTS = ("ca1", "web1", "client1", "ceremony1")
-PLACES = {host: ["/", "/dev/shm"] for host in HOSTS}
-PLACES["localhost"] = [str(STATE), str(Path("~/.ansible").expanduser()), "/tmp"]
+SEARCHED = {host: ["/", "/dev/shm"] for host in HOSTS}
+SEARCHED["localhost"] = [str(STATE), str(Path("~/.ansible").expanduser()), "/tmp"]
 # Roots, their tokens and CRLs of their own: everything that needs the PIN.
 REHEARSAL = {"root_ceremony_directory": "/var/lib/rehearsal", "pki_directory": str(STATE / "rehearsal")}
 
@@ -75,8 +75,8 @@ def question(planted):
 
 
 def test_nothing_is_in_clear(question):
-    answers = search(question, PLACES)
-    assert {host: leaks(found) for host, found in answers.items()} == {host: [] for host in PLACES}
+    answers = search(question, SEARCHED)
+    assert {host: leaks(found) for host, found in answers.items()} == {host: [] for host in SEARCHED}
     assert kinds(answers["web1"]) == {"file", "argument", "environment", "open file", "journal"}
     assert ["planted key", "file", "/root/.ansible/tmp/planted.pem"] in answers["web1"]
 
@@ -95,8 +95,8 @@ def test_no_token_in_the_state_of_the_lab():
 def test_nothing_passes_by_while_plays_run(question):
     shutil.rmtree(STATE / "rehearsal", ignore_errors=True)
     shutil.copytree(STATE / "pki/requests", STATE / "rehearsal/requests")
-    places = {**dict.fromkeys(HOSTS, PASSING), "localhost": PASSING_HERE}
-    running = {host: question.start(host, paths=paths, watch=True) for host, paths in places.items()}
+    watched = {**dict.fromkeys(HOSTS, PASSING), "localhost": PASSING_HERE}
+    running = {host: question.start(host, paths=paths, watch=True) for host, paths in watched.items()}
     try:
         playbooks = ("playbooks/plan_ceremony.yml", "playbooks/ceremony.yml")
         ceremony = play(*playbooks, limit="ceremony1", variables=REHEARSAL)
@@ -110,6 +110,6 @@ def test_nothing_passes_by_while_plays_run(question):
     assert (ceremony.rc, site.rc) == (0, 0), ceremony.output + site.output
     assert ceremony.hosts["ceremony1"]["changed"] == 5
     assert site.hosts["ca1"]["changed"] and site.hosts["web1"]["changed"]
-    assert {host: leaks(one["found"]) for host, one in answers.items()} == {host: [] for host in places}
+    assert {host: leaks(one["found"]) for host, one in answers.items()} == {host: [] for host in watched}
     assert min(one["rounds"] for one in answers.values()) > 10
     assert kinds(answers["web1"]["found"]) >= {"argument", "environment"}

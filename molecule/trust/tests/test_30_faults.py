@@ -109,12 +109,12 @@ def test_a_hook_that_fails_is_told_though_update_ca_certificates_is_content() ->
 
 
 @contextmanager
-def mounted(host: str, place: str, options: str) -> Iterator[None]:
-    hosts.run(host, f"mount {options} {place}")
+def mounted(host: str, directory: str, options: str) -> Iterator[None]:
+    hosts.run(host, f"mount {options} {directory}")
     try:
         yield
     finally:
-        hosts.run(host, f"umount {place}")
+        hosts.run(host, f"umount {directory}")
 
 
 def test_a_read_only_file_system() -> None:

@@ -117,8 +117,8 @@ class Ceremony:
 
     def variables(self, **more: Any) -> dict[str, Any]:
         """Variables of the playbook."""
-        places = {"root_ceremony_tokens": str(self.tokens), "root_ceremony_directory": self.directory}
-        return {"pki_directory": str(self.record), **places, **more}
+        paths = {"root_ceremony_tokens": str(self.tokens), "root_ceremony_directory": self.directory}
+        return {"pki_directory": str(self.record), **paths, **more}
 
     def hold(self, **more: Any) -> Play:
         """Hold it, or go on with it, as far as it gets; nothing comes into the record."""

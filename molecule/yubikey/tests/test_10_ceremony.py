@@ -17,7 +17,7 @@ from lab.play import STATE
 from scenario import HOST, VERIFY, run, ykman
 
 RECORD = STATE / "pki"
-PLACE = RECORD / "ceremonies/0001"
+CEREMONY = RECORD / "ceremonies/0001"
 ROOTS = ("r1", "s1")
 
 
@@ -76,7 +76,7 @@ def test_pkilint_chain(path: str):
 
 
 def test_the_seal_verifies_as_the_report_says():
-    transcript, seal = PLACE / "transcript.jsonl", PLACE / "transcript.p7s"
+    transcript, seal = CEREMONY / "transcript.jsonl", CEREMONY / "transcript.p7s"
     program("openssl", "cms", "-verify", "-binary", "-inform", "PEM", "-in", seal, "-content", transcript,
             "-CAfile", RECORD / "roots/r1.crt", "-purpose", "any", "-out", "/dev/null")  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_every_signature_is_in_the_transcript_and_was_touched(keys):
     status = keys.status()
     assert [status["keys"][serial]["signatures"] for serial in ("11111111", "22222222")] == [6, 2]
     assert status["touch"]["requests"] == 8
-    assert sum('"event":"signed"' in line for line in (PLACE / "transcript.jsonl").read_text().splitlines()) == 7
+    assert sum('"event":"signed"' in line for line in (CEREMONY / "transcript.jsonl").read_text().splitlines()) == 7
 
 
 def test_the_machine_keeps_no_private_key():

@@ -148,8 +148,8 @@ def _plan_of_the_transcript(clash: Clash) -> Writes:
 
 
 def _confirmed_plan(transcript: bytes, source: str) -> object:
-    records = read_transcript(transcript, source)
-    return records[0].data.get("plan_sha256") if records else None
+    events = read_transcript(transcript, source)
+    return events[0].data.get("plan_sha256") if events else None
 
 
 def _load_seal(data: bytes, source: str) -> None:

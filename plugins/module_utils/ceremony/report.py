@@ -26,46 +26,46 @@ _VERIFY = (
 _HIDDEN = ("act", "der", "public_key", "attestation_chain")  # shown elsewhere, or by their digests
 
 
-def closing_of(records: Sequence[Event], abandoned: bool) -> dict[str, Any]:
+def closing_of(events: Sequence[Event], abandoned: bool) -> dict[str, Any]:
     """What the closing of a transcript says: outputs, the number of signatures, whether the rest is left undone."""
     outputs = {
-        one.data["path"]: one.data["sha256"] for one in records if one.kind in (EventKind.WRITTEN, EventKind.FOUND)
+        one.data["path"]: one.data["sha256"] for one in events if one.kind in (EventKind.WRITTEN, EventKind.FOUND)
     }
     return {
         "outputs": [{"path": path, "sha256": digest} for path, digest in sorted(outputs.items())],
-        "signatures": len(_of(records, EventKind.SIGNED)),
+        "signatures": len(_of(events, EventKind.SIGNED)),
         "abandoned": abandoned,
     }
 
 
-def markdown(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
+def markdown(events: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
     """The report as Markdown.
 
     Args:
-        records: the transcript, without its closing.
+        events: the transcript, without its closing.
         plan: what was performed.
         closing: as of `closing_of`; None for a ceremony that is not over.
     """
-    return as_markdown(_document(records, plan, closing))
+    return as_markdown(_document(events, plan, closing))
 
 
-def html(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
+def html(events: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None = None) -> str:
     """The report as one page of HTML; arguments as `markdown`."""
-    return as_html(f"Ceremony {plan.name}", _document(records, plan, closing))
+    return as_html(f"Ceremony {plan.name}", _document(events, plan, closing))
 
 
-def _document(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
-    opened = _data(records, EventKind.OPENED)
+def _document(events: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
+    opened = _data(events, EventKind.OPENED)
     yield from _banners(opened, closing)
     yield Heading(1, f"Ceremony {plan.name}: {plan.title}" if plan.title else f"Ceremony {plan.name}")
-    yield from _plan(records, plan, closing)
-    yield from _machine(records)
-    yield from _tokens(records)
-    yield from _keys(records)
+    yield from _plan(events, plan, closing)
+    yield from _machine(events)
+    yield from _tokens(events)
+    yield from _keys(events)
     for act in plan.acts:
-        yield from _act(records, act)
-    yield from _failures(records)
-    yield from _outputs(records, plan, closing or {})
+        yield from _act(events, act)
+    yield from _failures(events)
+    yield from _outputs(events, plan, closing or {})
     yield from _signatures(plan, opened, closing)
 
 
@@ -80,16 +80,16 @@ def _banners(opened: Mapping[str, Any], closing: Mapping[str, Any] | None) -> It
         yield Banner("NOT CLOSED: this ceremony is not over")
 
 
-def _plan(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
-    opened = _data(records, EventKind.OPENED)
+def _plan(events: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | None) -> Iterator[Block]:
+    opened = _data(events, EventKind.OPENED)
     yield Heading(2, "Plan")
     rows = [
         ("window", f"{_time(plan.window.start)} to {_time(plan.window.end)}"),
         ("keys", ", ".join(plan.keys)),
         ("sealed by", plan.sealed_by),
         ("pkilint", "required" if plan.pkilint else "optional"),
-        ("begun", records[0].time if records else "never"),
-        ("closed", records[-1].time if records and closing is not None else "not yet"),
+        ("begun", events[0].time if events else "never"),
+        ("closed", events[-1].time if events and closing is not None else "not yet"),
     ]
     yield Table(("", ""), rows)
     yield Paragraph("SHA-256 of ceremony.yml, as confirmed:")
@@ -98,17 +98,17 @@ def _plan(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any] | Non
         yield Banner(f"ANOTHER PLAN: the transcript is of the plan {opened.get('plan_sha256')}")
     yield Heading(3, "People")
     yield Table(("name", "role"), [(person.name, person.role) for person in plan.people])
-    for record in _of(records, EventKind.PLAN_CONFIRMED):
-        yield from _confirmed(record, "The plan was confirmed")
+    for event in _of(events, EventKind.PLAN_CONFIRMED):
+        yield from _confirmed(event, "The plan was confirmed")
 
 
-def _machine(records: Sequence[Event]) -> Iterator[Block]:
+def _machine(events: Sequence[Event]) -> Iterator[Block]:
     yield Heading(2, "Machine")
-    for record in records:
-        if record.kind in (EventKind.OPENED, EventKind.RESUMED):
-            yield Paragraph(f"{record.kind} at {record.time}")
-            yield from _facts(record.data.get("software", {}))
-    clocks = [(one.time, _text(one.data.get("time")), _window(one.data)) for one in _of(records, EventKind.CLOCK)]
+    for event in events:
+        if event.kind in (EventKind.OPENED, EventKind.RESUMED):
+            yield Paragraph(f"{event.kind} at {event.time}")
+            yield from _facts(event.data.get("software", {}))
+    clocks = [(one.time, _text(one.data.get("time")), _window(one.data)) for one in _of(events, EventKind.CLOCK)]
     if clocks:
         yield Table(("checked", "clock of the machine", "window"), clocks)
 
@@ -117,33 +117,33 @@ def _window(data: Mapping[str, Any]) -> str:
     return f"{_text(data.get('window_start'))} to {_text(data.get('window_end'))}"
 
 
-def _tokens(records: Sequence[Event]) -> Iterator[Block]:
-    found = _of(records, EventKind.TOKEN)
+def _tokens(events: Sequence[Event]) -> Iterator[Block]:
+    found = _of(events, EventKind.TOKEN)
     if found:
         yield Heading(2, "Tokens")
-    for record in found:
-        yield Heading(3, f"Token {_text(record.data.get('token'))}, seen at {record.time}")
-        told = {name: value for name, value in record.data.items() if value is not None}
-        yield from _facts(told, "token")
+    for event in found:
+        yield Heading(3, f"Token {_text(event.data.get('token'))}, seen at {event.time}")
+        given = {name: value for name, value in event.data.items() if value is not None}
+        yield from _facts(given, "token")
 
 
-def _keys(records: Sequence[Event]) -> Iterator[Block]:
-    found = _of(records, EventKind.KEY)
+def _keys(events: Sequence[Event]) -> Iterator[Block]:
+    found = _of(events, EventKind.KEY)
     if found:
         yield Heading(2, "Keys")
-    for record in found:
-        yield Heading(3, f"Key {_text(record.data.get('key'))}")
-        if record.data.get("origin") == "imported":
+    for event in found:
+        yield Heading(3, f"Key {_text(event.data.get('key'))}")
+        if event.data.get("origin") == "imported":
             yield Paragraph("This key was made outside of its tokens and imported. No token attests it.")
-        yield from _facts(record.data, "key", "public_key_sha256")
+        yield from _facts(event.data, "key", "public_key_sha256")
         yield Paragraph("SHA-256 of the public key:")
-        yield _digest(record.data.get("public_key_sha256"))
-        yield from _confirmations(records, record.data.get("act"), "Making the key was confirmed")
+        yield _digest(event.data.get("public_key_sha256"))
+        yield from _confirmations(events, event.data.get("act"), "Making the key was confirmed")
 
 
-def _act(records: Sequence[Event], act: Any) -> Iterator[Block]:
+def _act(events: Sequence[Event], act: Any) -> Iterator[Block]:
     yield Heading(2, f"Act {act.id}")
-    mine = [record for record in records if record.data.get("act") == act.id]
+    mine = [event for event in events if event.data.get("act") == act.id]
     if not mine:
         yield Paragraph("Nothing was done yet.")
     draft = next((one for one in reversed(mine) if one.kind == EventKind.DRAFT), None)
@@ -152,63 +152,63 @@ def _act(records: Sequence[Event], act: Any) -> Iterator[Block]:
         yield from _facts({name: draft.data.get(name) for name in ("serial", "lint")})
         yield Paragraph("SHA-256 of the bytes to be signed:")
         yield _digest(draft.data.get("tbs_sha256"))
-    for record in mine:
-        yield from _done(record)
+    for event in mine:
+        yield from _done(event)
 
 
-def _done(record: Event) -> Iterator[Block]:
-    if record.kind == EventKind.CONFIRMED:
-        yield from _confirmed(record, "The signature was confirmed")
-    elif record.kind == EventKind.SIGNED:
-        yield Paragraph(f"Signed at {record.time}")
-        yield from _facts(record.data)
-    elif record.kind in (EventKind.WRITTEN, EventKind.FOUND):
-        verb = "Written" if record.kind == EventKind.WRITTEN else "Found as planned"
-        yield Paragraph(f"{verb} at {record.time}: {_text(record.data.get('path'))}")
-        facts = record.data.get("facts", {})
+def _done(event: Event) -> Iterator[Block]:
+    if event.kind == EventKind.CONFIRMED:
+        yield from _confirmed(event, "The signature was confirmed")
+    elif event.kind == EventKind.SIGNED:
+        yield Paragraph(f"Signed at {event.time}")
+        yield from _facts(event.data)
+    elif event.kind in (EventKind.WRITTEN, EventKind.FOUND):
+        verb = "Written" if event.kind == EventKind.WRITTEN else "Found as planned"
+        yield Paragraph(f"{verb} at {event.time}: {_text(event.data.get('path'))}")
+        facts = event.data.get("facts", {})
         yield from _facts(facts)
         fingerprint = facts.get("sha256") if isinstance(facts, Mapping) else None
         yield Paragraph("Fingerprint (SHA-256 of the DER form):" if fingerprint else "SHA-256 of the file:")
-        yield _digest(fingerprint or record.data.get("sha256"))
-    elif record.kind == EventKind.INSPECTED:
-        yield Paragraph(f"Inspected at {record.time}")
-        yield from _facts(record.data.get("facts", {}))
+        yield _digest(fingerprint or event.data.get("sha256"))
+    elif event.kind == EventKind.INSPECTED:
+        yield Paragraph(f"Inspected at {event.time}")
+        yield from _facts(event.data.get("facts", {}))
 
 
-def _confirmed(record: Event, what: str) -> Iterator[Block]:
-    people = record.data.get("by", [])
-    yield Paragraph(f"{what} at {record.time} by:")
+def _confirmed(event: Event, what: str) -> Iterator[Block]:
+    people = event.data.get("by", [])
+    yield Paragraph(f"{what} at {event.time} by:")
     rows = [[_text(person.get(name)) for name in ("name", "role", "how")] for person in people]
     yield Table(("name", "role", "how"), rows)
 
 
-def _confirmations(records: Sequence[Event], act: Any, what: str) -> Iterator[Block]:
-    for record in _of(records, EventKind.CONFIRMED):
-        if record.data.get("act") == act:
-            yield from _confirmed(record, what)
+def _confirmations(events: Sequence[Event], act: Any, what: str) -> Iterator[Block]:
+    for event in _of(events, EventKind.CONFIRMED):
+        if event.data.get("act") == act:
+            yield from _confirmed(event, what)
 
 
-def _failures(records: Sequence[Event]) -> Iterator[Block]:
+def _failures(events: Sequence[Event]) -> Iterator[Block]:
     rows = [
-        (one.time, _text(one.data.get("act")), _text(one.data.get("error"))) for one in _of(records, EventKind.FAILED)
+        (one.time, _text(one.data.get("act")), _text(one.data.get("error"))) for one in _of(events, EventKind.FAILED)
     ]
     if rows:
         yield Heading(2, "Failures on the way")
         yield Table(("time", "act", "error"), rows)
 
 
-def _outputs(records: Sequence[Event], plan: Plan, closing: Mapping[str, Any]) -> Iterator[Block]:
+def _outputs(events: Sequence[Event], plan: Plan, closing: Mapping[str, Any]) -> Iterator[Block]:
     yield Heading(2, "Outputs")
     rows = [(_text(one.get("path")), _text(one.get("sha256"))) for one in closing.get("outputs", [])]
     yield Table(("file", "SHA-256"), rows)
     yield Paragraph(f"Signatures made: {_text(closing.get('signatures'))}")
-    yield from _confirmations(records, "seal", "The transcript was confirmed")
-    sealed = [record for record in _of(records, EventKind.CONFIRMED) if record.data.get("act") == "seal"]
+    yield from _confirmations(events, "seal", "The transcript was confirmed")
+    sealed = [event for event in _of(events, EventKind.CONFIRMED) if event.data.get("act") == "seal"]
     if sealed:
         yield Paragraph("Head of the transcript as it was confirmed:")
         yield _digest(sealed[-1].data.get("digest"))
     yield Paragraph("Head of the transcript, SHA-256 of its last line before the closing:")
-    yield _digest(head(records))
+    yield _digest(head(events))
     yield Paragraph("To verify the seal of the root, in the directory of this report within the record:")
     yield Lines([_VERIFY.format(root=plan.sealed_by)])
 
@@ -221,12 +221,12 @@ def _signatures(plan: Plan, opened: Mapping[str, Any], closing: Mapping[str, Any
     yield Table(("name", "role", "place and date", "signature"), rows, "sign")
 
 
-def _of(records: Iterable[Event], kind: EventKind) -> list[Event]:
-    return [record for record in records if record.kind == kind]
+def _of(events: Iterable[Event], kind: EventKind) -> list[Event]:
+    return [event for event in events if event.kind == kind]
 
 
-def _data(records: Iterable[Event], kind: EventKind) -> Mapping[str, Any]:
-    found = _of(records, kind)
+def _data(events: Iterable[Event], kind: EventKind) -> Mapping[str, Any]:
+    found = _of(events, kind)
     return found[-1].data if found else {}
 
 

@@ -22,24 +22,24 @@ TIMEOUT = 60.0  # seconds for a child; its user can stop it
 _LINKS = 40  # as many as Linux follows on one path (path_resolution(7))
 
 
-def run_as(uid: int, gid: int, act: Callable[[], None]) -> None:
+def run_as(uid: int, gid: int, function: Callable[[], None]) -> None:
     """Call a function in a child process that belongs to a user and group, and has no further groups.
 
     Args:
         uid: user id; for the user that runs this it is called here.
         gid: group id.
-        act: what to do; nothing of its result but its fault comes back.
+        function: called without arguments; nothing of its result but its fault comes back.
 
     Raises:
-        TrustAnchorError: what ``act`` raised, or the child ended otherwise, or did not end.
+        TrustAnchorError: what ``function`` raised, or the child ended otherwise, or did not end.
     """
     if uid == os.geteuid():
-        act()
+        function()
         return
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        _in_child(uid, gid, act, writer)
+        _in_child(uid, gid, function, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as said:
         ended = select.select([said], [], [], TIMEOUT)[0]
@@ -55,14 +55,14 @@ def run_as(uid: int, gid: int, act: Callable[[], None]) -> None:
         raise TrustAnchorError(f"a process of user {uid} ended with status {status}")
 
 
-def _in_child(uid: int, gid: int, act: Callable[[], None], writer: int) -> None:
+def _in_child(uid: int, gid: int, function: Callable[[], None], writer: int) -> None:
     """Never returns: what stands behind it in the program is the parent's."""
     status = 1
     try:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
-        act()
+        function()
         status = 0
     except TrustAnchorError as error:
         os.write(writer, json.dumps(error.as_dict()).encode())

@@ -133,7 +133,7 @@ def run(
         arguments: behind the program's name; never a secret.
         stdin: what it reads.
         timeout: seconds.
-        accept: exit codes that are no fault.
+        accept: exit codes that are not a fault.
         account: see `commands.run`.
 
     Raises:

@@ -56,7 +56,7 @@ def seconds(text: str, where: str, *, zero: bool = False) -> int:
             "Write for example 30d, 24h or 1h30m",
         )
     if total == 0 and not zero:
-        raise TrustAnchorError(f"{where}: '{text}' is no time at all", "a duration above zero is expected")
+        raise TrustAnchorError(f"{where}: '{text}' is a duration of zero", "a duration above zero is expected")
     if total > _MAX_SECONDS:
         raise TrustAnchorError(f"{where}: '{text}' is more than a century", "a shorter duration is expected")
     return total

@@ -178,7 +178,7 @@ def manifest_signer_builder(
     """A certificate that signs trust manifests.
 
     Its only purpose is the one that ``openssl cms -verify`` asks for by default, S/MIME (RFC 8551), so no TLS
-    certificate passes as a signer. It is not a TLS certificate itself, and without an address is no good for mail.
+    certificate passes as a signer. It is not a TLS certificate itself, and without an address is of no use for mail.
     """
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
     builder = _base(profile.subject, issuer.subject, key, issuance, profile.days, path_length=None)

@@ -22,7 +22,7 @@ from ..errors import TrustAnchorError
 if TYPE_CHECKING:
     from types import ModuleType
 
-# Codes of pkilint that are no problem here, each with its reason.
+# Codes of pkilint that are not a problem here, each with its reason.
 ACCEPTED: dict[str, str] = {
     "pkix.invalid_domain_name_syntax": "wants two labels; a private estate may be all of 'internal' (own rule: _DNS)",
 }

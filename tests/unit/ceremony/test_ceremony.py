@@ -46,14 +46,14 @@ def test_openssl_accepts_what_was_signed(held: CeremonyHost) -> None:
 
 
 def test_the_transcript_tells_each_step_in_order(held: CeremonyHost) -> None:
-    records = [json.loads(line) for line in (held.ceremony_directory / "transcript.jsonl").read_text().splitlines()]
-    events = [record["event"] for record in records]
-    assert events[:3] == ["opened", "clock", "plan_confirmed"]
-    assert events[-1] == "closed"
+    events = [json.loads(line) for line in (held.ceremony_directory / "transcript.jsonl").read_text().splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[:3] == ["opened", "clock", "plan_confirmed"]
+    assert kinds[-1] == "closed"
     for act in ("root:r1", "cross:s1-by-r1", "crl:s1"):
-        mine = [record["event"] for record in records if record["data"].get("act") == act]
+        mine = [event["event"] for event in events if event["data"].get("act") == act]
         assert mine == ["draft", "confirmed", "signed", "written"]
-    assert records[-1]["data"]["signatures"] == 7
+    assert events[-1]["data"]["signatures"] == 7
     openssl(
         "cms", "-verify", "-binary", "-inform", "PEM", "-in", held.ceremony_directory / "transcript.p7s",
         "-content", held.ceremony_directory / "transcript.jsonl", "-CAfile", held.home / "roots/r1.crt",
@@ -138,7 +138,7 @@ def test_a_rehearsal_has_a_place_and_names_of_its_own(tmp_path: Path) -> None:
     assert "REHEARSAL" in (host.ceremony_directory / "report.md").read_text()
 
 
-def test_a_rehearsal_below_a_root_that_exists_makes_a_twin(held: CeremonyHost) -> None:
+def test_a_rehearsal_below_a_root_that_exists_makes_a_rehearsal_root(held: CeremonyHost) -> None:
     import hashlib
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import (

@@ -317,7 +317,7 @@ def test_a_declaration_that_changed_after_the_ceremony(estate: Estate) -> None:
         estate.plan()
 
 
-def test_a_bad_request_is_found_at_the_desk(estate: Estate) -> None:
+def test_a_bad_request_is_found_by_the_preview(estate: Estate) -> None:
     wish = x509.SubjectAlternativeName([x509.DNSName("corp.example")])
     request = make.request(make.new_key(), "CN=Test Intermediate CA1", wish)
     estate.write("requests/ca1.csr", request.public_bytes(Encoding.PEM))

@@ -75,8 +75,8 @@ def transcript(path: Path, plan: Plan, text: str = "plain", close: bool = True, 
 
 
 def both(log: Transcript, plan: Plan) -> tuple[str, str]:
-    records, closing = (log.events[:-1], log.events[-1].data) if log.closed else (log.events, None)
-    return report.markdown(records, plan, closing), report.html(records, plan, closing)
+    events, closing = (log.events[:-1], log.events[-1].data) if log.closed else (log.events, None)
+    return report.markdown(events, plan, closing), report.html(events, plan, closing)
 
 
 def test_everything_that_is_signed_is_in_it(tmp_path: Path, plan: Plan) -> None:

@@ -119,11 +119,11 @@ def test_attestation(record: Path) -> None:
     plan = dataclasses.replace(found.plan, keys=keys)
 
     def recorded(**changes: Any) -> RecordedCeremony:
-        records = [
+        events = [
             dataclasses.replace(one, data={**one.data, **changes}) if one.data.get("act") == "key:r1" else one
-            for one in found.records
+            for one in found.events
         ]
-        return dataclasses.replace(found, plan=plan, records=tuple(records))
+        return dataclasses.replace(found, plan=plan, events=tuple(events))
 
     none = ["key 'r1' is not attested, and the plan wants it to be"]
     said = {"attestation": {"serial": "11111111"}}
@@ -139,13 +139,13 @@ def test_attestation(record: Path) -> None:
 
 def test_the_head_that_people_agreed_to(record: Path) -> None:
     found = RecordedCeremony.load(record, "0001")
-    place = next(n for n, one in enumerate(found.records) if one.data.get("act") == "seal")
+    index = next(n for n, one in enumerate(found.events) if one.data.get("act") == "seal")
 
-    def problems(*between: str, digest: str = head(found.records[:place])) -> list[str]:
-        more = [dataclasses.replace(found.records[place], kind=event) for event in between]
-        seal = dataclasses.replace(found.records[place], data={"act": "seal", "digest": digest})
-        records = (*found.records[:place], *more, seal, *found.records[place + 1 :])
-        return list(agreement_problems(dataclasses.replace(found, records=records)))
+    def problems(*between: str, digest: str = head(found.events[:index])) -> list[str]:
+        more = [dataclasses.replace(found.events[index], kind=kind) for kind in between]
+        seal = dataclasses.replace(found.events[index], data={"act": "seal", "digest": digest})
+        events = (*found.events[:index], *more, seal, *found.events[index + 1 :])
+        return list(agreement_problems(dataclasses.replace(found, events=events)))
 
     assert problems() == problems("token") == []
     for wrong in (problems("failed"), problems("token", "written"), problems(digest="")):
@@ -232,7 +232,7 @@ def test_a_clock_that_goes_back_is_told(record: Path) -> None:
 def test_the_command_in_the_report(record: Path) -> None:
     text = (record / FIRST / "report.md").read_text()
     command = next(line for line in text.splitlines() if line.startswith("    openssl"))
-    place = record / FIRST
-    assert subprocess.run(command.split(), cwd=place, capture_output=True, check=False).returncode == 0
-    flip(place / "transcript.jsonl", b"Ada", b"Eve")
-    assert subprocess.run(command.split(), cwd=place, capture_output=True, check=False).returncode != 0
+    directory = record / FIRST
+    assert subprocess.run(command.split(), cwd=directory, capture_output=True, check=False).returncode == 0
+    flip(directory / "transcript.jsonl", b"Ada", b"Eve")
+    assert subprocess.run(command.split(), cwd=directory, capture_output=True, check=False).returncode != 0

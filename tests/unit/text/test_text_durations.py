@@ -62,7 +62,7 @@ def test_what_is_not_a_duration(text: str, zero: bool) -> None:
 @pytest.mark.parametrize("text", ["0", "0s", "0d", "0h0m"])
 def test_zero_only_where_it_has_a_meaning(text: str) -> None:
     assert durations.seconds(text, "max_age", zero=True) == 0
-    with pytest.raises(TrustAnchorError, match="lifetime: .* is no time at all"):
+    with pytest.raises(TrustAnchorError, match="lifetime: .* is a duration of zero"):
         durations.seconds(text, "lifetime")
 
 

@@ -166,11 +166,11 @@ def test_check_mode_finds_what_the_real_run_does_and_changes_nothing(host: Host)
     """Both go one way; the former stops before each apply."""
     host.give_java(old=TWO)
     before = {path: path.read_bytes() for path in host.home.rglob("*") if path.is_file()}
-    known = state.load()
-    would = convergence.converge([ONE], {TWO.sha256}, host.declaration, known, check=True)
-    assert known == state.load() == state.HostState()
+    host_state = state.load()
+    would = convergence.converge([ONE], {TWO.sha256}, host.declaration, host_state, check=True)
+    assert host_state == state.load() == state.HostState()
     assert {path: path.read_bytes() for path in host.home.rglob("*") if path.is_file()} == before
-    did = convergence.converge([ONE], {TWO.sha256}, host.declaration, known)
+    did = convergence.converge([ONE], {TWO.sha256}, host.declaration, host_state)
     assert (would.plan.changed, would.plan.listed) == (did.plan.changed, did.plan.listed)
     assert (would.repaired, would.failure(), would.warnings) == ([], None, [])
     assert set(did.repaired) == set(wrong(would.plan))
@@ -234,8 +234,8 @@ def test_a_file_of_others_keeps_its_other_certificates(host: Host) -> None:
 
 
 def test_what_hooks_of_others_could_not_do_is_a_warning(host: Host) -> None:
-    known = state.load()
-    outcome = convergence.converge([ONE], set(), host.declaration, known)
+    host_state = state.load()
+    outcome = convergence.converge([ONE], set(), host.declaration, host_state)
     assert outcome.warnings == ["the hook other of update-ca-certificates failed"]
     assert outcome.repaired == ["roots", "system sources", "system bundle", "system directory"]
 

@@ -73,8 +73,8 @@ class Odd(Broken):
 @pytest.mark.parametrize("declared", [True, False])
 def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None:
     host.others = [Odd("step", declared)]
-    known = state.load()
-    outcome = convergence.converge([ONE], set(), host.declaration, known)
+    host_state = state.load()
+    outcome = convergence.converge([ONE], set(), host.declaration, host_state)
     assert host.trusted() == {ONE.sha256}
     assert outcome.after.listed[-1].state == "unknown"
     assert "/home/ada/.step/certs: Not a directory" in outcome.after.listed[-1].why

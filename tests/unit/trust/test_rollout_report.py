@@ -33,8 +33,8 @@ def entry(host: str, outcome: str = "converged", **more: Any) -> Entry:
 
 def build(*entries: Entry, waived: tuple[str, ...] = (), check: bool = False, hosts: tuple[str, ...] = HOSTS) -> Any:
     waivers = tuple(Waiver(host, "Ada", "in repair", dt.date(2026, 12, 31)) for host in waived)
-    known = plan.states(entries, RELEASE, check)
-    return report.build(RELEASE, plan.Scope(hosts, hosts, (), waivers), known, NOW, check)
+    states = plan.states(entries, RELEASE, check)
+    return report.build(RELEASE, plan.Scope(hosts, hosts, (), waivers), states, NOW, check)
 
 
 ALL = tuple(entry(host) for host in HOSTS)

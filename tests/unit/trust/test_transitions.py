@@ -108,7 +108,7 @@ SHA256 = MANIFEST.roots[0].sha256
 
 
 @pytest.mark.parametrize(
-    ("known", "message"),
+    ("proof", "message"),
     [
         (replace(GOOD, rollout=None), "no report of a rollout of sequence 7"),
         (replace(GOOD, rollout=Rollout(MANIFEST.id, 6, True, {}, NOW)), "no report of a rollout of sequence 7"),
@@ -134,9 +134,9 @@ SHA256 = MANIFEST.roots[0].sha256
         ),
     ],
 )
-def test_a_root_that_is_in_use_is_not_distrusted(known: EstateEvidence, message: str) -> None:
+def test_a_root_that_is_in_use_is_not_distrusted(proof: EstateEvidence, message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
-        change(MANIFEST, {"r1": "distrusted"}, known)
+        change(MANIFEST, {"r1": "distrusted"}, proof)
     assert states(change(MANIFEST, {"r1": "distrusted"}, GOOD))["r1"] == "distrusted"
 
 
@@ -169,12 +169,12 @@ def test_a_change_of_mind_needs_no_proof() -> None:
 )
 def test_what_may_leave_the_manifest(before: str, proven: bool, message: str) -> None:
     at = manifest(before, "trusted")
-    known = evidence(at) if proven else replace(evidence(at), rollout=None)
+    proof = evidence(at) if proven else replace(evidence(at), rollout=None)
     if message:
         with pytest.raises(TrustAnchorError, match=message):
-            remove(at, ["r1"], known)
+            remove(at, ["r1"], proof)
     else:
-        assert [root.name for root in remove(at, ["r1"], known).roots] == ["r2"]
+        assert [root.name for root in remove(at, ["r1"], proof).roots] == ["r2"]
 
 
 steps = st.lists(
@@ -193,9 +193,9 @@ def test_no_history_leaves_a_host_without_a_root_that_it_knows(history: list[tup
     """A host that skipped nothing always shares a trusted root with the next manifest; the sequence never falls."""
     at = manifest("trusted", "staged", "staged")
     for asked, proven in history:
-        known = evidence(at) if proven else replace(evidence(at), rollout=None)
+        proof = evidence(at) if proven else replace(evidence(at), rollout=None)
         try:
-            after = change(at, asked, known)
+            after = change(at, asked, proof)
         except TrustAnchorError:
             continue
         trusted = [{root.name for root in one.roots if root.state == "trusted"} for one in (at, after)]

@@ -162,24 +162,24 @@ def test_a_host_that_was_told_nothing_has_nothing_to_verify_with() -> None:
 
 def test_a_pushed_host_takes_up_what_is_signed_of_the_same_sequence() -> None:
     """Its state has no time of a signature."""
-    told = acceptance.push.AssignedManifest(R1.sha256[:32], 7, [acceptance.pem.parse_root(R1.pem, "r1")], [])
+    assigned = acceptance.push.AssignedManifest(R1.sha256[:32], 7, [acceptance.pem.parse_root(R1.pem, "r1")], [])
     host = HostState()
-    told.note(host)
+    assigned.note(host)
     take_up(host, sign(manifest(7), UNDER_R1))
     assert host.manifest["not_after"] == (pki.NOW + 30 * DAYS).timestamp()
-    told.note(host)  # a push of the same does not forget it
+    assigned.note(host)  # a push of the same does not forget it
     assert "not_after" in host.manifest
 
 
 @settings(max_examples=30)  # openssl runs for each offer
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 9))
-def test_a_sequence_never_falls(offered: list[int], known: int) -> None:
+def test_a_sequence_never_falls(offered: list[int], installed: int) -> None:
     host = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
-    host.manifest = {"id": R1.sha256[:32], "sequence": known, "digest": DIGEST}
+    host.manifest = {"id": R1.sha256[:32], "sequence": installed, "digest": DIGEST}
     decision = decide(host, *(SIGNED[number] for number in offered))
     if decision.accepted:
         decision.accepted.note(host)
-    assert host.manifest["sequence"] == max(known, *offered)
+    assert host.manifest["sequence"] == max(installed, *offered)
 
 
 SIGNED = {number: sign(manifest(number), UNDER_R1) for number in range(1, 10)}

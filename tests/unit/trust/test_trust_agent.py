@@ -90,9 +90,9 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(receipt, "PATH", str(tmp_path / "state/receipt.json"))
     monkeypatch.setattr(debian, "require", lambda: None)
     monkeypatch.setattr(StoreDeclaration, "stores", lambda _self, _cache: [pem_file.store(str(path))])
-    known = state.HostState()
-    push.AssignedManifest(R1.sha256[:32], 1, [pem.parse_root(R1.pem, "r1")], []).note(known)
-    known.save()
+    host_state = state.HostState()
+    push.AssignedManifest(R1.sha256[:32], 1, [pem.parse_root(R1.pem, "r1")], []).note(host_state)
+    host_state.save()
     path.write_text(R1.pem)
     return path
 
@@ -226,8 +226,8 @@ def test_settings_are_kept_as_they_were_read(tmp_path: Path, monkeypatch: pytest
 
 
 def test_metrics(web: Web, roots: Path, tmp_path: Path) -> None:
-    told = settings.AgentSettings((web.put("/trust.p7m", signed(2)),), StoreDeclaration(), str(tmp_path))
-    cycle.run(told, pki.NOW)
+    configured = settings.AgentSettings((web.put("/trust.p7m", signed(2)),), StoreDeclaration(), str(tmp_path))
+    cycle.run(configured, pki.NOW)
     text = (tmp_path / receipt.METRICS).read_text()
     assert roots.exists()
     for line in (

@@ -67,10 +67,10 @@ def test_of_another_user_nobody_knows(processes: dict[str, int], monkeypatch: py
 
 
 def test_a_process_that_ends_meanwhile_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(_directory: str) -> str:
+    def ended(_directory: str) -> str:
         raise ProcessLookupError
 
-    monkeypatch.setattr(effective, "_runtime", gone)
+    monkeypatch.setattr(effective, "_runtime", ended)
     assert effective.measure(time.time() + 1).state == "effective"
 
 

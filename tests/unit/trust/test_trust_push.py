@@ -148,11 +148,11 @@ def test_a_push_and_its_check_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(debian, "distributed", set)
     path = tmp_path / "roots.pem"
     monkeypatch.setattr(StoreDeclaration, "stores", lambda _self, _cache: [pem_file.store(str(path))])
-    outcome, known = push(parse(option()), StoreDeclaration(), check=True)
-    assert (outcome.plan.changed, known.manifest, list(tmp_path.iterdir())) == (True, {}, [])
-    outcome, known = push(parse(option()), StoreDeclaration())
-    assert (outcome.plan.changed, known.manifest["sequence"], path.read_text()) == (True, 6, ONE.pem)
-    assert state.load().as_dict() == known.as_dict()
+    outcome, host_state = push(parse(option()), StoreDeclaration(), check=True)
+    assert (outcome.plan.changed, host_state.manifest, list(tmp_path.iterdir())) == (True, {}, [])
+    outcome, host_state = push(parse(option()), StoreDeclaration())
+    assert (outcome.plan.changed, host_state.manifest["sequence"], path.read_text()) == (True, 6, ONE.pem)
+    assert state.load().as_dict() == host_state.as_dict()
     assert not push(parse(option()), StoreDeclaration())[0].plan.changed
     for check in (True, False):
         with pytest.raises(TrustAnchorError, match="this host was told 6 before"):

@@ -140,10 +140,10 @@ def test_step(tmp_path: Path) -> None:
 
 @pytest.fixture
 def drop_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    told: list[str] = []
+    calls: list[str] = []
     for name in ("SHELLS", "USERS", "SERVICES"):
         monkeypatch.setattr(environment, name, str(tmp_path / name.lower() / "trustanchor"))
-    monkeypatch.setattr(environment, "_tell_systemd", lambda: told.append("reload"))
+    monkeypatch.setattr(environment, "_tell_systemd", lambda: calls.append("reload"))
     return tmp_path
 
 

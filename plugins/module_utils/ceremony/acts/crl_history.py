@@ -129,18 +129,18 @@ def _in_transcripts(directory: Path, root: str, key: PublicKey | None) -> Iterat
     for path in sorted(directory.glob("ceremonies/*/transcript.jsonl")):
         data = read(path) or b""
         source = str(path.relative_to(directory))
-        records = read_transcript(data[: data.rfind(b"\n") + 1], source)  # a torn last line is not a record
-        mine = [record for record in records if record.data.get("act") == act]
-        published = any(record.kind == EventKind.WRITTEN for record in mine)
-        for record in mine:
-            if record.kind == EventKind.SIGNED:
-                crl = load_crl(_der(record, source), source)
+        events = read_transcript(data[: data.rfind(b"\n") + 1], source)  # a torn last line is not an event
+        mine = [event for event in events if event.data.get("act") == act]
+        published = any(event.kind == EventKind.WRITTEN for event in mine)
+        for event in mine:
+            if event.kind == EventKind.SIGNED:
+                crl = load_crl(_der(event, source), source)
                 if key is None or signature_holds(crl, key):  # one by a wrong token's key is worth nothing
                     yield KnownCrl(crl, crl_number(crl), source, published)
 
 
-def _der(record: Event, source: str) -> bytes:
+def _der(event: Event, source: str) -> bytes:
     try:
-        return base64.b64decode(str(record.data.get("der", "")), validate=True)
+        return base64.b64decode(str(event.data.get("der", "")), validate=True)
     except binascii.Error as error:
         raise TrustAnchorError(f"{source}: what was signed is not Base64", str(error), "Restore it") from error

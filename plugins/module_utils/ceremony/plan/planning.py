@@ -148,8 +148,8 @@ def _present(record: Path) -> list[_Present]:
         data = read(path.with_name("transcript.jsonl"))
         state = ""
         if data is not None:
-            records = read_transcript(data, str(path.with_name("transcript.jsonl")))
-            state = "closed" if records and records[-1].kind == EventKind.CLOSED else "open"
+            events = read_transcript(data, str(path.with_name("transcript.jsonl")))
+            state = "closed" if events and events[-1].kind == EventKind.CLOSED else "open"
         found.append(_Present(path.parent.name, path, state))
     return found
 

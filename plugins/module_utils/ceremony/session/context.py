@@ -137,9 +137,9 @@ class CeremonyContext:
         return self._keys[name]
 
     def _public_key(self, key: KeyPlan) -> KnownKey:
-        record = self.transcript.find(EventKind.KEY, f"key:{key.name}")
-        if record is not None:
-            return KnownKey(cast(PublicKey, load_der_public_key(base64.b64decode(record.data["public_key"]))))
+        event = self.transcript.find(EventKind.KEY, f"key:{key.name}")
+        if event is not None:
+            return KnownKey(cast(PublicKey, load_der_public_key(base64.b64decode(event.data["public_key"]))))
         try:
             for device in self.devices(key):
                 found = keys.public_key(device.spec, device.key)

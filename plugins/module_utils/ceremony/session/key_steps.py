@@ -86,9 +86,9 @@ class KeyStep:
             TrustAnchorError: the key of a root that exists is not on its token.
         """
         self._require_attestable(context)
-        record = context.transcript.find(EventKind.KEY, self.id)
-        if record is not None:
-            facts = {name: record.data[name] for name in ("algorithm", "origin", "public_key_sha256")}
+        event = context.transcript.find(EventKind.KEY, self.id)
+        if event is not None:
+            facts = {name: event.data[name] for name in ("algorithm", "origin", "public_key_sha256")}
             return Status(self.id, self._what(context), DONE, facts=facts)
         try:
             found = [keys.public_key(device.spec, device.key) for device in self._devices(context)]

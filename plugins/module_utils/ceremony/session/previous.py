@@ -16,9 +16,9 @@ from ..transcript import SEAL, TRANSCRIPT, EventKind, read_transcript
 def _others(directory: Path) -> Iterator[tuple[Path, tuple[Event, ...]]]:
     for path in sorted(directory.parent.glob(f"*/{TRANSCRIPT}")):
         if path.parent != directory:
-            records = read_transcript(read(path) or b"", str(path))
-            if records:
-                yield path.parent, records
+            events = read_transcript(read(path) or b"", str(path))
+            if events:
+                yield path.parent, events
 
 
 def require_alone(directory: Path) -> None:
@@ -30,8 +30,8 @@ def require_alone(directory: Path) -> None:
     Raises:
         TrustAnchorError: another one is not closed.
     """
-    for other, records in _others(directory):
-        if records[-1].kind != EventKind.CLOSED:
+    for other, events in _others(directory):
+        if events[-1].kind != EventKind.CLOSED:
             raise TrustAnchorError(
                 f"the ceremony '{other.name}' is under way",
                 "two at once could sign two things for one act",
@@ -41,14 +41,14 @@ def require_alone(directory: Path) -> None:
 
 def previous(directory: Path) -> dict[str, str] | None:
     """The ceremony that was closed last: its name, the SHA-256 of its last line, and of its seal (empty: unsealed)."""
-    closed = [(records[-1].time, records[0].time, other.name, other, records) for other, records in _others(directory)]
+    closed = [(events[-1].time, events[0].time, other.name, other, events) for other, events in _others(directory)]
     if not closed:
         return None
-    *_times, name, other, records = max(closed, key=lambda one: one[:3])
+    *_times, name, other, events = max(closed, key=lambda one: one[:3])
     seal = read(other / SEAL)
     return {
         "ceremony": name,
-        "head": head(records),
+        "head": head(events),
         "seal": sha256(seal) if seal is not None else "",
     }
 
@@ -62,8 +62,8 @@ def wrote(directory: Path, path: str, sha256: str) -> bool:
         sha256: of its bytes, hexadecimal.
     """
     return any(
-        record.kind == EventKind.WRITTEN and (record.data.get("path"), record.data.get("sha256")) == (path, sha256)
-        for _other, records in _others(directory)
-        if records[-1].kind == EventKind.CLOSED
-        for record in records
+        event.kind == EventKind.WRITTEN and (event.data.get("path"), event.data.get("sha256")) == (path, sha256)
+        for _other, events in _others(directory)
+        if events[-1].kind == EventKind.CLOSED
+        for event in events
     )

@@ -132,12 +132,12 @@ def begin(context: CeremonyContext, run: Run) -> None:
     _require_clock(context)
     _require_space(context)
     _require_openssl()
-    known = [
-        record.data.get("run")
-        for record in context.transcript.events
-        if record.kind in (EventKind.OPENED, EventKind.RESUMED)
+    runs = [
+        event.data.get("run")
+        for event in context.transcript.events
+        if event.kind in (EventKind.OPENED, EventKind.RESUMED)
     ]
-    if run.id in known or context.transcript.closed:
+    if run.id in runs or context.transcript.closed:
         return
     about = {
         "run": run.id,
@@ -145,7 +145,7 @@ def begin(context: CeremonyContext, run: Run) -> None:
         "tokens_sha256": context.tokens_sha256,
         "software": software(context),
     }
-    if known:
+    if runs:
         context.transcript.append(EventKind.RESUMED, **about)
     else:
         require_alone(context.ceremony_directory)

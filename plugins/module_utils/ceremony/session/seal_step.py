@@ -84,11 +84,11 @@ class SealStep:
         save_once(context.ceremony_directory / SEAL, signed)
 
     def _close(self, context: CeremonyContext, unsealed: bool = False) -> None:
-        records, plan = context.transcript.events, context.plan
-        closing = report.closing_of(records, context.abandon)
+        events, plan = context.transcript.events, context.plan
+        closing = report.closing_of(events, context.abandon)
         reports = {
-            "report.md": report.markdown(records, plan, closing).encode(),
-            "report.html": report.html(records, plan, closing).encode(),
+            "report.md": report.markdown(events, plan, closing).encode(),
+            "report.html": report.html(events, plan, closing).encode(),
         }
         for name, data in reports.items():
             save(context.ceremony_directory / name, data)

@@ -144,7 +144,7 @@ def state(context: CeremonyContext) -> dict[str, Any]:
         TrustAnchorError: the plan cannot be carried out as it is.
     """
     over = is_over(context)
-    records = [record for record in context.transcript.events if record.kind in (EventKind.WRITTEN, EventKind.FOUND)]
+    events = [event for event in context.transcript.events if event.kind in (EventKind.WRITTEN, EventKind.FOUND)]
     return {
         "name": context.plan.name,
         "ceremony_directory": str(context.ceremony_directory.relative_to(context.inputs)),
@@ -157,7 +157,7 @@ def state(context: CeremonyContext) -> dict[str, Any]:
         "roots": _roots(context),
         "tokens": {name: str(device) for name, device in context.tokens.devices.items()},
         "steps": [] if over else [status.as_dict() for status in survey(context)],
-        "signed": {record.data["act"]: record.data["facts"] for record in records},
+        "signed": {event.data["act"]: event.data["facts"] for event in events},
         "over": over,
     }
 

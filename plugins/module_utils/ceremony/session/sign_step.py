@@ -112,9 +112,9 @@ class SignStep:
         output = context.output(self.act)
         if output.is_done() or self._missing(context):
             return
-        record = context.transcript.find(EventKind.DRAFT, self.id)
-        if record is not None:
-            self._require_unchanged(output, record.data)
+        event = context.transcript.find(EventKind.DRAFT, self.id)
+        if event is not None:
+            self._require_unchanged(output, event.data)
             return
         serial = _random_serial()
         draft = output.draft(serial)
@@ -168,17 +168,17 @@ class SignStep:
         context.transcript.append(kind, act=self.id, path=output.path, sha256=sha256(data), facts=facts)
 
     def _draft(self, context: CeremonyContext, output: Output[Any]) -> Any:
-        record = context.transcript.find(EventKind.DRAFT, self.id)
-        if record is None:
+        event = context.transcript.find(EventKind.DRAFT, self.id)
+        if event is None:
             raise TrustAnchorError(f"{self.id} cannot be signed yet", self._missing(context))
-        return output.draft(int(record.data["serial"], 16))
+        return output.draft(int(event.data["serial"], 16))
 
     def _signed(self, context: CeremonyContext) -> Any:
         """What the token signed according to the transcript, None where it did not."""
-        record, draft = (context.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.DRAFT))
-        if record is None or draft is None or record.data["tbs_sha256"] != draft.data["tbs_sha256"]:
+        event, draft = (context.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.DRAFT))
+        if event is None or draft is None or event.data["tbs_sha256"] != draft.data["tbs_sha256"]:
             return None
-        der = base64.b64decode(record.data["der"])
+        der = base64.b64decode(event.data["der"])
         signed = self.act.form.load_der(der)
         # One by another key, which a token in the wrong place made, is as good as none.
         return signed if signature_holds(signed, context.public_key(self.act.signer).public) else None

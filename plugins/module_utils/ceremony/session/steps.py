@@ -158,7 +158,7 @@ def ready_device(
             "Check which token is inserted, and tokens.yml. No PIN was tried",
         )
     seen = {"token": device.name, **facts.as_dict()}
-    last = [record.data for record in context.transcript.events if record.kind == EventKind.TOKEN]
+    last = [event.data for event in context.transcript.events if event.kind == EventKind.TOKEN]
     if seen not in last:
         context.transcript.append(EventKind.TOKEN, **seen)
     return facts
@@ -174,9 +174,9 @@ class InspectStep:
     def status(self, context: CeremonyContext) -> Status:
         """Done once it is in the transcript."""
         device = context.device(self.token)
-        record = context.transcript.find(EventKind.INSPECTED, self.id)
-        if record is not None:
-            return Status(self.id, f"inspect the {device}", DONE, facts=record.data["facts"])
+        event = context.transcript.find(EventKind.INSPECTED, self.id)
+        if event is not None:
+            return Status(self.id, f"inspect the {device}", DONE, facts=event.data["facts"])
         return Status(self.id, f"inspect the {device}", PENDING, token=device.name, missing=_absence(device))
 
     def prepare(self, context: CeremonyContext) -> None:

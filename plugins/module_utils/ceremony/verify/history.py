@@ -83,7 +83,7 @@ def history_checks(record: Path, loaded: Sequence[RecordedCeremony], anchors: An
 
 def in_order(loaded: Sequence[RecordedCeremony]) -> list[RecordedCeremony]:
     """As each names the one before; what cannot be reached that way comes last, by its time."""
-    rest = sorted(loaded, key=lambda one: one.records[0].time if one.records else "")
+    rest = sorted(loaded, key=lambda one: one.events[0].time if one.events else "")
     ordered: list[RecordedCeremony] = []
     while rest:
         last = ordered[-1].name if ordered else None
@@ -119,7 +119,7 @@ def _link(one: RecordedCeremony, before: RecordedCeremony | None) -> Iterator[st
     if before is None:
         yield f"{one.name} follows the ceremony {said['ceremony']}, which the record does not have"
         return
-    if said.get("head") != head(before.records):
+    if said.get("head") != head(before.events):
         yield f"{one.name} follows a ceremony {before.name} with the head {said.get('head')}, not this one"
     seal = read(before.ceremony_directory / SEAL)
     if said.get("seal") != (sha256(seal) if seal is not None else ""):
@@ -128,7 +128,7 @@ def _link(one: RecordedCeremony, before: RecordedCeremony | None) -> Iterator[st
 
 def _last(ordered: Sequence[RecordedCeremony], expected: str) -> Iterator[str]:
     closed = [one for one in ordered if one.closed is not None]
-    heads = [{head(one.records), one.records[-1].previous} for one in closed]
+    heads = [{head(one.events), one.events[-1].previous} for one in closed]
     if heads and expected in heads[-1]:
         return
     older = next((one.name for one, known in zip(closed, heads, strict=True) if expected in known), None)

@@ -69,7 +69,7 @@ def _attested(
         return
     if attestation is None:
         return
-    time = [one.time for one in recorded.records if one.data is found][0]  # noqa: RUF015  a generator has no next()
+    time = [one.time for one in recorded.events if one.data is found][0]  # noqa: RUF015  a generator has no next()
     der = base64.b64decode(str(found["public_key"]))
     leaf, own = split_chain(pem, f"the attestation of '{key.name}' in the transcript")
     verify_attestation(

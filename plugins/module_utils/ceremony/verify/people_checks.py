@@ -17,9 +17,9 @@ def asking_problems(recorded: RecordedCeremony) -> Iterator[str]:
     """Nobody is asked only where the plan says so; a rehearsal signs nothing of value."""
     if recorded.plan.unattended or recorded.opened.get("rehearsal"):
         return
-    for record in recorded.records:
-        if record.kind in (EventKind.OPENED, EventKind.RESUMED) and record.data.get("unattended") is not False:
-            yield f"the run of {record.time} asked nobody, and the plan does not say unattended"
+    for event in recorded.events:
+        if event.kind in (EventKind.OPENED, EventKind.RESUMED) and event.data.get("unattended") is not False:
+            yield f"the run of {event.time} asked nobody, and the plan does not say unattended"
 
 
 def confirmation_problems(recorded: RecordedCeremony) -> Iterator[str]:
@@ -38,9 +38,9 @@ def confirmation_problems(recorded: RecordedCeremony) -> Iterator[str]:
 
 
 def _asked(recorded: RecordedCeremony) -> Iterator[str]:
-    for record in recorded.records:
-        if record.kind == EventKind.SIGNED or (record.kind == EventKind.KEY and _is_new(recorded, record.data)):
-            yield str(record.data.get("act"))
+    for event in recorded.events:
+        if event.kind == EventKind.SIGNED or (event.kind == EventKind.KEY and _is_new(recorded, event.data)):
+            yield str(event.data.get("act"))
     if recorded.closed is not None and not recorded.unsealed:
         yield SEAL_STEP
 
@@ -64,18 +64,18 @@ def agreement_problems(recorded: RecordedCeremony) -> Iterator[str]:
 
 def _seal_problems(recorded: RecordedCeremony) -> Iterator[str]:
     """The head that was confirmed: what follows it is no more than what tokens say of themselves."""
-    records = recorded.records
+    events = recorded.events
     indexes = [
-        n for n, one in enumerate(records) if one.kind == EventKind.CONFIRMED and one.data.get("act") == SEAL_STEP
+        n for n, one in enumerate(events) if one.kind == EventKind.CONFIRMED and one.data.get("act") == SEAL_STEP
     ]
     if not indexes:
         return  # the confirmations tell
     heads = []
-    for record in reversed(records[: indexes[-1]]):
-        heads.append(record.digest)
-        if record.kind != EventKind.TOKEN:
+    for event in reversed(events[: indexes[-1]]):
+        heads.append(event.digest)
+        if event.kind != EventKind.TOKEN:
             break
-    if records[indexes[-1]].data.get("digest") not in heads:
+    if events[indexes[-1]].data.get("digest") not in heads:
         yield "people agreed to the seal of a transcript other than this one up to there"
 
 

@@ -37,14 +37,14 @@ class RecordedCeremony:
         name: of the ceremony.
         record: directory where its outputs are.
         inputs: directory of the record proper: the same, but for a rehearsal.
-        records: the transcript.
+        events: the transcript.
         plan: the reviewed plan; for a rehearsal, with its marks.
     """
 
     name: str
     record: Path
     inputs: Path
-    records: tuple[Event, ...]
+    events: tuple[Event, ...]
     plan: Plan
 
     @classmethod
@@ -59,9 +59,9 @@ class RecordedCeremony:
         own = record / "ceremonies" / name
         plans = [own / PLAN, inputs / "ceremonies" / name / PLAN]
         path = next((one for one in plans if one.exists()), plans[0])
-        records = read_transcript(_required(own / TRANSCRIPT), str(own / TRANSCRIPT))
+        events = read_transcript(_required(own / TRANSCRIPT), str(own / TRANSCRIPT))
         plan = parse_plan(_required(path), str(path))
-        return cls(name, record, inputs, records, rehearsal_plan(plan, inputs) if rehearsal else plan)
+        return cls(name, record, inputs, events, rehearsal_plan(plan, inputs) if rehearsal else plan)
 
     @property
     def ceremony_directory(self) -> Path:
@@ -70,7 +70,7 @@ class RecordedCeremony:
 
     @property
     def opened(self) -> Mapping[str, Any]:
-        """Data of the first record, empty where there is none."""
+        """Data of the first event, empty where there is none."""
         return self.find(EventKind.OPENED) or {}
 
     @property
@@ -98,20 +98,20 @@ class RecordedCeremony:
 
     def find(self, kind: EventKind, act: str | None = None) -> Mapping[str, Any] | None:
         """Data of the last event of a kind, of one act where ``act`` names one."""
-        found = [one.data for one in self.records if one.kind == kind and act in (None, one.data.get("act"))]
+        found = [one.data for one in self.events if one.kind == kind and act in (None, one.data.get("act"))]
         return found[-1] if found else None
 
     def outputs(self) -> Iterator[tuple[str, str]]:
         """Path and SHA-256 of each file that the ceremony wrote, or found as planned."""
-        for record in self.records:
-            if record.kind in (EventKind.WRITTEN, EventKind.FOUND):
-                yield str(record.data.get("path")), str(record.data.get("sha256"))
+        for event in self.events:
+            if event.kind in (EventKind.WRITTEN, EventKind.FOUND):
+                yield str(event.data.get("path")), str(event.data.get("sha256"))
 
     def written(self) -> Iterator[tuple[str, str]]:
         """Path and SHA-256 of each file that the ceremony wrote itself."""
-        for record in self.records:
-            if record.kind == EventKind.WRITTEN:
-                yield str(record.data.get("path")), str(record.data.get("sha256"))
+        for event in self.events:
+            if event.kind == EventKind.WRITTEN:
+                yield str(event.data.get("path")), str(event.data.get("sha256"))
 
     def wrote(self, path: str) -> bool:
         """Whether it wrote a file, or found it as planned."""

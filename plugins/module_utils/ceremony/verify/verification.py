@@ -133,17 +133,19 @@ def _linters(recorded: RecordedCeremony, act: SigningAct, lint: Lint, findings: 
     """What a linter finds fails where the same one found nothing at the ceremony; what a later one finds is shown."""
     draft, today = recorded.find(EventKind.DRAFT, act.id), lint.linters()
     then = [] if draft is None else [str(one) for one in draft.get("lint", today)]
-    told = [] if draft is None or then == today else [f"today: {', '.join(today)}; at the ceremony: {', '.join(then)}"]
+    details = (
+        [] if draft is None or then == today else [f"today: {', '.join(today)}; at the ceremony: {', '.join(then)}"]
+    )
 
     def failing() -> Iterator[str]:
         for finding in findings():
             if lint.linter_of(finding) in then:
                 yield finding
             else:
-                told.append(finding)
+                details.append(finding)
 
     check = look(recorded.name, f"{act.id}: linters", failing)
-    return replace(check, detail="; ".join(([check.detail] if check.detail else []) + told))
+    return replace(check, detail="; ".join(([check.detail] if check.detail else []) + details))
 
 
 def _plan(recorded: RecordedCeremony) -> Iterator[str]:
@@ -152,7 +154,7 @@ def _plan(recorded: RecordedCeremony) -> Iterator[str]:
         yield f"the plan is of ceremony '{plan.name}', the transcript of '{recorded.opened.get('ceremony')}'"
     digests = [
         one.data.get("plan_sha256")
-        for one in recorded.records
+        for one in recorded.events
         if one.kind in (EventKind.OPENED, EventKind.PLAN_CONFIRMED)
     ]
     if len(digests) < 2:
@@ -172,7 +174,7 @@ def _closed(recorded: RecordedCeremony) -> Iterator[str]:
     listed = {(one.get("path"), one.get("sha256")) for one in closed.get("outputs", [])}
     if listed != set(dict(recorded.outputs()).items()):
         yield "the closing does not list what was written"
-    if closed.get("signatures") != sum(one.kind == EventKind.SIGNED for one in recorded.records):
+    if closed.get("signatures") != sum(one.kind == EventKind.SIGNED for one in recorded.events):
         yield "the closing does not count the signatures that were made"
 
 
@@ -185,22 +187,22 @@ def _seal(recorded: RecordedCeremony) -> Iterator[str]:
 
 
 def _window(recorded: RecordedCeremony) -> Iterator[str]:
-    """A run begins inside the window; one that has begun may finish. The order of records is the chain's to tell."""
+    """A run begins inside the window; one that has begun may finish. The order of events is the chain's to tell."""
     window = recorded.plan.window
     start, end = (times.render(moment) for moment in (window.start, window.end))
-    for record in recorded.records:
+    for event in recorded.events:
         begun_late = (
-            record.kind in (EventKind.OPENED, EventKind.RESUMED, EventKind.CLOCK)
-            and record.time > end
+            event.kind in (EventKind.OPENED, EventKind.RESUMED, EventKind.CLOCK)
+            and event.time > end
             and not recorded.abandoned
         )
-        if record.time < start or begun_late:
-            yield f"'{record.kind}' is of {record.time}"
+        if event.time < start or begun_late:
+            yield f"'{event.kind}' is of {event.time}"
 
 
 def _clock(recorded: RecordedCeremony) -> Iterator[str]:
-    """A clock that is set back is no crime, but people should know why it was."""
-    for before, after in pairwise(recorded.records):
+    """A clock that is set back is not a crime, but people should know why it was."""
+    for before, after in pairwise(recorded.events):
         if after.time < before.time:
             yield f"the clock went back from {before.time} to {after.time} at '{after.kind}'"
 

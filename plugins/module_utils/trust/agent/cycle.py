@@ -97,7 +97,7 @@ def _converged(settings: AgentSettings, host: HostState) -> dict[str, Any]:
 def _problem(
     decision: Decision, unreached: dict[str, TrustAnchorError], host: HostState, now: dt.datetime
 ) -> TrustAnchorError | None:
-    """Why the run is not good: nobody had a good manifest and that is no accident, or it lasts for too long."""
+    """Why the run is not good: nobody had a good manifest and that is not an accident, or it lasts for too long."""
     if decision.accepted or decision.current:
         return None
     if decision.refused:

@@ -78,10 +78,10 @@ class ConvergenceOutcome:
         if not self.failures:
             return None
         first = next(iter(self.failures.values()))
-        told = "; ".join(
+        faults = "; ".join(
             f"{name}: {error.what}{f' ({error.why})' if error.why else ''}" for name, error in self.failures.items()
         )
-        return TrustAnchorError(f"not every trust store is as it should be: {told}", "", first.next_step)
+        return TrustAnchorError(f"not every trust store is as it should be: {faults}", "", first.next_step)
 
 
 def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState) -> Wanted:

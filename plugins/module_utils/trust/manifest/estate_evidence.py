@@ -52,10 +52,10 @@ def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:
         return None
     try:
         found = json.loads(content)
-        told = found["manifest"]
+        release = found["manifest"]
         complete = found["complete"] is True
         written = times.parse(found["written"], f"{path}: written")
-        return Rollout(str(told["id"]), int(told["sequence"]), complete, _leaves(found["hosts"]), written)
+        return Rollout(str(release["id"]), int(release["sequence"]), complete, _leaves(found["hosts"]), written)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrustAnchorError(f"{path} is not a report of a rollout", str(error), "Roll out again") from error
 
