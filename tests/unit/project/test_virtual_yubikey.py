@@ -46,7 +46,9 @@ def card(factory: Factory, touch: Touch) -> Card:
     return new_card(factory, touch)
 
 
-def new_card(factory: Factory, touch: Touch, version=(5, 7, 1), log: io.StringIO | None = None) -> Card:
+def new_card(
+    factory: Factory, touch: Touch, version: tuple[int, int, int] = (5, 7, 1), log: io.StringIO | None = None
+) -> Card:
     card = Card(11111111, version, 0x0A if version >= (5, 7, 0) else 0x03, factory, touch, log)
     assert card.process(SELECT_PIV).endswith(OK)
     return card
@@ -60,24 +62,24 @@ def send(card: Card, ins: int, p1: int = 0, p2: int = 0, data: bytes = b"") -> b
     return answer[:-2]
 
 
-def refused(card: Card, *command) -> int:
+def refused(card: Card, ins: int, p1: int = 0, p2: int = 0, data: bytes = b"") -> int:
     with pytest.raises(Status) as caught:
-        send(card, *command)
+        send(card, ins, p1, p2, data)
     return caught.value.word
 
 
 def authenticate(card: Card, key: bytes = DEFAULT_MANAGEMENT_KEY) -> None:
     """Prove the AES management key, and let the card prove it."""
 
-    def encryptor():
+    def cipher() -> Cipher[modes.ECB]:
         return Cipher(algorithms.AES(key), modes.ECB())
 
     answer = send(card, 0x87, card.piv.management_key.algorithm, 0x9B, bytes.fromhex("7c028000"))
-    work = encryptor().decryptor()
+    work = cipher().decryptor()
     witness = work.update(tlv.field(tlv.field(answer, 0x7C), 0x80)) + work.finalize()
     response = tlv.encode(0x7C, tlv.encode(0x80, witness) + tlv.encode(0x81, bytes(16)))
     answer = send(card, 0x87, card.piv.management_key.algorithm, 0x9B, response)
-    work = encryptor().encryptor()
+    work = cipher().encryptor()
     assert tlv.field(tlv.field(answer, 0x7C), 0x82) == work.update(bytes(16)) + work.finalize()
 
 
@@ -110,30 +112,30 @@ def verify_pin(card: Card, pin: bytes = DEFAULT_PIN) -> None:
         ("00cb3fff00000201020000", Command(0, 0xCB, 0x3F, 0xFF, b"\x01\x02", True)),
     ],
 )
-def test_commands_are_read(raw: str, command: Command):
+def test_commands_are_read(raw: str, command: Command) -> None:
     assert parse(bytes.fromhex(raw)) == command
 
 
 @pytest.mark.parametrize("raw", ["", "00fd00", "00a4040005a0", "00a4040001a0000000", "00cb3fff00000501"])
-def test_wrong_lengths(raw: str):
+def test_wrong_lengths(raw: str) -> None:
     with pytest.raises(Status, match="6700"):
         parse(bytes.fromhex(raw))
 
 
 @given(st.integers(1, 0x7F) | st.integers(0x7F01, 0x7F7F), st.binary(max_size=70000))
-def test_tlv_round_trip(tag: int, value: bytes):
+def test_tlv_round_trip(tag: int, value: bytes) -> None:
     if tag & 0x1F == 0x1F and tag < 0x100:
         return  # the mark of a tag of two bytes
     assert tlv.decode(tlv.encode(tag, value) * 2) == [(tag, value)] * 2
 
 
 @given(st.binary())
-def test_tlv_of_anything(data: bytes):
+def test_tlv_of_anything(data: bytes) -> None:
     with contextlib.suppress(tlv.TlvError):
         tlv.decode(data)
 
 
-def test_long_answers_come_in_parts(card: Card):
+def test_long_answers_come_in_parts(card: Card) -> None:
     authenticate(card)
     value = bytes(range(256)) * 2
     send(card, 0xDB, 0x3F, 0xFF, tlv.encode(0x5C, bytes.fromhex("5fc105")) + tlv.encode(0x53, value))
@@ -145,7 +147,7 @@ def test_long_answers_come_in_parts(card: Card):
     assert tlv.field(answer[:-2] + rest[:-2] + last[:-2], 0x53) == value
 
 
-def test_chained_commands_and_their_limit(card: Card):
+def test_chained_commands_and_their_limit(card: Card) -> None:
     authenticate(card)
     data = tlv.encode(0x5C, bytes.fromhex("5fc105")) + tlv.encode(0x53, bytes(300))
     assert card.process(b"\x10\xdb\x3f\xff\xff" + data[:255]) == OK
@@ -157,7 +159,7 @@ def test_chained_commands_and_their_limit(card: Card):
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_garbage_gets_an_answer(factory: Factory, data: st.DataObject):
+def test_garbage_gets_an_answer(factory: Factory, data: st.DataObject) -> None:
     """Headers that the applet knows, with anything behind them, on a card that lets everything happen."""
     card = new_card(factory, Touch(), (5, 7, 4))
     authenticate(card)
@@ -176,7 +178,7 @@ def test_garbage_gets_an_answer(factory: Factory, data: st.DataObject):
 # -- credentials -------------------------------------------------------------
 
 
-def test_pin_tries_and_unblocking(card: Card):
+def test_pin_tries_and_unblocking(card: Card) -> None:
     assert refused(card, 0x20, 0, 0x80) == 0x63C3
     assert refused(card, 0x20, 0, 0x80, b"12345") == SW.INCORRECT_PARAMETERS
     wrong = padded("654321")
@@ -190,14 +192,14 @@ def test_pin_tries_and_unblocking(card: Card):
     assert refused(card, 0x20, 0, 0x80) == 0x63C3
 
 
-def test_pin_lengths(card: Card):
+def test_pin_lengths(card: Card) -> None:
     assert refused(card, 0x24, 0, 0x80, DEFAULT_PIN + padded("12345")) == SW.INCORRECT_PARAMETERS
     assert refused(card, 0x24, 0, 0x80, DEFAULT_PIN + b"123456") == SW.INCORRECT_PARAMETERS
     send(card, 0x24, 0, 0x80, DEFAULT_PIN + b"12345678")
     verify_pin(card, b"12345678")
 
 
-def test_new_numbers_of_tries_bring_the_defaults_back(card: Card):
+def test_new_numbers_of_tries_bring_the_defaults_back(card: Card) -> None:
     authenticate(card)
     send(card, 0x24, 0, 0x80, DEFAULT_PIN + padded("246813"))
     assert refused(card, 0xFA, 5, 4) == SW.SECURITY_CONDITION_NOT_SATISFIED
@@ -207,7 +209,7 @@ def test_new_numbers_of_tries_bring_the_defaults_back(card: Card):
     assert tlv.fields(send(card, 0xF7, 0, 0x81)) == {0x05: b"\x01", 0x06: b"\x04\x04"}
 
 
-def test_management_key(card: Card):
+def test_management_key(card: Card) -> None:
     assert refused(card, 0x47, 0, 0x9C, bytes.fromhex("ac03800114")) == SW.SECURITY_CONDITION_NOT_SATISFIED
     send(card, 0x87, 0x0A, 0x9B, bytes.fromhex("7c028000"))
     wrong = tlv.encode(0x7C, tlv.encode(0x80, bytes(16)) + tlv.encode(0x81, bytes(16)))
@@ -221,7 +223,7 @@ def test_management_key(card: Card):
     assert tlv.fields(send(card, 0xF7, 0, 0x9B))[0x05] == b"\x00"
 
 
-def test_old_firmware_has_neither_aes_nor_metadata_nor_large_keys(factory: Factory, touch: Touch):
+def test_old_firmware_has_neither_aes_nor_metadata_nor_large_keys(factory: Factory, touch: Touch) -> None:
     card = new_card(factory, touch, (4, 3, 1))
     assert refused(card, 0xF7, 0, 0x80) == SW.INVALID_INSTRUCTION
     with pytest.raises(Status):
@@ -232,7 +234,7 @@ def test_old_firmware_has_neither_aes_nor_metadata_nor_large_keys(factory: Facto
     assert b"Yubikey4" in card.atr
 
 
-def test_reset_needs_both_blocked_and_keeps_f9(card: Card):
+def test_reset_needs_both_blocked_and_keeps_f9(card: Card) -> None:
     authenticate(card)
     generate(card)
     assert refused(card, 0xFB) == SW.CONDITIONS_NOT_SATISFIED
@@ -246,7 +248,7 @@ def test_reset_needs_both_blocked_and_keeps_f9(card: Card):
 # -- keys --------------------------------------------------------------------
 
 
-def test_pin_for_each_signature(card: Card):
+def test_pin_for_each_signature(card: Card) -> None:
     authenticate(card)
     point = tlv.field(generate(card), 0x86)
     public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), point)
@@ -262,7 +264,7 @@ def test_pin_for_each_signature(card: Card):
     assert card.piv.signatures == 1
 
 
-def test_digests_shorter_and_longer_than_the_curve(card: Card):
+def test_digests_shorter_and_longer_than_the_curve(card: Card) -> None:
     authenticate(card)
     point = tlv.field(generate(card, P256, 0x9A), 0x86)
     public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
@@ -272,7 +274,7 @@ def test_digests_shorter_and_longer_than_the_curve(card: Card):
         public.verify(sign(card, digest, P256, 0x9A), plain, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
 
 
-def test_ed25519_and_rsa(card: Card):
+def test_ed25519_and_rsa(card: Card) -> None:
     authenticate(card)
     verify_pin(card)
     edwards = ed25519.Ed25519PublicKey.from_public_bytes(tlv.field(generate(card, ED25519, 0x9A), 0x86))
@@ -289,7 +291,7 @@ def test_ed25519_and_rsa(card: Card):
     assert refused(card, 0x87, RSA2048, 0x9A, short) == SW.INCORRECT_PARAMETERS
 
 
-def test_imported_keys_are_used_but_not_attested(card: Card):
+def test_imported_keys_are_used_but_not_attested(card: Card) -> None:
     authenticate(card)
     key = ec.generate_private_key(ec.SECP384R1())
     scalar = tlv.encode(0x06, key.private_numbers().private_value.to_bytes(48, "big"))
@@ -304,7 +306,7 @@ def test_imported_keys_are_used_but_not_attested(card: Card):
 
 
 @pytest.mark.parametrize("version", [(4, 3, 7), (5, 4, 3), (5, 7, 4)])
-def test_attestation_chain(factory: Factory, touch: Touch, version):
+def test_attestation_chain(factory: Factory, touch: Touch, version: tuple[int, int, int]) -> None:
     card = new_card(factory, touch, version)
     card.piv._managed = True
     point = tlv.field(generate(card, pin=PIN_ALWAYS, touch=TOUCH_ALWAYS), 0x86)
@@ -327,7 +329,7 @@ def test_attestation_chain(factory: Factory, touch: Touch, version):
     assert key == ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), point)
 
 
-def test_moved_and_deleted(card: Card):
+def test_moved_and_deleted(card: Card) -> None:
     authenticate(card)
     generate(card)
     send(card, 0xF6, 0x82, 0x9C)
@@ -337,7 +339,7 @@ def test_moved_and_deleted(card: Card):
     assert refused(card, 0xF6, 0x9C, 0xF9) == SW.INCORRECT_PARAMETERS
 
 
-def test_objects(card: Card):
+def test_objects(card: Card) -> None:
     printed, authenticated = bytes.fromhex("5c035fc109"), bytes.fromhex("5c035fc105")
     assert refused(card, 0xCB, 0x3F, 0xFF, printed) == SW.SECURITY_CONDITION_NOT_SATISFIED
     verify_pin(card)
@@ -355,7 +357,7 @@ def test_objects(card: Card):
 # -- faults ------------------------------------------------------------------
 
 
-def test_touch(factory: Factory):
+def test_touch(factory: Factory) -> None:
     touch = Touch("never", seconds=0.01)
     card = new_card(factory, touch)
     authenticate(card)
@@ -374,7 +376,7 @@ def test_touch(factory: Factory):
     assert not touch.press(card.serial, 0)
 
 
-def test_pulled_before_the_answer(card: Card):
+def test_pulled_before_the_answer(card: Card) -> None:
     authenticate(card)
     generate(card)
     verify_pin(card)
@@ -385,7 +387,7 @@ def test_pulled_before_the_answer(card: Card):
     assert card.process(b"\x00\xfd\x00\x00\x00") == SW.INVALID_INSTRUCTION.to_bytes(2, "big")
 
 
-def test_no_secret_in_the_log(factory: Factory, touch: Touch):
+def test_no_secret_in_the_log(factory: Factory, touch: Touch) -> None:
     log = io.StringIO()
     card = new_card(factory, touch, log=log)
     authenticate(card)
@@ -402,7 +404,7 @@ def test_no_secret_in_the_log(factory: Factory, touch: Touch):
     assert secret.hex() not in repr(vars(card.piv.management_key.__class__)) + repr(card.piv.management_key)
 
 
-def test_requests_of_tests(card: Card, touch: Touch):
+def test_requests_of_tests(card: Card, touch: Touch) -> None:
     fleet = Fleet([card], [], touch)
     fleet.request({"do": "block", "serial": 11111111, "what": "puk"})
     fleet.request({"do": "credentials", "serial": 11111111, "pin": "246813", "management_key": "ab" * 24})

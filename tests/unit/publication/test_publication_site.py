@@ -193,7 +193,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(systemd, "show", found.show)
     monkeypatch.setattr(systemd, "act", found.act)
     monkeypatch.setattr(systemd, "daemon_reload", lambda: found.acts.append("daemon-reload"))
-    monkeypatch.setattr(nginx.commands, "run", found.run)
+    monkeypatch.setattr(commands, "run", found.run)
     monkeypatch.setattr(timed_program.TimedProgram, "files", lambda _self: [])
     monkeypatch.setattr(units, "settings_files", lambda _watched: [])
     return found

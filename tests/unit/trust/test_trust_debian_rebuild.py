@@ -58,7 +58,7 @@ def picture(host: Path) -> dict[str, bytes | str]:
 def count_programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The programs that are run from now on; update-ca-certificates itself is not, its paths are not the test's."""
     seen: list[str] = []
-    run = debian.run
+    run = commands.run
 
     def noted(command: list[str], *more: Any, **options: Any) -> subprocess.CompletedProcess[bytes]:
         seen.append(command[0])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import ssl
 from pathlib import Path
 from typing import Any
@@ -264,7 +265,7 @@ def test_databases_in_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     accounts = [
         Account(home) for home in (f"{tmp_path}/ada", f"{tmp_path}/[bob]", "/", "/nonexistent", f"{tmp_path}/ada")
     ]
-    monkeypatch.setattr(nss.pwd, "getpwall", lambda: accounts)
+    monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
     stores = list(nss.discover(Cache()))
     assert sorted(store.path.removeprefix(f"{tmp_path}/") for store in stores) == sorted(places)
     assert {(store.account, store.declared) for store in stores} == {((1000, 1001), False)}
