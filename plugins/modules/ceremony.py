@@ -16,7 +16,7 @@ author:
 description:
   - Makes the keys and signs what the plan says, step by step, with keys on tokens, and writes a transcript that is
     hash-chained, sealed by a root, and printed as a report.
-  - Before anything is signed, all signatures of the plan are rehearsed with throw-away keys and checked by the
+  - Before anything is signed, all signatures of the plan are rehearsed with ephemeral keys and checked by the
     project's rules and by pkilint. Each signature is shown, with its digest in hexadecimal and as words, and confirmed
     by as many of its people as the plan says; the token must be the right one, with all attempts left and nothing at
     its default. What was signed must be the very bytes that were rehearsed, must verify with the public key that was
@@ -131,7 +131,7 @@ window:
   type: list
   elements: str
   sample: ["2026-11-24T06:00:00Z", "2026-11-25T06:00:00Z"]
-place:
+ceremony_directory:
   description: Directory of transcript, seal and report, relative to record and O(directory).
   returned: success
   type: str

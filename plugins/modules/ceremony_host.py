@@ -139,21 +139,21 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     given, directory = module.params, Path(module.params["directory"])
     if module.check_mode:
         incoming = {name: base64.b64decode(data) for name, data in given["files"].items()}
-        with check_mode.carried_in(directory, incoming) as foreseen:
-            before = setup.state(set_stage(given, foreseen))
+        with check_mode.carried_in(directory, incoming) as carried:
+            before = setup.state(ceremony_context(given, carried))
         return {"changed": not before["over"], **before, "diff": setup.diff(before, before)}
-    with lock.sole_run(directory):
-        stage = set_stage(given, directory)
-        before = setup.state(stage)
+    with lock.run_lock(directory):
+        context = ceremony_context(given, directory)
+        before = setup.state(context)
         run = setup.parse_run(given, given["confirmed_plan"], given["rehearsal"])
-        runner.perform(stage, run, setup.parse_orders(given["orders"]))
-        after = setup.state(stage)
+        runner.perform(context, run, setup.parse_orders(given["orders"]))
+        after = setup.state(context)
     changed = before["steps"] != after["steps"]
     return {"changed": changed, **after, "diff": setup.diff(before, after)}
 
 
-def set_stage(given: dict[str, Any], directory: Any) -> Any:
-    """The stage, with what the action handed over."""
+def ceremony_context(given: dict[str, Any], directory: Any) -> Any:
+    """The ceremony, with what the action handed over."""
     material = setup.Material(
         plan=given["plan"].encode(),
         tokens=given["tokens"].encode(),
@@ -162,7 +162,7 @@ def set_stage(given: dict[str, Any], directory: Any) -> Any:
         rehearsal=given["rehearsal"],
         abandon=given["abandon"],
     )
-    return setup.set_stage(material, given["pins"], given["management_keys"])
+    return setup.ceremony_context(material, given["pins"], given["management_keys"])
 
 
 def main() -> None:

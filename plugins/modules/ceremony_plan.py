@@ -17,8 +17,8 @@ description:
   - Compares what is declared with what the public record has, and drafts the plan of a ceremony for what is
     missing or no longer right, V(ceremonies/NAME/ceremony.yml) in the record. Where nothing is to be done, there
     is not a plan.
-  - Everything that the plan would sign is built and checked against all rules with throw-away keys, so that a
-    mistake is found at the desk and not on the day.
+  - Everything that the plan would sign is built and checked against all rules with ephemeral keys, so that a
+    mistake is found when the plan is drafted and not on the day.
   - A plan is drafted again, in its place, when its content no longer fits or its window has ended, as long as no
     ceremony has begun with it. A ceremony that has begun and is not closed is left alone, and nothing new is
     planned until it is.

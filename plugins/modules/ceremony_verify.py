@@ -145,9 +145,7 @@ MISSING = None
 try:
     from pathlib import Path
 
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import (
-        AttestationFiles,
-    )
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.attestation import AttestationFiles
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import parse_anchors
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read

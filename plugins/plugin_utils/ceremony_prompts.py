@@ -1,7 +1,7 @@
 # Copyright: The trustanchor.private_ca authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The desk at which a ceremony's people sit: what they are shown, and what they say."""
+"""The prompts of a ceremony: what its people are shown at the terminal, and what they say."""
 
 from __future__ import annotations
 

@@ -15,16 +15,16 @@ from typing import Any
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import (
-    InspectAct,
-    Plan,
     parse_plan,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.seal import seal
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage, signer_of
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import CeremonyContext
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.previous import previous
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Root, parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import spki_sha256
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.signatures import tbs
 from cryptography import x509
@@ -127,13 +127,13 @@ class Ceremony:
 
     def __init__(self, record: Path, text: bytes) -> None:
         self.plan: Plan = parse_plan(text, "ceremony.yml")
-        self.place = record / "ceremonies" / self.plan.name
-        self.place.mkdir(parents=True)
-        (self.place / "ceremony.yml").write_bytes(text)
+        self.directory = record / "ceremonies" / self.plan.name
+        self.directory.mkdir(parents=True)
+        (self.directory / "ceremony.yml").write_bytes(text)
         self.now = self.plan.window.start + dt.timedelta(hours=1)
-        self.log = Transcript.open(self.place / "transcript.jsonl", lambda: self.now)
+        self.log = Transcript.open(self.directory / "transcript.jsonl", lambda: self.now)
         nowhere: Any = None
-        self.stage = Stage(self.plan, nowhere, record, record, self.log, Lint(None), self.now)
+        self.context = CeremonyContext(self.plan, nowhere, record, record, self.log, Lint(None), self.now)
         self.by = [{"name": one.name, "role": one.role, "how": "typed"} for one in self.plan.people]
 
     def begin(self) -> None:
@@ -143,7 +143,7 @@ class Ceremony:
             ceremony=self.plan.name,
             plan_sha256=self.plan.sha256,
             people=people,
-            previous=previous(self.place),
+            previous=previous(self.directory),
             unattended=False,
             software={},
         )
@@ -151,13 +151,13 @@ class Ceremony:
         for key in self.plan.keys.values():
             public = KEYS[key.name].public_key()
             policies = {name: getattr(key, name) for name in ("origin", "algorithm", "pin_policy", "touch_policy")}
-            made = self.plan.root_act(key.name) is not None
+            made = self.plan.made_root(key.name) is not None
             if made:
                 asked = {"key": key.name, **policies}
                 digest = sha256(json.dumps(asked, sort_keys=True).encode())
                 self.log.append(EventKind.CONFIRMED, act=f"key:{key.name}", digest=digest, asked=asked, by=self.by)
             self.log.append(
-                "key",
+                EventKind.KEY,
                 act=f"key:{key.name}",
                 key=key.name,
                 serials=["11111111"],
@@ -171,11 +171,11 @@ class Ceremony:
             )
 
     def sign(self, act: Any) -> None:
-        output = self.stage.output(act)
+        output = self.context.output(act)
         serial = x509.random_serial_number()
         draft = output.draft(serial)
         digest = draft.tbs_sha256()
-        facts = output.form.facts(draft.sign_throwaway())
+        facts = output.form.facts(draft.sign_ephemeral())
         self.log.append(
             EventKind.DRAFT,
             act=act.id,
@@ -183,20 +183,20 @@ class Ceremony:
             serial=f"{serial:x}",
             tbs_sha256=digest,
             facts=facts,
-            lint=self.stage.lint.linters(),
+            lint=self.context.lint.linters(),
         )
         self.log.append(EventKind.CONFIRMED, act=act.id, tbs_sha256=digest, by=self.by)
-        signed = draft.sign(KEYS[signer_of(act)])
+        signed = draft.sign(KEYS[act.signer])
         der = base64.b64encode(output.form.der(signed)).decode()
         self.log.append(EventKind.SIGNED, act=act.id, tbs_sha256=sha256(tbs(signed)), der=der, token_serial="11111111")
         output.write(signed)
-        data = (self.stage.directory / output.path).read_bytes()
+        data = (self.context.directory / output.path).read_bytes()
         self.log.append(
             EventKind.WRITTEN, act=act.id, path=output.path, sha256=sha256(data), facts=output.form.facts(signed)
         )
 
     def perform(self, act: Any) -> None:
-        if isinstance(act, InspectAct):
+        if act.signing is None:
             self.log.append(EventKind.INSPECTED, act=act.id, facts={})
         else:
             self.sign(act)
@@ -209,15 +209,15 @@ class Ceremony:
             "report.html": report.html(self.log.events, self.plan, closing),
         }
         for name, text in reports.items():
-            (self.place / name).write_text(text)
+            (self.directory / name).write_text(text)
         digests = {name: sha256(text.encode()) for name, text in reports.items()}
         self.log.append(EventKind.CLOSED, **closing, reports=digests)
         self.seal()
-        list_roots(self.stage.directory)
+        list_roots(self.context.directory)
 
     def seal(self) -> None:
         data = self.log.path.read_bytes()
-        (self.place / "transcript.p7s").write_bytes(seal(data, self.stage.root("r1"), KEYS["r1"]))
+        (self.directory / "transcript.p7s").write_bytes(seal(data, self.context.root("r1"), KEYS["r1"]))
 
     def hold(self) -> Ceremony:
         self.begin()

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.registry import parse_act
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import runner, setup
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import Stage
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import CeremonyContext
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.steps import Status
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times import utc_now
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -27,7 +31,7 @@ PEOPLE = [
     {"name": "Ada Lovelace", "role": "operator", "how": "test"},
     {"name": "Grace Hopper", "role": "witness", "how": "test"},
 ]
-SUBJECTS = {"ca1": "CN=Test Intermediate CA1", "m1": "CN=Test Manifest Signer M1"}
+SUBJECTS = {act["name"]: act["subject"] for act in plan_factory.FULL["acts"] if "request_sha256" in act}
 TOKENS = {name: {"kind": "softhsm", "label": name, "id": "02"} for name in ("primary", "standby")}
 PINS = {"primary": PIN, "standby": PIN}
 
@@ -75,10 +79,10 @@ class CeremonyHost:
 
     def keep(self, *ids: str) -> None:
         """Leave only these acts in the plan, and the keys that they need."""
-        kept = [act for act in self.plan["acts"] if _id(act) in ids]
+        kept = [act for act in self.plan["acts"] if parse_act(act, plan_factory.START).id in ids]
         self.plan["acts"] = kept
-        names = {act.get("issuer") or act.get("primary") or act.get("name") for act in kept} | {"r1"}
-        names |= {act["standby"] for act in kept if act["act"] == "cross"}
+        signing = [parse_act(act, plan_factory.START).signing for act in kept]
+        names = {name for act in signing if act is not None for name in act.needs} | {"r1"}
         self.plan["keys"] = {name: key for name, key in self.plan["keys"].items() if name in names}
 
     def act(self, kind: str, index: int = 0) -> dict[str, Any]:
@@ -101,50 +105,61 @@ class CeremonyHost:
                 act["request_sha256"] = hashlib.sha256(pem).hexdigest()
 
     @property
-    def place(self) -> Path:
+    def ceremony_directory(self) -> Path:
         """The files of the ceremony itself."""
         return self.outputs / "ceremonies" / self.plan["name"]
 
     @property
     def outputs(self) -> Path:
         """Where what is signed goes."""
-        return self.stage().directory
+        return self.context().directory
 
     def material(self) -> setup.Material:
         """What the action would hand over."""
         tokens = yaml.safe_dump({"version": 1, "tokens": self.tokens}).encode()
         return setup.Material(dump(self.plan), tokens, {}, self.home, self.rehearsal, self.abandon)
 
-    def stage(self) -> Stage:
-        """A stage as a new process would set it."""
-        stage = setup.set_stage(self.material(), self.pins, {})
+    def context(self) -> CeremonyContext:
+        """The context as a new process would have it."""
+        context = setup.ceremony_context(self.material(), self.pins, {})
         if self.clock is not None:
-            stage.now = self.clock
-        return stage
+            context.now = self.clock
+        return context
 
     def state(self) -> dict[str, Any]:
         """What check mode tells."""
-        return setup.state(setup.set_stage(self.material(), {}, {}))
+        return setup.state(setup.ceremony_context(self.material(), {}, {}))
 
     def hold(self, confirmed: str | None = None) -> list[Status]:
         """Hold the ceremony in one run without people."""
-        stage = self.stage()
+        context = self.context()
         given = {"run": secrets.token_hex(4), "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
-        run = setup.parse_run(given, stage.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
-        orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in runner.steps_of(stage)]
-        runner.perform(stage, run, setup.parse_orders(orders))
-        return runner.survey(stage)
+        run = setup.parse_run(given, context.plan.sha256 if confirmed is None else confirmed, self.rehearsal)
+        orders = [{"step": step.id, "digest": "", "confirmed_by": PEOPLE} for step in runner.steps_of(context)]
+        runner.perform(context, run, setup.parse_orders(orders))
+        return runner.survey(context)
 
     def take(self, run: str, orders: Iterable[Mapping[str, Any]], attended: bool = True) -> dict[str, Any]:
         """One call of a run, by default with people; how the ceremony stands then."""
-        stage = self.stage()
-        confirmed = "" if attended else stage.plan.sha256
+        context = self.context()
+        confirmed = "" if attended else context.plan.sha256
         given = {"run": run, "plan": self.material().plan.decode(), "confirmed_by": PEOPLE}
-        runner.perform(stage, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
-        return setup.state(stage)
+        runner.perform(context, setup.parse_run(given, confirmed, self.rehearsal), setup.parse_orders(list(orders)))
+        return setup.state(context)
 
 
-def _id(act: Mapping[str, Any]) -> str:
-    if act["act"] == "cross":
-        return f"cross:{act['standby']}-by-{act['primary']}"
-    return f"{act['act']}:{act.get('name') or act.get('issuer') or act.get('token')}"
+def events(host: CeremonyHost) -> list[str]:
+    """The transcript's events, none where there is no transcript."""
+    path = host.ceremony_directory / "transcript.jsonl"
+    return [json.loads(line)["event"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def refused(host: CeremonyHost, message: str) -> None:
+    """Check mode refuses, and so does the ceremony, before it opens its transcript or a token."""
+    with pytest.raises(TrustAnchorError, match=message):
+        host.state()
+    with pytest.raises(TrustAnchorError, match=message):
+        host.hold()
+    assert events(host) == []
+    assert not (host.home / "softhsm").exists()
+    assert not (host.home / "roots").exists()

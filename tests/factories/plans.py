@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import (
-    Plan,
     dump,
     parse_plan,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
 
 START = dt.datetime(2026, 11, 24, 6, tzinfo=dt.UTC)
 NAMES = {"permitted_dns": ["corp.example"], "permitted_ip": ["10.0.0.0/8"]}
@@ -87,3 +88,32 @@ def full() -> dict[str, Any]:
 def parsed(data: dict[str, Any]) -> Plan:
     """The plan that the values make."""
     return parse_plan(dump(data), "ceremony.yml")
+
+
+def acts(data: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The acts of one kind, to be spoiled."""
+    return [act for act in data["acts"] if act["act"] == kind]
+
+
+def moved_last(data: dict[str, Any], kind: str) -> None:
+    """Have the first act of a kind come after what stands on it."""
+    act = acts(data, kind)[0]
+    data["acts"].remove(act)
+    data["acts"].append(act)
+
+
+# One rule of each kind: what breaks it in the full plan, and what the refusal says.
+BROKEN_RULES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "inspect": (lambda data: data["acts"].append({"act": "inspect", "token": "primary"}), "'inspect:primary' 2 times"),
+    "root": (lambda data: moved_last(data, "root"), "comes before the root 'r1' is made"),
+    "cross": (lambda data: acts(data, "root")[1].update(standby=False), "does not put a standby root under a primary"),
+    "intermediate": (lambda data: acts(data, "intermediate")[0].update(path_length=2), "has path length 2"),
+    "manifest_signer": (
+        lambda data: acts(data, "manifest_signer")[0].update(not_before="2026-11-24T05:00:00Z"),
+        "manifest_signer:m1 starts before its issuer",
+    ),
+    "crl": (
+        lambda data: acts(data, "crl")[0].update(revoked=[{"certificate": "intermediates/ca1.crt"}]),
+        "which this plan makes again",
+    ),
+}

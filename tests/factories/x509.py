@@ -7,14 +7,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import throwaway_key
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import ephemeral_key
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
-ROOT_KEY = throwaway_key("secp384r1")
+ROOT_KEY = ephemeral_key("secp384r1")
 
 ROOT = {"subject": "CN=Test Root R1,O=Test", "name_constraints": {"permitted_dns": ["corp.example"]}}
 INTERMEDIATE = {
@@ -31,7 +31,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 def root(now: dt.datetime = NOW, **changes: Any) -> x509.Certificate:
     """A root with ROOT_KEY."""
     profile = profiles.parse_root({**ROOT, **changes})
-    builder = builders.root_builder(profile, ROOT_KEY.public_key(), builders.Moment.fresh(now))
+    builder = builders.root_builder(profile, ROOT_KEY.public_key(), builders.Issuance.fresh(now))
     return builder.sign(ROOT_KEY, hashes.SHA384())
 
 
@@ -47,7 +47,7 @@ def intermediate(issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, **c
     """An intermediate below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_intermediate({**INTERMEDIATE, **changes})
     subject = profile.subject or x509.Name.from_rfc4514_string("CN=Test Intermediate")
-    moment = builders.Moment.fresh(now)
+    moment = builders.Issuance.fresh(now)
     return builders.intermediate_builder(profile, subject, key.public_key(), issuer, moment).sign(
         ROOT_KEY, hashes.SHA384()
     )
@@ -56,14 +56,14 @@ def intermediate(issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, **c
 def standby(key: Any, now: dt.datetime = NOW, **changes: Any) -> x509.Certificate:
     """A standby root with ``key``."""
     profile = profiles.parse_root({**ROOT, "subject": "CN=Test Standby Root S1,O=Test", **changes})
-    builder = builders.root_builder(profile, key.public_key(), builders.Moment.fresh(now))
+    builder = builders.root_builder(profile, key.public_key(), builders.Issuance.fresh(now))
     return builder.sign(key, hashes.SHA384())
 
 
 def cross(standby_root: x509.Certificate, issuer: x509.Certificate, now: dt.datetime = NOW) -> x509.Certificate:
     """A cross-certificate of the standby root below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_cross(INTERMEDIATE)
-    builder = builders.cross_builder(profile, standby_root, issuer, builders.Moment.fresh(now))
+    builder = builders.cross_builder(profile, standby_root, issuer, builders.Issuance.fresh(now))
     return builder.sign(ROOT_KEY, hashes.SHA384())
 
 
@@ -72,7 +72,7 @@ def manifest_signer(
 ) -> x509.Certificate:
     """A manifest signer below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_manifest_signer({"subject": subject})
-    moment = builders.Moment.fresh(now)
+    moment = builders.Issuance.fresh(now)
     return builders.manifest_signer_builder(profile, key.public_key(), issuer, moment).sign(ROOT_KEY, hashes.SHA384())
 
 

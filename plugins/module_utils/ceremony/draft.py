@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The act of signing: rehearse with a throw-away key, lint, sign on the token, compare, verify, lint again.
+"""The act of signing: rehearse with an ephemeral key, lint, sign on the token, compare, verify, lint again.
 
 The order is the one of letsencrypt/boulder's cmd/ceremony: what is signed is byte for byte what was looked at
 before, and the result is verified with the public key that was read before the token was asked to sign.
@@ -26,14 +26,14 @@ Signed = TypeVar("Signed", x509.Certificate, x509.CertificateRevocationList)
 
 
 @functools.cache
-def throwaway_key(curve: str | None) -> PrivateKey:
+def ephemeral_key(curve: str | None) -> PrivateKey:
     """A key that signs rehearsals and is forgotten. The size of an RSA key leaves no trace in the TBS."""
     if curve is None:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key({"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1}[curve]())
 
 
-def stand_in_key(algorithm: str) -> PublicKey:
+def placeholder_key(algorithm: str) -> PublicKey:
     """A public key in place of one that is not made yet. Its private half is forgotten at once."""
     kind, _dash, size = algorithm.partition("-")
     if kind == "rsa":
@@ -41,9 +41,9 @@ def stand_in_key(algorithm: str) -> PublicKey:
     return ec.generate_private_key(ec.SECP384R1() if size == "p384" else ec.SECP256R1()).public_key()
 
 
-def throwaway_like(public: PublicKey) -> PrivateKey:
-    """A throw-away key of the same kind, so that the signature algorithm is the same."""
-    return throwaway_key(public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else None)
+def ephemeral_like(public: PublicKey) -> PrivateKey:
+    """An ephemeral key of the same kind, so that the signature algorithm is the same."""
+    return ephemeral_key(public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else None)
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,18 @@ class Draft(Generic[Signed]):
     lint: Callable[[Signed], Iterable[str]]
 
     def rehearse(self) -> Signed:
-        """Sign with a throw-away key and lint.
+        """Sign with an ephemeral key and lint.
 
         Raises:
             TrustAnchorError: the draft breaks a rule.
         """
-        rehearsed = self.sign_throwaway()
+        rehearsed = self.sign_ephemeral()
         require_clean(self.what, list(self.lint(rehearsed)))
         return rehearsed
 
     def tbs_sha256(self) -> str:
         """SHA-256 of the bytes to be signed, hexadecimal."""
-        return hashlib.sha256(tbs(self.sign_throwaway())).hexdigest()
+        return hashlib.sha256(tbs(self.sign_ephemeral())).hexdigest()
 
     def sign(self, key: PrivateKey) -> Signed:
         """The signature alone; `check` decides whether the result is any good.
@@ -94,7 +94,7 @@ class Draft(Generic[Signed]):
         Raises:
             TrustAnchorError: it is not.
         """
-        if tbs(signed) != tbs(self.sign_throwaway()):
+        if tbs(signed) != tbs(self.sign_ephemeral()):
             raise TrustAnchorError(f"what was signed differs from the rehearsal: {self.what}", "nothing was written")
         if not signature_holds(signed, self.issuer_key):
             raise TrustAnchorError(
@@ -104,6 +104,6 @@ class Draft(Generic[Signed]):
             )
         require_clean(self.what, list(self.lint(signed)))
 
-    def sign_throwaway(self) -> Signed:
+    def sign_ephemeral(self) -> Signed:
         """The form it will have, with a signature that is worth nothing."""
-        return self.sign(throwaway_like(self.issuer_key))
+        return self.sign(ephemeral_like(self.issuer_key))

@@ -4,73 +4,30 @@
 
 Both ends have the same layout and use the same merge, so an interrupted ceremony finishes on its rerun
 whichever end is ahead: the certificate that replaced the other, the higher CRL number and the longer
-transcript win, and what loses goes to the archive. Only files that parse as what their place says are carried;
+transcript win, and what loses goes to the archive. Only files that parse as what their path says are carried;
 a secret cannot get into the record this way.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from ..errors import TrustAnchorError
 from ..host import files
 from ..x509 import certificates as certs
-from ..x509.crls import crl_number, load_crl
-from .crls import crl_archive_path
-from .issuance import archive_path
+from .acts.registry import record_paths
 from .plan.document import parse_plan
+from .record_paths import IN, OUT, Clash, RecordPath, Writes, neither, theirs
 from .requests import load_request
 from .transcript import read_transcript
 
-IN, OUT = "in", "out"  # to the ceremony host, and back into the record
+__all__ = ["IN", "OUT", "Merge", "plan_merge", "read"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TRANSCRIPT = "transcript.jsonl"
-
-
-@dataclass(frozen=True)
-class _Clash:
-    """Both ends have a file of one name, and they differ."""
-
-    directory: Path
-    name: str
-    here: bytes
-    there: bytes
-    incoming: Mapping[str, bytes]
-
-
-Writes = dict[str, bytes]
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Files of one kind.
-
-    Args:
-        pattern: of their paths; a star stands for one name.
-        check: raises TrustAnchorError where the bytes are not what the place says.
-        resolve: what to write where both ends differ.
-        ways: the directions in which they are carried.
-    """
-
-    pattern: str
-    check: Callable[[bytes, str], object]
-    resolve: Callable[[_Clash], Writes]
-    ways: tuple[str, ...] = (IN, OUT)
-
-    def holds(self, name: str) -> bool:
-        """Whether a path belongs here."""
-        wanted, parts = self.pattern.split("/"), name.split("/")
-        return len(wanted) == len(parts) and all(
-            fnmatchcase(part, pattern) and _NAME.fullmatch(part) for part, pattern in zip(parts, wanted, strict=True)
-        )
 
 
 @dataclass(frozen=True)
@@ -107,13 +64,13 @@ def read(directory: Path, way: str) -> dict[str, bytes]:
         way: IN or OUT; plans and requests only go in, reports and rehearsals only come out.
 
     Raises:
-        TrustAnchorError: a file cannot be read or is not what its place says.
+        TrustAnchorError: a file cannot be read or is not what its path says.
     """
     found = {}
-    for place in _PLACES:
-        if way not in place.ways:
+    for kept in PATHS:
+        if way not in kept.ways:
             continue
-        for path in sorted(directory.glob(place.pattern)):
+        for path in sorted(directory.glob(kept.pattern)):
             data = _read(path)
             if data is not None:
                 name = str(path.relative_to(directory))
@@ -132,92 +89,35 @@ def _whole_lines(data: bytes) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def _check(name: str, data: bytes) -> _Place:
-    for place in _PLACES:
-        if place.holds(name):
-            place.check(data, name)
-            return place
-    raise TrustAnchorError(f"'{name}' has no place in the record", f"places: {', '.join(p.pattern for p in _PLACES)}")
+def _check(name: str, data: bytes) -> RecordPath:
+    for kept in PATHS:
+        if kept.holds(name):
+            kept.check(data, name)
+            return kept
+    raise TrustAnchorError(f"'{name}' has no place in the record", f"places: {', '.join(p.pattern for p in PATHS)}")
 
 
 def plan_merge(directory: Path, incoming: Mapping[str, bytes]) -> Merge:
     """What to write below ``directory`` so that it has the incoming artefacts.
 
     Raises:
-        TrustAnchorError: an artefact is not what its place says, or both ends have what can be there once only.
+        TrustAnchorError: an artefact is not what its path says, or both ends have what can be there once only.
     """
     writes: Writes = {}
     for name, data in incoming.items():
-        place = _check(name, data)
+        kept = _check(name, data)
         here = files.read(directory / name)
         if here is None:
             writes[name] = data
         elif here != data:
-            writes.update(place.resolve(_Clash(directory, name, here, data, incoming)))
+            writes.update(kept.resolve(Clash(directory, name, here, data, incoming)))
     return Merge(directory, {n: d for n, d in writes.items() if files.read(directory / n) != d})
 
 
-def _theirs(clash: _Clash) -> Writes:
-    return {clash.name: clash.there}
-
-
-def _neither(clash: _Clash) -> Writes:
-    raise TrustAnchorError(
-        f"{clash.name} is one thing on the ceremony host and another in the record",
-        f"SHA-256 {files.sha256(clash.here)} and {files.sha256(clash.there)}",
-        "Find out which is right before anything is signed",
-    )
-
-
-def _one_certificate(clash: _Clash) -> Writes:
-    ours, theirs = (certs.load_certificate(pem, clash.name) for pem in (clash.here, clash.there))
-    if ours == theirs:
-        return {}
-    raise TrustAnchorError(
-        f"{clash.name} is one certificate on the ceremony host and another in the record",
-        f"{certs.fingerprint(ours)} and {certs.fingerprint(theirs)}",
-        "Find out which is right before anything is signed",
-    )
-
-
-def _newer_certificate(clash: _Clash) -> Writes:
-    ours, theirs = (certs.load_certificate(pem, clash.name) for pem in (clash.here, clash.there))
-    if ours == theirs:
-        return {}
-    our_place, their_place = (_archived(clash, one) for one in (ours, theirs))
-    if our_place in clash.incoming:  # the sender has replaced ours already
-        newer = True
-    elif (clash.directory / their_place).exists():  # we have replaced theirs
-        newer = False
-    else:
-        newer = certs.not_before(theirs) > certs.not_before(ours)
-    if newer:
-        return {our_place: certs.to_pem(ours), clash.name: clash.there}
-    return {their_place: certs.to_pem(theirs)}
-
-
-def _archived(clash: _Clash, certificate: x509.Certificate) -> str:
-    return str(archive_path(Path(clash.name), certificate))
-
-
-def _higher_number(clash: _Clash) -> Writes:
-    ours, theirs = (load_crl(der, clash.name) for der in (clash.here, clash.there))
-    our_number, their_number = crl_number(ours), crl_number(theirs)
-    if our_number == their_number:
-        raise TrustAnchorError(
-            f"{clash.name} has number {our_number} on the ceremony host and in the record, and differs",
-            "two CRLs of one number: one of them may lack a revocation",
-            "Find out which is right and remove the other before anything is signed",
-        )
-    if their_number > our_number:
-        return {crl_archive_path(clash.name, ours): clash.here, clash.name: clash.there}
-    return {crl_archive_path(clash.name, theirs): clash.there}
-
-
-def _longer_transcript(clash: _Clash) -> Writes:
+def _longer_transcript(clash: Clash) -> Writes:
     ours = _whole_lines(clash.here)
     if clash.there.startswith(ours):
-        return _theirs(clash)
+        return theirs(clash)
     if ours.startswith(clash.there):
         return {}
     raise TrustAnchorError(
@@ -227,22 +127,22 @@ def _longer_transcript(clash: _Clash) -> Writes:
     )
 
 
-def _with_its_transcript(clash: _Clash) -> Writes:
+def _with_its_transcript(clash: Clash) -> Writes:
     """A report is made from a transcript, and goes with it."""
-    place = str(Path(clash.name).with_name(_TRANSCRIPT))
-    ours = files.read(clash.directory / place) or b""
-    return _theirs(clash) if clash.incoming.get(place, b"").startswith(_whole_lines(ours)) else {}
+    path = str(Path(clash.name).with_name(_TRANSCRIPT))
+    ours = files.read(clash.directory / path) or b""
+    return theirs(clash) if clash.incoming.get(path, b"").startswith(_whole_lines(ours)) else {}
 
 
-def _plan_of_the_transcript(clash: _Clash) -> Writes:
+def _plan_of_the_transcript(clash: Clash) -> Writes:
     """A plan may change until its ceremony begins."""
-    place = str(Path(clash.name).with_name(_TRANSCRIPT))
-    transcript = _read(clash.directory / place) or clash.incoming.get(place)
-    if not transcript or _confirmed_plan(transcript, place) == files.sha256(clash.there):
-        return _theirs(clash)
+    path = str(Path(clash.name).with_name(_TRANSCRIPT))
+    transcript = _read(clash.directory / path) or clash.incoming.get(path)
+    if not transcript or _confirmed_plan(transcript, path) == files.sha256(clash.there):
+        return theirs(clash)
     raise TrustAnchorError(
         f"{clash.name} changed after its ceremony had begun",
-        f"SHA-256 of the plan in the transcript: {_confirmed_plan(transcript, place)}",
+        f"SHA-256 of the plan in the transcript: {_confirmed_plan(transcript, path)}",
         "Restore the plan that was confirmed, and make another ceremony for the rest",
     )
 
@@ -269,25 +169,18 @@ def _load_report(data: bytes, source: str) -> None:
 
 
 _OUTPUTS = (
-    _Place("roots/*.crt", certs.load_certificate, _one_certificate),
-    _Place("intermediates/*.crt", certs.load_certificate, _newer_certificate),
-    _Place("intermediates/archive/*.crt", certs.load_certificate, _one_certificate),
-    _Place("cross/*.crt", certs.load_certificate, _one_certificate),
-    _Place("signers/*.crt", certs.load_certificate, _newer_certificate),
-    _Place("signers/archive/*.crt", certs.load_certificate, _one_certificate),
-    _Place("crls/*.crl", load_crl, _higher_number),
-    _Place("crls/archive/*.crl", load_crl, _neither),
-    _Place("attestations/*.pem", certs.load_bundle, _neither),
-    _Place(f"ceremonies/*/{_TRANSCRIPT}", read_transcript, _longer_transcript),
-    _Place("ceremonies/*/transcript.p7s", _load_seal, _neither),
-    _Place("ceremonies/*/report.md", _load_report, _with_its_transcript, (OUT,)),
-    _Place("ceremonies/*/report.html", _load_report, _with_its_transcript, (OUT,)),
+    *record_paths(),
+    RecordPath("attestations/*.pem", certs.load_bundle, neither),
+    RecordPath(f"ceremonies/*/{_TRANSCRIPT}", read_transcript, _longer_transcript),
+    RecordPath("ceremonies/*/transcript.p7s", _load_seal, neither),
+    RecordPath("ceremonies/*/report.md", _load_report, _with_its_transcript, (OUT,)),
+    RecordPath("ceremonies/*/report.html", _load_report, _with_its_transcript, (OUT,)),
 )
 # A rehearsal can be repeated at will, so the last one counts.
-_REHEARSALS = tuple(_Place(f"rehearsals/*/{one.pattern}", one.check, _theirs, (OUT,)) for one in _OUTPUTS)
-_PLACES = (
-    _Place("requests/*.csr", load_request, _theirs, (IN,)),
-    _Place("ceremonies/*/ceremony.yml", parse_plan, _plan_of_the_transcript, (IN,)),
+_REHEARSALS = tuple(RecordPath(f"rehearsals/*/{one.pattern}", one.check, theirs, (OUT,)) for one in _OUTPUTS)
+PATHS = (
+    RecordPath("requests/*.csr", load_request, theirs, (IN,)),
+    RecordPath("ceremonies/*/ceremony.yml", parse_plan, _plan_of_the_transcript, (IN,)),
     *_OUTPUTS,
     *_REHEARSALS,
 )

@@ -13,7 +13,7 @@ from ..errors import TrustAnchorError
 from ..version import VERSION
 from ..x509 import pkilint
 
-# A rehearsal is signed with a throw-away key. What the token signs is verified with the issuer's key before it is
+# A rehearsal is signed with an ephemeral key. What the token signs is verified with the issuer's key before it is
 # linted (`Draft.check`), so this finding says nothing new there.
 _OF_SIGNATURE = "pkix.signature_verification_failed"
 _OWN, _PKILINT = f"trustanchor.private_ca {VERSION}", "pkilint: "

@@ -26,6 +26,7 @@ class Form(Generic[Signed]):
 
     Args:
         load: from bytes and the name of their source.
+        load_der: from DER, as the transcript has it.
         dump: to the file's bytes.
         der: to DER, for the transcript.
         facts: what a reviewer wants to know, JSON-serialisable.
@@ -34,6 +35,7 @@ class Form(Generic[Signed]):
     """
 
     load: Callable[[bytes, str], Signed]
+    load_der: Callable[[bytes], Signed]
     dump: Callable[[Signed], bytes]
     der: Callable[[Signed], bytes]
     facts: Callable[[Signed], dict[str, Any]]
@@ -53,7 +55,7 @@ class Output(Generic[Signed]):
         build: the builder for a serial number.
         issuer_key: public key that signs.
         lint: problems of the signed form.
-        succeeds: whether this one may take the place of the given one, which then goes to the archive.
+        succeeds: whether this one may replace the given one, which then goes to the archive.
     """
 
     directory: Path
@@ -87,7 +89,7 @@ class Output(Generic[Signed]):
         existing = self.existing()
         if existing is None:
             return False
-        wanted = self.draft(self.form.serial(existing)).sign_throwaway()
+        wanted = self.draft(self.form.serial(existing)).sign_ephemeral()
         if tbs(wanted) == tbs(existing):
             if not signature_holds(existing, self.issuer_key):
                 raise TrustAnchorError(
@@ -129,5 +131,5 @@ class Output(Generic[Signed]):
         """Facts before, and facts planned (with serial and fingerprint left out)."""
         existing = self.existing()
         before = self.form.facts(existing) if existing is not None else {}
-        after = self.form.facts(self.draft(1).sign_throwaway())
+        after = self.form.facts(self.draft(1).sign_ephemeral())
         return before, {name: value for name, value in after.items() if name not in ("sha256", "serial")}

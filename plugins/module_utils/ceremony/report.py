@@ -15,7 +15,7 @@ from ..journal.chain import Event, head
 from ..text import times
 from ..text.document import Banner, Block, Cell, Heading, Lines, Paragraph, Strong, Table, as_html, as_markdown
 from ..text.words import fingerprint_lines
-from .plan.document import Plan
+from .plan.model import Plan
 from .transcript import EventKind
 
 _VERIFY = (

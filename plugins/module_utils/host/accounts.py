@@ -79,9 +79,9 @@ def is_roots_alone(path: str) -> bool:
 
     What is missing at the end of the path does not matter.
     """
-    rest, place, links = [part for part in path.split("/") if part], "/", 0
+    rest, current, links = [part for part in path.split("/") if part], "/", 0
     while True:
-        state = _lstat(place)
+        state = _lstat(current)
         if state is None:
             return True
         if state.st_uid != 0:
@@ -90,15 +90,15 @@ def is_roots_alone(path: str) -> bool:
             links += 1
             if links > _LINKS:
                 return False
-            target = os.readlink(place)
+            target = os.readlink(current)
             rest = [*(part for part in target.split("/") if part), *rest]
-            place = "/" if target.startswith("/") else os.path.dirname(place)
+            current = "/" if target.startswith("/") else os.path.dirname(current)
         elif state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not state.st_mode & stat.S_ISVTX:
             return False
         if not rest:
-            return not stat.S_ISLNK(state.st_mode) or is_roots_alone(place)
+            return not stat.S_ISLNK(state.st_mode) or is_roots_alone(current)
         step = rest.pop(0)
-        place = os.path.dirname(place) if step == ".." else os.path.join(place, step)
+        current = os.path.dirname(current) if step == ".." else os.path.join(current, step)
 
 
 def _lstat(path: str) -> os.stat_result | None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Digests as words, to be read aloud: the PGP word list (Juola and Zimmermann, 1995).
 
-Bytes at even places have words of two syllables, those at odd places of three, so that a word that was left
+Bytes at even positions have words of two syllables, those at odd positions of three, so that a word that was left
 out, said twice or swapped with its neighbour is heard.
 """
 
@@ -84,7 +84,7 @@ _EVEN, _ODD = _EVEN_TEXT.split(), _ODD_TEXT.split()
 
 def words(digest: bytes) -> tuple[str, ...]:
     """One word for each byte."""
-    return tuple((_ODD if place % 2 else _EVEN)[byte] for place, byte in enumerate(digest))
+    return tuple((_ODD if position % 2 else _EVEN)[byte] for position, byte in enumerate(digest))
 
 
 def fingerprint_lines(sha256_hex: str) -> list[str]:

@@ -28,14 +28,14 @@ BACKDATE = dt.timedelta(minutes=5)  # for clients whose clocks are slow
 
 
 @dataclass(frozen=True)
-class Moment:
+class Issuance:
     """What makes one certificate differ from the next with the same profile."""
 
     serial: int
     not_before: dt.datetime
 
     @classmethod
-    def fresh(cls, now: dt.datetime) -> Moment:
+    def fresh(cls, now: dt.datetime) -> Issuance:
         """A random serial (159 bits, RFC 5280 section 4.1.2.2) and a start five minutes ago."""
         return cls(x509.random_serial_number(), now.replace(microsecond=0) - BACKDATE)
 
@@ -109,7 +109,7 @@ def _usage(ca: bool) -> x509.KeyUsage:
 
 
 def _base(
-    subject: x509.Name, issuer: x509.Name, key: PublicKey, moment: Moment, days: int, path_length: int | None
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, issuance: Issuance, days: int, path_length: int | None
 ) -> x509.CertificateBuilder:
     """What all certificates have. Without a path length it is not a CA."""
     ca = path_length is not None
@@ -118,18 +118,18 @@ def _base(
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
-        .serial_number(moment.serial)
-        .not_valid_before(moment.not_before)
-        .not_valid_after(moment.not_before + dt.timedelta(days=days))
+        .serial_number(issuance.serial)
+        .not_valid_before(issuance.not_before)
+        .not_valid_after(issuance.not_before + dt.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=path_length), critical=True)
         .add_extension(_usage(ca), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
-def root_builder(profile: RootProfile, key: PublicKey, moment: Moment) -> x509.CertificateBuilder:
+def root_builder(profile: RootProfile, key: PublicKey, issuance: Issuance) -> x509.CertificateBuilder:
     """A root: issuer and subject are the same, and so are the identifiers of their keys."""
-    builder = _base(profile.subject, profile.subject, key, moment, profile.days, profile.path_length)
+    builder = _base(profile.subject, profile.subject, key, issuance, profile.days, profile.path_length)
     own = x509.SubjectKeyIdentifier.from_public_key(key)
     own_authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
     builder = builder.add_extension(own_authority, critical=False)
@@ -139,10 +139,10 @@ def root_builder(profile: RootProfile, key: PublicKey, moment: Moment) -> x509.C
 
 
 def intermediate_builder(
-    profile: IntermediateProfile, subject: x509.Name, key: PublicKey, issuer: x509.Certificate, moment: Moment
+    profile: IntermediateProfile, subject: x509.Name, key: PublicKey, issuer: x509.Certificate, issuance: Issuance
 ) -> x509.CertificateBuilder:
     """An intermediate below ``issuer``, with where to find the issuer's CRL and certificate."""
-    builder = _base(subject, issuer.subject, key, moment, profile.days, profile.path_length)
+    builder = _base(subject, issuer.subject, key, issuance, profile.days, profile.path_length)
     builder = builder.add_extension(authority_key_identifier(issuer), critical=False)
     if profile.constraints is not None:
         builder = builder.add_extension(profile.constraints.extension(), critical=True)
@@ -150,7 +150,7 @@ def intermediate_builder(
 
 
 def cross_builder(
-    profile: CrossProfile, subject_root: x509.Certificate, issuer: x509.Certificate, moment: Moment
+    profile: CrossProfile, subject_root: x509.Certificate, issuer: x509.Certificate, issuance: Issuance
 ) -> x509.CertificateBuilder:
     """The standby root under ``issuer``: its name, key, key identifier, path length and name constraints.
 
@@ -164,7 +164,7 @@ def cross_builder(
     if basic is None or basic.path_length is None:
         raise TrustAnchorError(f"'{name}' has no path length", "a standby root without one has no limit to copy")
     key = checked_key(subject_root.public_key(), f"'{name}'")
-    builder = _base(subject_root.subject, issuer.subject, key, moment, profile.days, basic.path_length)
+    builder = _base(subject_root.subject, issuer.subject, key, issuance, profile.days, basic.path_length)
     builder = builder.add_extension(authority_key_identifier(issuer), critical=False)
     constraints = extension(subject_root, x509.NameConstraints)
     if constraints is not None:
@@ -173,7 +173,7 @@ def cross_builder(
 
 
 def manifest_signer_builder(
-    profile: ManifestSignerProfile, key: PublicKey, issuer: x509.Certificate, moment: Moment
+    profile: ManifestSignerProfile, key: PublicKey, issuer: x509.Certificate, issuance: Issuance
 ) -> x509.CertificateBuilder:
     """A certificate that signs trust manifests.
 
@@ -181,7 +181,7 @@ def manifest_signer_builder(
     certificate passes as a signer. It is not a TLS certificate itself, and without an address is no good for mail.
     """
     purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
-    builder = _base(profile.subject, issuer.subject, key, moment, profile.days, path_length=None)
+    builder = _base(profile.subject, issuer.subject, key, issuance, profile.days, path_length=None)
     return builder.add_extension(authority_key_identifier(issuer), critical=False).add_extension(purpose, critical=True)
 
 

@@ -46,7 +46,7 @@ def test_openssl_accepts_what_was_signed(held: CeremonyHost) -> None:
 
 
 def test_the_transcript_tells_each_step_in_order(held: CeremonyHost) -> None:
-    records = [json.loads(line) for line in (held.place / "transcript.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in (held.ceremony_directory / "transcript.jsonl").read_text().splitlines()]
     events = [record["event"] for record in records]
     assert events[:3] == ["opened", "clock", "plan_confirmed"]
     assert events[-1] == "closed"
@@ -55,8 +55,9 @@ def test_the_transcript_tells_each_step_in_order(held: CeremonyHost) -> None:
         assert mine == ["draft", "confirmed", "signed", "written"]
     assert records[-1]["data"]["signatures"] == 7
     openssl(
-        "cms", "-verify", "-binary", "-inform", "PEM", "-in", held.place / "transcript.p7s",
-        "-content", held.place / "transcript.jsonl", "-CAfile", held.home / "roots/r1.crt", "-purpose", "any",
+        "cms", "-verify", "-binary", "-inform", "PEM", "-in", held.ceremony_directory / "transcript.p7s",
+        "-content", held.ceremony_directory / "transcript.jsonl", "-CAfile", held.home / "roots/r1.crt",
+        "-purpose", "any",
         "-out", "/dev/null",
     )  # fmt: skip
 
@@ -103,7 +104,7 @@ def test_a_run_with_people_shows_each_digest_before_it_signs(tmp_path: Path) -> 
         people = [{"name": p["name"], "role": p["role"], "how": "words"} for p in state["people"]]
         state = host.take("people", [{"step": step["id"], "digest": step["digest"], "confirmed_by": people}])
     assert asked == ["token:primary", "key:r1", "root:r1", "crl:r1", "seal"]
-    transcript = (host.place / "transcript.jsonl").read_text()
+    transcript = (host.ceremony_directory / "transcript.jsonl").read_text()
     assert transcript.count('"event":"opened"') == 1
     assert '"event":"resumed"' not in transcript
 
@@ -134,7 +135,7 @@ def test_a_rehearsal_has_a_place_and_names_of_its_own(tmp_path: Path) -> None:
         certificate = x509.load_pem_x509_certificate((host.outputs / path).read_bytes())
         (name,) = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         assert str(name.value).startswith("REHEARSAL Test ")
-    assert "REHEARSAL" in (host.place / "report.md").read_text()
+    assert "REHEARSAL" in (host.ceremony_directory / "report.md").read_text()
 
 
 def test_a_rehearsal_below_a_root_that_exists_makes_a_twin(held: CeremonyHost) -> None:
@@ -155,10 +156,10 @@ def test_a_rehearsal_below_a_root_that_exists_makes_a_twin(held: CeremonyHost) -
     host.rehearsal = True
     before = hashlib.sha256((held.home / "crls/r1.crl").read_bytes()).hexdigest()
     host.hold()
-    twin = x509.load_pem_x509_certificate((host.outputs / "roots/r1.crt").read_bytes())
+    made = x509.load_pem_x509_certificate((host.outputs / "roots/r1.crt").read_bytes())
     assert (
-        twin.subject.rfc4514_string() == "O=Test,CN=REHEARSAL Test Root R1"
-        or "REHEARSAL" in twin.subject.rfc4514_string()
+        made.subject.rfc4514_string() == "O=Test,CN=REHEARSAL Test Root R1"
+        or "REHEARSAL" in made.subject.rfc4514_string()
     )
     openssl(
         "crl", "-inform", "DER", "-in", host.outputs / "crls/r1.crl", "-noout", "-CAfile", host.outputs / "roots/r1.crt"

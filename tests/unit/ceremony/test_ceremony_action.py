@@ -59,14 +59,14 @@ class Room:
             given["plan"].encode(), given["tokens"].encode(), {}, self.host.home, bool(args.get("rehearsal"))
         )
         try:
-            stage = setup.set_stage(material, args["pins"], args["management_keys"])
-            before = setup.state(stage)
+            context = setup.ceremony_context(material, args["pins"], args["management_keys"])
+            before = setup.state(context)
             if self.action._task.check_mode:
                 assert not args["pins"]
                 return {"changed": not before["over"], **before, "diff": setup.diff(before, before)}
             run = setup.parse_run(given, args.get("confirmed_plan", ""), False)
-            runner.perform(stage, run, setup.parse_orders(given.get("orders", [])))
-            after = setup.state(stage)
+            runner.perform(context, run, setup.parse_orders(given.get("orders", [])))
+            after = setup.state(context)
         except TrustAnchorError as error:
             return {"failed": True, "msg": str(error)}
         return {"changed": True, **after, "diff": setup.diff(before, after)}
@@ -107,7 +107,7 @@ def test_people_confirm_plan_and_each_step_and_enter_each_pin_once(
     ]
     assert any("SHA-256 fingerprint:" in line for line in room.shown)
     assert not any(PINS["primary"] in line for line in room.shown)
-    transcript = (host.place / "transcript.jsonl").read_text()
+    transcript = (host.ceremony_directory / "transcript.jsonl").read_text()
     assert PINS["primary"] not in transcript
     assert transcript.count("typed line") == len(confirmations)
     asked = len(room.asked)
@@ -120,7 +120,7 @@ def test_whoever_types_other_words_stops_the_ceremony(monkeypatch: pytest.Monkey
     room.said = "yes"
     with pytest.raises(AnsibleActionFail, match="Ada Lovelace did not confirm plan and clock"):
         room.hold()
-    assert not host.place.exists()
+    assert not host.ceremony_directory.exists()
 
 
 def test_a_wrong_pin_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
@@ -153,7 +153,7 @@ def test_a_quorum_confirms(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) 
 
     monkeypatch.setattr(prompts.display, "prompt_until", without_grace)
     assert room.hold()["over"]
-    transcript = (host.place / "transcript.jsonl").read_text()
+    transcript = (host.ceremony_directory / "transcript.jsonl").read_text()
     assert '"name":"Mary Kenneth Keller","role":"witness"}' in transcript
     assert "typed" in transcript
     assert '"how":"typed' in transcript
@@ -169,7 +169,7 @@ def test_fewer_than_the_quorum_stop_the_ceremony(monkeypatch: pytest.MonkeyPatch
         prompts.display, "prompt_until", lambda text, private: room.answer(text) if "Ada" in text else b""
     )
     assert "confirmed by 1 of 2 people" in room.hold()["msg"]
-    assert not host.place.exists()
+    assert not host.ceremony_directory.exists()
 
 
 def test_check_mode_asks_nobody(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
@@ -182,16 +182,16 @@ def test_check_mode_asks_nobody(monkeypatch: pytest.MonkeyPatch, host: CeremonyH
 
 
 def test_confirmed_beforehand_nobody_is_asked(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
-    room = Room(monkeypatch, host, pins=dict(PINS), confirmed_plan=host.stage().plan.sha256)
+    room = Room(monkeypatch, host, pins=dict(PINS), confirmed_plan=host.context().plan.sha256)
     assert room.hold()["over"]
     assert room.asked == []
-    assert "UNATTENDED" in (host.place / "report.md").read_text()
+    assert "UNATTENDED" in (host.ceremony_directory / "report.md").read_text()
 
 
 def test_confirmed_beforehand_was_another_plan(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
     room = Room(monkeypatch, host, pins=dict(PINS), confirmed_plan="0" * 64)
     assert "the confirmed plan has the SHA-256 0000" in room.hold()["msg"]
-    assert not host.place.exists()
+    assert not host.ceremony_directory.exists()
 
 
 def test_the_plan_is_changed_while_people_look_at_it(monkeypatch: pytest.MonkeyPatch, host: CeremonyHost) -> None:
@@ -215,7 +215,7 @@ def test_without_pipelining_there_is_no_ceremony(monkeypatch: pytest.MonkeyPatch
     room.pipelining = False
     with pytest.raises(AnsibleActionFail, match="Pipelining is off"):
         room.hold()
-    assert not host.place.exists()
+    assert not host.ceremony_directory.exists()
 
 
 @pytest.mark.parametrize(
@@ -242,4 +242,4 @@ def test_an_answer_that_cannot_be_used_stops_the_ceremony(
     found = room.hold()
     assert "the host's answer cannot be used" in found["error"]["what"]
     assert room.asked == []
-    assert not host.place.exists()
+    assert not host.ceremony_directory.exists()

@@ -45,7 +45,7 @@ def test_one_of_the_tokens_is_enough(host: CeremonyHost, lost: str, left: str):
     host.pins = {left: SAFE[left]}
     assert {step["token"] for step in host.state()["steps"] if step["secrets"]} == {left}
     host.hold()
-    signed = [one.data for one in host.stage().transcript.events if one.kind == EventKind.SIGNED]
+    signed = [one.data for one in host.context().transcript.events if one.kind == EventKind.SIGNED]
     assert [one["token"] for one in signed] == [left]
 
 

@@ -56,7 +56,7 @@ def test_killed_between_any_two_steps(lane: int, tmp_path: Path, program: Progra
         assert not program.dies(host.home, 0)
         assert CeremonyHost.load(host.home).state()["over"]
         blocks = (host.home / "signatures.log").read_text().split()
-        transcript = (host.place / "transcript.jsonl").read_text()
+        transcript = (host.ceremony_directory / "transcript.jsonl").read_text()
         assert transcript.count('"event":"signed"') == SIGNATURES - 1, number
         # A signature that died on its way to the disk is made again over the very same bytes; the seal is over the
         # transcript, and its time is new.

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import errno
 import json
@@ -22,32 +21,13 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import signing_keys
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends.pkcs11 import keys
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from factories import plans as plan_factory
 from factories import x509 as make
-from factories.ceremony_host import PINS, SUBJECTS, CeremonyHost
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from factories.ceremony_host import PINS, CeremonyHost, events, refused
 
 ROOT, ROOT_AND_CA, ROOT_AND_CRL = ["root:r1"], ["root:r1", "intermediate:ca1"], ["root:r1", "crl:r1"]
 DAY = dt.timedelta(days=1)
-
-
-def events(host: CeremonyHost) -> list[str]:
-    path = host.place / "transcript.jsonl"
-    return [json.loads(line)["event"] for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def refused(host: CeremonyHost, message: str) -> None:
-    """Check mode refuses, and so does the ceremony, before it opens its transcript or a token."""
-    with pytest.raises(TrustAnchorError, match=message):
-        host.state()
-    with pytest.raises(TrustAnchorError, match=message):
-        host.hold()
-    assert events(host) == []
-    assert not (host.home / "softhsm").exists()
-    assert not (host.home / "roots").exists()
 
 
 def test_a_wrong_pin_signs_nothing_and_the_right_one_finishes(tmp_path: Path) -> None:
@@ -174,56 +154,6 @@ def test_a_root_that_is_not_the_one_of_the_plan(tmp_path: Path) -> None:
         host.hold()
 
 
-def test_a_request_that_is_not_the_one_of_the_plan(tmp_path: Path) -> None:
-    host = CeremonyHost(tmp_path, ROOT_AND_CA)
-    host.act("intermediate")["request_sha256"] = "0" * 64
-    refused(host, "requests/ca1.csr has the SHA-256 .*reviewed for 0000")
-
-
-def test_a_request_that_is_absent(tmp_path: Path) -> None:
-    host = CeremonyHost(tmp_path, ROOT_AND_CA)
-    (tmp_path / "requests/ca1.csr").unlink()
-    refused(host, "there is no requests/ca1.csr")
-
-
-def _spoilt_signature(key: Any) -> bytes:
-    der = bytearray(make.request(key, SUBJECTS["ca1"]).public_bytes(Encoding.DER))
-    der[40] ^= 1  # within the subject
-    return x509.load_der_x509_csr(bytes(der)).public_bytes(Encoding.PEM)
-
-
-BAD_REQUESTS = {
-    "a bad signature": (_spoilt_signature, "is not signed by its own key"),
-    "a weak key": (
-        lambda _key: make.request(ec.generate_private_key(ec.SECP256K1()), SUBJECTS["ca1"]).public_bytes(Encoding.PEM),
-        "is secp256k1",
-    ),
-    "another subject": (
-        lambda key: make.request(key, "CN=Somebody else").public_bytes(Encoding.PEM),
-        "asks for the subject 'CN=Somebody else'",
-    ),
-    "more than the profile": (
-        lambda key: make.request(key, SUBJECTS["ca1"], x509.BasicConstraints(True, 3)).public_bytes(Encoding.PEM),
-        "asks for the path length 3",
-    ),
-    "a name of its own": (
-        lambda key: make.request(
-            key, SUBJECTS["ca1"], x509.SubjectAlternativeName([x509.DNSName("bank.example")])
-        ).public_bytes(Encoding.PEM),
-        "asks for the extension subjectAltName",
-    ),
-    "no request at all": (lambda _key: b"hello", "holds no request that can be parsed"),
-}
-
-
-@pytest.mark.parametrize("what", BAD_REQUESTS)
-def test_a_bad_request_stops_before_the_root_is_made(what: str, tmp_path: Path) -> None:
-    host = CeremonyHost(tmp_path, ROOT_AND_CA)
-    spoil, message = BAD_REQUESTS[what]
-    host.put_request("ca1", spoil(make.new_key()))
-    refused(host, message)
-
-
 def test_an_intermediate_that_outlives_its_root(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT_AND_CA)
     host.act("root")["days"] = 365
@@ -271,7 +201,7 @@ def _next_crl(host: CeremonyHost, number: int, revoked: Any = ()) -> None:
 def test_a_tampered_transcript_stops_the_ceremony(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
-    path = host.place / "transcript.jsonl"
+    path = host.ceremony_directory / "transcript.jsonl"
     path.write_bytes(path.read_bytes().replace(b"Grace", b"Trace", 1))
     with pytest.raises(TrustAnchorError, match="the transcript was changed after it was written"):
         host.hold()
@@ -284,14 +214,14 @@ def test_a_draft_whose_input_changed(tmp_path: Path) -> None:
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
     key = next(step for step in host.state()["steps"] if step["id"] == "key:r1")
     host.take("first", [{"step": "key:r1", "digest": key["digest"], "confirmed_by": by}], attended=False)
-    stage = host.stage()
-    step = next(step for step in runner.steps_of(stage) if step.id == "root:r1")
-    draft = stage.transcript.find(EventKind.DRAFT, "root:r1")
+    context = host.context()
+    step = next(step for step in runner.steps_of(context) if step.id == "root:r1")
+    draft = context.transcript.find(EventKind.DRAFT, "root:r1")
     assert draft is not None
     changed = {**draft.data, "serial": f"{int(draft.data['serial'], 16) ^ 1:x}"}
-    stage.transcript.append(EventKind.DRAFT, **changed)
+    context.transcript.append(EventKind.DRAFT, **changed)
     with pytest.raises(TrustAnchorError, match="an input has changed since"):
-        step.prepare(stage)
+        step.prepare(context)
 
 
 def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp_path: Path) -> None:
@@ -301,7 +231,7 @@ def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp
     while not (tmp_path / "roots/r1.crt").exists():
         step = next(step for step in state["steps"] if step["state"] != "done")
         state = host.take("first", [{"step": step["id"], "digest": step["digest"], "confirmed_by": by}], attended=False)
-    later = host.stage().plan.window.end + DAY
+    later = host.context().plan.window.end + DAY
     host.clock = later
     with pytest.raises(TrustAnchorError, match="the clock of this machine says"):
         host.hold()
@@ -309,9 +239,9 @@ def test_a_ceremony_whose_day_is_over_is_abandoned_and_what_was_signed_stays(tmp
     assert [status.id for status in host.hold()] == ["seal"]
     assert host.state()["over"]
     assert not (tmp_path / "intermediates").exists()
-    (host.place / "ceremony.yml").write_bytes(host.material().plan)
+    (host.ceremony_directory / "ceremony.yml").write_bytes(host.material().plan)
     assert [check for check in verify(tmp_path, host.plan["name"]) if not check.ok] == []
-    assert "ABANDONED" in (host.place / "report.md").read_text()
+    assert "ABANDONED" in (host.ceremony_directory / "report.md").read_text()
 
 
 def test_a_ceremony_without_its_root_is_closed_unsealed(tmp_path: Path) -> None:
@@ -320,9 +250,9 @@ def test_a_ceremony_without_its_root_is_closed_unsealed(tmp_path: Path) -> None:
     host.abandon = True
     host.hold()
     assert host.state()["over"]
-    closed = json.loads((host.place / "transcript.jsonl").read_text().splitlines()[-1])
+    closed = json.loads((host.ceremony_directory / "transcript.jsonl").read_text().splitlines()[-1])
     assert (closed["event"], closed["data"]["unsealed"], closed["data"]["abandoned"]) == ("closed", True, True)
-    assert not (host.place / "transcript.p7s").exists()
+    assert not (host.ceremony_directory / "transcript.p7s").exists()
     assert host.state()["roots"] == []
 
 
@@ -368,7 +298,7 @@ def test_what_was_begun_with_people_is_not_finished_without_them(tmp_path: Path)
 def test_a_planted_key_is_not_taken_without_a_word(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT)
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
-    device = host.stage().device("primary")
+    device = host.context().device("primary")
     keys.generate(device.spec, device.key, "ec-p384", PINS["primary"])
     step = next(step for step in host.state()["steps"] if step["id"] == "key:r1")
     assert step["consent"]
@@ -394,7 +324,7 @@ def test_another_key_in_the_place_gets_no_pin(tmp_path: Path, monkeypatch: pytes
     host.take("first", [{"step": "token:primary", "digest": "", "confirmed_by": []}], attended=False)
     host.take("first", [{"step": "key:r1", "digest": "", "confirmed_by": by}], attended=False)
     host.tokens["primary"]["id"] = "09"
-    device = host.stage().device("primary")
+    device = host.context().device("primary")
     keys.generate(device.spec, device.key, "ec-p384", PINS["primary"])
     monkeypatch.setattr(sign_step, "signing_key", lambda *_: pytest.fail("the PIN was used"))
     with pytest.raises(TrustAnchorError, match="is not the key 'r1'"):
@@ -404,55 +334,8 @@ def test_another_key_in_the_place_gets_no_pin(tmp_path: Path, monkeypatch: pytes
 def test_what_nobody_wrote_is_not_found(tmp_path: Path) -> None:
     host = CeremonyHost(tmp_path, ROOT_AND_CA)
     host.hold()
-    transcript = host.place / "transcript.jsonl"
+    transcript = host.ceremony_directory / "transcript.jsonl"
     transcript.rename(tmp_path / "elsewhere")
-    (host.place / "transcript.p7s").unlink()
+    (host.ceremony_directory / "transcript.p7s").unlink()
     with pytest.raises(TrustAnchorError, match="no ceremony of this record wrote it"):
         host.hold()
-
-
-def test_a_private_key_in_a_request_goes_nowhere(tmp_path: Path) -> None:
-    host = CeremonyHost(tmp_path, ROOT_AND_CA)
-    key = make.new_key()
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    host.put_request("ca1", secret + make.request(key, SUBJECTS["ca1"]).public_bytes(Encoding.PEM))
-    refused(host, "nothing before or after it")
-
-
-VALID_REQUEST = make.request(make.new_key(), SUBJECTS["ca1"]).public_bytes(Encoding.DER)
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(position=st.integers(0, len(VALID_REQUEST) - 1), value=st.integers(0, 255), cut=st.integers(0, 400))
-def test_malformed_requests_never_cause_a_traceback(tmp_path: Path, position: int, value: int, cut: int) -> None:
-    import base64
-
-    der = bytearray(VALID_REQUEST)
-    der[position] = value
-    body = base64.encodebytes(bytes(der[: len(der) - cut if cut < 50 else len(der)])).decode()
-    pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n".encode()
-    host = CeremonyHost(tmp_path, ROOT_AND_CA)
-    host.put_request("ca1", pem)
-    try:
-        state = host.state()
-    except TrustAnchorError:
-        return
-    assert bytes(der) == VALID_REQUEST or not state["over"]
-
-
-PLAN_TEXT = plan_factory.dump(plan_factory.full())
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(position=st.integers(0, len(PLAN_TEXT) - 1), junk=st.binary(max_size=6), drop=st.integers(0, 30))
-def test_malformed_plans_never_cause_a_traceback(tmp_path: Path, position: int, junk: bytes, drop: int) -> None:
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import setup
-
-    text = PLAN_TEXT[:position] + junk + PLAN_TEXT[position + drop :]
-    host = CeremonyHost(tmp_path)
-    good = host.material()
-    material = setup.Material(text, good.tokens, {}, tmp_path, False)
-    with contextlib.suppress(TrustAnchorError):
-        setup.state(setup.set_stage(material, {}, {}))
-    assert not (tmp_path / "softhsm").exists()
-    assert not (tmp_path / "roots").exists()

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.lock import sole_run
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.lock import run_lock
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 
 
@@ -15,7 +15,7 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
     inside, over = threading.Event(), threading.Event()
 
     def first() -> None:
-        with sole_run(home):
+        with run_lock(home):
             inside.set()
             over.wait()
             order.append("first")
@@ -24,7 +24,7 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
     thread.start()
     inside.wait()
     threading.Timer(0.2, over.set).start()
-    with sole_run(home):
+    with run_lock(home):
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
@@ -33,7 +33,7 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
 
 def test_it_does_not_wait_without_end(tmp_path: Path) -> None:
     busy = pytest.raises(TrustAnchorError, match="another run of a ceremony is at work")
-    with sole_run(tmp_path), busy, sole_run(tmp_path, patience=0.1):
+    with run_lock(tmp_path), busy, run_lock(tmp_path, patience=0.1):
         pass
-    with sole_run(tmp_path, patience=0):
+    with run_lock(tmp_path, patience=0):
         pass

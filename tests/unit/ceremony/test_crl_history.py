@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import crl_history
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts import crl_history
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import crl_number
 from cryptography import x509

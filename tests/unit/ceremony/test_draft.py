@@ -15,7 +15,7 @@ from factories import x509 as make
 
 def draft(lint: Any = lambda certificate: (), key: Any = make.ROOT_KEY) -> Draft[x509.Certificate]:
     profile = profiles.parse_root(make.ROOT)
-    moment = builders.Moment.fresh(make.NOW)
+    moment = builders.Issuance.fresh(make.NOW)
     public = key.public_key()
     return Draft("test root", builders.root_builder(profile, public, moment), public, lint)
 

@@ -8,7 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts import (
+    crl,
+    cross,
+    intermediate,
+    revocations,
+    root,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import document as plans
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import KnownRoot
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from cryptography import x509
 from factories import plans as make
@@ -34,7 +42,7 @@ def test_all_acts_are_read() -> None:
         "crl:r1",
         "crl:s1",
     ]
-    assert [act.path for act in plan.acts if not isinstance(act, plans.InspectAct)] == [
+    assert [act.path for act in plan.signing_acts] == [
         "roots/r1.crt",
         "roots/s1.crt",
         "cross/s1-by-r1.crt",
@@ -45,7 +53,7 @@ def test_all_acts_are_read() -> None:
     ]
     assert plan.sha256 == hashlib.sha256(plan.text).hexdigest()
     assert plan.pkilint
-    assert {act.what for act in plan.acts if isinstance(act, plans.CrossAct)} == {
+    assert {act.what for act in plan.acts if isinstance(act, cross.CrossAct)} == {
         "cross-certify the standby root 's1' under 'r1', 1826 days"
     }
 
@@ -55,17 +63,17 @@ def test_times_default_to_the_start_of_the_window() -> None:
     acts(data, "intermediate")[0]["not_before"] = "2026-11-24T07:30:00Z"
     acts(data, "crl")[0]["revoked"] = [{"serial": "0a:0b"}, {"certificate": "intermediates/old.crt"}]
     plan = make.parsed(data)
-    root, intermediate = plan.acts[1], plan.acts[4]
-    assert isinstance(root, plans.RootAct)
-    assert root.not_before == make.START
-    assert root.not_after == make.START + 7305 * DAY
-    assert isinstance(intermediate, plans.IntermediateAct)
-    assert intermediate.not_before == make.START + dt.timedelta(minutes=90)
-    crl = plan.acts[6]
-    assert isinstance(crl, plans.CrlAct)
-    assert crl.this_update == make.START
-    assert crl.revoked[0] == plans.RevokedEntry(None, 0x0A0B, x509.ReasonFlags.unspecified, make.START)
-    assert crl.revoked[1].certificate == "intermediates/old.crt"
+    made, signed = plan.acts[1], plan.acts[4]
+    assert isinstance(made, root.RootAct)
+    assert made.not_before == make.START
+    assert made.not_after == make.START + 7305 * DAY
+    assert isinstance(signed, intermediate.IntermediateAct)
+    assert signed.not_before == make.START + dt.timedelta(minutes=90)
+    listed = plan.acts[6]
+    assert isinstance(listed, crl.CrlAct)
+    assert listed.this_update == make.START
+    assert listed.revoked[0] == revocations.RevokedEntry(None, 0x0A0B, x509.ReasonFlags.unspecified, make.START)
+    assert listed.revoked[1].certificate == "intermediates/old.crt"
 
 
 def test_an_unquoted_time_is_the_text_that_was_written() -> None:
@@ -78,7 +86,7 @@ def test_a_later_ceremony_knows_its_roots() -> None:
     data["acts"] = [act for act in data["acts"] if act["act"] != "root"]
     data["roots"] = {"r1": {"sha256": "a" * 64}, "s1": {"sha256": "b" * 64, "standby": True}}
     plan = make.parsed(data)
-    assert plan.roots["s1"] == plans.KnownRoot("s1", "b" * 64, True)
+    assert plan.roots["s1"] == KnownRoot("s1", "b" * 64, True)
 
 
 Spoil = Callable[[dict[str, Any]], object]

@@ -10,17 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.issuance import root_output
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.crl import CrlAct
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan import planning
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.declaration import parse_declaration
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import (
-    CrlAct,
-    InspectAct,
-    Plan,
-    RootAct,
-)
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.preview import Desk
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.preview import Preview
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import load_crl
@@ -59,7 +54,7 @@ def options(**changes: Any) -> dict[str, Any]:
 
 
 class Estate:
-    """A record, and a stand-in for the machine that performs plans."""
+    """A record, and in place of the machine that performs plans."""
 
     def __init__(self, record: Path) -> None:
         self.record = record
@@ -90,21 +85,26 @@ class Estate:
 
     def perform(self, plan: Plan, close: bool = True) -> None:
         """Sign what a plan says, with keys in memory."""
-        lint = Lint.choose(False)
+        preview = _WithKeys(self)
         transcript = Transcript.open(self.record / "ceremonies" / plan.name / "transcript.jsonl")
         transcript.append(EventKind.OPENED)
-        for act in plan.acts:
-            if isinstance(act, InspectAct):
-                continue
-            if isinstance(act, RootAct):
-                output: Any = root_output(act, self.keys[act.name].public_key(), self.record, lint)
-                signer = act.name
-            else:
-                output = Desk(self.record, lint).output(act)
-                signer = getattr(act, "primary", "") or act.issuer  # type: ignore[union-attr]
-            output.write(output.draft(x509.random_serial_number()).sign(self.keys[signer]))
+        for act in plan.signing_acts:
+            output = act.output(preview)
+            output.write(output.draft(x509.random_serial_number()).sign(self.keys[act.signer]))
         if close:
             transcript.append(EventKind.CLOSED, outputs=[], signatures=len(plan.acts))
+
+
+class _WithKeys(Preview):
+    """A preview that knows the keys of roots that are not made yet."""
+
+    def __init__(self, estate: Estate) -> None:
+        super().__init__(estate.record, Lint.choose(False))
+        self.keys = estate.keys
+
+    def root_key(self, name: str) -> Any:
+        """As the token would have it."""
+        return self.keys[name].public_key()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import report
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import Plan, parse_plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import parse_plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.model import Plan
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.words import words

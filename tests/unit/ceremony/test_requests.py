@@ -6,10 +6,8 @@ import base64
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.requests import (
-    check_request,
-    load_request,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.intermediate import check_request
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.requests import load_request
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.profiles import parse_intermediate
 from cryptography import x509

@@ -29,7 +29,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def root_with(key: Any, now: dt.datetime = make.NOW) -> x509.Certificate:
-    builder = builders.root_builder(profiles.parse_root(make.ROOT), key.public_key(), builders.Moment.fresh(now))
+    builder = builders.root_builder(profiles.parse_root(make.ROOT), key.public_key(), builders.Issuance.fresh(now))
     return builder.sign(key, builders.digest_for(key.public_key()))
 
 

@@ -6,72 +6,29 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import dataclasses
-import datetime as dt
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import crls
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import RootAct
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import AttestationFiles
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.attestation import AttestationFiles
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import (
     Anchors,
     parse_anchors,
 )
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.key_checks import (
-    attestation_problems,
-)
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.people_checks import (
-    agreement_problems,
-    asking_problems,
-)
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.recorded import Evidence
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
 from ansible_collections.trustanchor.private_ca.plugins.modules import ceremony_verify
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 from factories import ceremonies as factory
-from factories import x509 as make
 from factories.ceremony_host import CeremonyHost
+from factories.tampering import FIRST, SECOND, event_of, failed, flip, other_root, reseal, set_data
 
+pytestmark = pytest.mark.usefixtures("without_pkilint")
 PKILINT = verification.pkilint.version
-FIRST, SECOND = "ceremonies/0001", "ceremonies/0002"
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    record = tmp_path_factory.mktemp("pki")
-    factory.hold_all(record)
-    return record
-
-
-@pytest.fixture
-def record(held: Path, tmp_path: Path) -> Path:
-    """A copy to tamper with."""
-    return Path(shutil.copytree(held, tmp_path / "pki"))
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without pkilint: it is the slow part."""
-    monkeypatch.setattr(verification.pkilint, "version", lambda: None)
-
-
 LINKS = "each ceremony stands on the one before"
-
-
-def failed(record: Path, name: str = "", anchors: Anchors | None = None) -> dict[str, str]:
-    checks = verify(record, name, anchors=anchors)
-    return {f"{one.ceremony} {one.check}".strip(): one.detail for one in checks if not one.ok}
 
 
 def test_what_was_held_by_the_rules_holds(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +42,7 @@ def test_what_was_held_by_the_rules_holds(held: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("rehearsal", [False, True])
 def test_what_the_program_holds_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rehearsal: bool) -> None:
-    """The program and these checks read the plan each in its own way, so each is a test of the other."""
+    """The program drafts what it signs, these checks build it again from the record: each is a test of the other."""
     monkeypatch.setattr(verification.pkilint, "version", PKILINT)
     host = CeremonyHost(tmp_path)
     host.rehearsal = rehearsal
@@ -107,33 +64,6 @@ def test_there_is_nothing(tmp_path: Path) -> None:
     with pytest.raises(TrustAnchorError, match="no transcript"):
         verify(tmp_path)
     assert not verify(tmp_path, "0001")[0].ok
-
-
-def reseal(record: Path, change: Callable[[list[dict[str, Any]]], None], place: str = FIRST) -> None:
-    """Change a transcript as somebody would who has the root's key: chain, seal and reports are right again."""
-    path = record / place / "transcript.jsonl"
-    events = [json.loads(line) for line in path.read_bytes().splitlines()]
-    change(events)
-    path.unlink()
-    log = Transcript.open(path)
-    for event in events:
-        log._clock = lambda time=event["time"]: dt.datetime.fromisoformat(time)  # type: ignore[misc]
-        if (event["event"], event["data"].get("act")) == ("confirmed", "seal"):
-            event["data"]["digest"] = head(log.events)
-        log.append(EventKind(event["event"]), **event["data"])
-    ceremony = object.__new__(factory.Ceremony)
-    ceremony.place, ceremony.log = record / place, log
-    ceremony.plan = factory.parse_plan((record / place / "ceremony.yml").read_bytes(), "ceremony.yml")
-    nowhere: Any = None
-    ceremony.stage = factory.Stage(ceremony.plan, nowhere, record, record, log, factory.Lint(None), make.NOW)
-    ceremony.seal()
-
-
-def event_of(events: list[dict[str, Any]], event: str, act: str | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = next(
-        one["data"] for one in reversed(events) if one["event"] == event and act in (None, one["data"].get("act"))
-    )
-    return found
 
 
 def test_sealing_anew_is_seen_by_the_ceremony_after(record: Path) -> None:
@@ -238,20 +168,6 @@ def test_the_trust_manifest(record: Path, tamper: Callable[[Path], object], mess
     assert message in failed(record)["the trust manifest lists the roots"]
 
 
-def flip(path: Path, old: bytes, new: bytes) -> None:
-    data = path.read_bytes()
-    assert old in data
-    path.write_bytes(data.replace(old, new, 1))
-
-
-def other_root() -> bytes:
-    key = factory.KEYS["r1"]
-    profile = make.profiles.parse_root({"subject": "CN=Root R1", "unconstrained": True})
-    start = dt.datetime(2026, 11, 10, 6, tzinfo=dt.UTC)
-    builder = make.builders.root_builder(profile, key.public_key(), make.builders.Moment.fresh(start))
-    return builder.sign(key, hashes.SHA384()).public_bytes(Encoding.PEM)
-
-
 @pytest.mark.parametrize(
     ("tamper", "check"),
     [
@@ -296,10 +212,6 @@ def archived(record: Path) -> Path:
 
 def by_another(events: list[dict[str, Any]], event: str, act: str | None = None) -> None:
     event_of(events, event, act)["by"][1]["name"] = "Mallory"
-
-
-def set_data(events: list[dict[str, Any]], event: str, act: str | None, **changes: Any) -> None:
-    event_of(events, event, act).update(changes)
 
 
 def another_key(events: list[dict[str, Any]]) -> None:
@@ -372,201 +284,3 @@ def test_a_false_transcript_with_a_good_seal(
     with contextlib.suppress(TypeError, AttributeError):  # no report can be made of it; the checks say so, too
         reseal(record, changed)
     assert any(name.startswith(check) for name in failed(record)), failed(record)
-
-
-def held_otherwise(tmp_path: Path, **changes: Callable[[Any], Any]) -> Path:
-    """A ceremony by people who hold the keys and depart from the plan in one act."""
-    ceremony = factory.Ceremony(tmp_path, factory.first_plan(tmp_path))
-    ceremony.begin()
-    for act in ceremony.plan.acts:
-        ceremony.perform(changes.get(act.id.partition(":")[0], lambda same: same)(act))
-    ceremony.close()
-    return tmp_path
-
-
-def longer(act: Any) -> Any:
-    return dataclasses.replace(act, profile=dataclasses.replace(act.profile, days=act.profile.days + 1))
-
-
-def later(act: Any) -> Any:
-    return dataclasses.replace(act, not_before=act.not_before + dt.timedelta(hours=1))
-
-
-def free(act: Any) -> Any:
-    assert isinstance(act, RootAct)
-    return dataclasses.replace(act, profile=dataclasses.replace(act.profile, constraints=None))
-
-
-@pytest.mark.parametrize(
-    ("kind", "change"),
-    [
-        ("root", free),
-        ("intermediate", longer),
-        ("intermediate", later),
-        ("cross", longer),
-        ("manifest_signer", later),
-        ("crl", lambda act: dataclasses.replace(act, number=9)),
-    ],
-)
-def test_signed_otherwise_than_planned(tmp_path: Path, kind: str, change: Callable[[Any], Any]) -> None:
-    found = failed(held_otherwise(tmp_path, **{kind: change}))
-    wrong = [name for name in found if name.endswith("signed as planned")]
-    assert wrong and all(f" {kind}:" in name for name in wrong)
-
-
-def test_another_key_than_the_reviewed_request(tmp_path: Path) -> None:
-    """Signed from another request; then the reviewed one is put back."""
-
-    def swapped(act: Any) -> Any:
-        nonlocal reviewed
-        reviewed = (tmp_path / act.request).read_bytes()
-        return dataclasses.replace(act, request_sha256=factory.request(tmp_path, "ca1", factory.NEXT_CA_KEY, "CN=CA 1"))
-
-    reviewed = b""
-    held_otherwise(tmp_path, intermediate=swapped)
-    assert failed(tmp_path) == {}  # another request stands there: nobody can say any more
-    (tmp_path / "requests/ca1.csr").write_bytes(reviewed)
-    assert list(failed(tmp_path)) == ["0001 intermediate:ca1: signed as planned"]
-
-
-def test_crl_number_of_another_ceremony(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Held by a program that does not look at what was signed before."""
-    factory.Ceremony(tmp_path, factory.first_plan(tmp_path)).hold()
-    (tmp_path / "crls/r1.crl").unlink()
-    monkeypatch.setattr(crls, "known_crls", lambda *_arguments: [])
-    factory.Ceremony(tmp_path, factory.second_plan(tmp_path, number=1)).hold()
-    detail = failed(tmp_path)["CRL numbers rise, and nothing leaves a CRL"]
-    assert "went from 1 to 1 in 0002" in detail and "have two CRLs with the number 1" in detail
-
-
-def test_a_ceremony_under_way(tmp_path: Path) -> None:
-    ceremony = factory.Ceremony(tmp_path, factory.first_plan(tmp_path))
-    ceremony.begin()
-    found = failed(tmp_path)
-    assert {"0001 the ceremony is closed", "0001 the seal holds", "0001 outputs are present"} <= set(found)
-
-
-def test_attestation(record: Path) -> None:
-    """The plan wants r1 attested; its transcript says what the changes say."""
-    found = Evidence.load(record, "0001")
-    keys = {**found.plan.keys, "r1": dataclasses.replace(found.plan.keys["r1"], attested=True)}
-    plan = dataclasses.replace(found.plan, keys=keys)
-
-    def evidence(**changes: Any) -> Evidence:
-        records = [
-            dataclasses.replace(one, data={**one.data, **changes}) if one.data.get("act") == "key:r1" else one
-            for one in found.records
-        ]
-        return dataclasses.replace(found, plan=plan, records=tuple(records))
-
-    none = ["key 'r1' is not attested, and the plan wants it to be"]
-    said = {"attestation": {"serial": "11111111"}}
-    chain = other_root() + (record / "roots/r1.crt").read_bytes()
-    assert list(attestation_problems(found, None)) == []
-    assert list(attestation_problems(evidence(), None)) == none
-    assert list(attestation_problems(evidence(**said), None)) == none
-    attested = evidence(**said, attestation_chain=chain.decode())
-    assert list(attestation_problems(attested, None)) == []
-    with pytest.raises(TrustAnchorError):
-        list(attestation_problems(attested, AttestationFiles((chain,))))
-
-
-def test_the_head_that_people_agreed_to(record: Path) -> None:
-    found = Evidence.load(record, "0001")
-    place = next(n for n, one in enumerate(found.records) if one.data.get("act") == "seal")
-
-    def problems(*between: str, digest: str = head(found.records[:place])) -> list[str]:
-        more = [dataclasses.replace(found.records[place], kind=event) for event in between]
-        seal = dataclasses.replace(found.records[place], data={"act": "seal", "digest": digest})
-        records = (*found.records[:place], *more, seal, *found.records[place + 1 :])
-        return list(agreement_problems(dataclasses.replace(found, records=records)))
-
-    assert problems() == problems("token") == []
-    for wrong in (problems("failed"), problems("token", "written"), problems(digest="")):
-        assert wrong == ["people agreed to the seal of a transcript other than this one up to there"]
-
-
-def test_a_ceremony_without_its_root_has_no_seal(tmp_path: Path) -> None:
-    host = CeremonyHost(tmp_path, ["root:r1"])
-    host.plan["pkilint"] = "optional"
-    host.take("first", [], attended=False)
-    host.abandon = True
-    host.hold()
-    (host.place / "ceremony.yml").write_bytes(host.material().plan)
-    assert not (host.place / "transcript.p7s").exists()
-    assert failed(tmp_path) == {}
-
-
-def test_a_seal_is_not_talked_away(record: Path) -> None:
-    reseal(record, lambda e: set_data(e, "closed", None, unsealed=True, abandoned=True), "ceremonies/0003")
-    (record / "ceremonies/0003/transcript.p7s").unlink()
-    assert "0003 the seal holds" in failed(record)
-
-
-def test_nobody_was_asked(tmp_path: Path) -> None:
-    """A plan that says so is not a fault; the same run with another plan is."""
-    ceremony = factory.Ceremony(tmp_path, factory.first_plan(tmp_path)).hold()
-    reseal(tmp_path, lambda e: set_data(e, "opened", None, unattended=True))
-    assert list(failed(tmp_path)) == ["0001 people were asked"]
-    found = dataclasses.replace(
-        Evidence.load(tmp_path, "0001"), plan=dataclasses.replace(ceremony.plan, unattended=True)
-    )
-    assert list(asking_problems(found)) == []
-
-
-def linters(record: Path) -> tuple[bool, str]:
-    check = next(one for one in verify(record) if one.check == "intermediate:ca1: linters")
-    return check.ok, check.detail
-
-
-def test_linters_look_again(tmp_path: Path) -> None:
-    """Those of the ceremony must agree today; what later ones find is reported."""
-    record = held_otherwise(tmp_path, root=free)
-    ok, detail = linters(record)
-    assert not ok and "has name constraints" in detail
-    older = ["trustanchor.private_ca 0.9.0", "pkilint 0.1"]
-    reseal(record, lambda e: set_data(e, "draft", "intermediate:ca1", lint=older))
-    ok, detail = linters(record)
-    assert ok and "has name constraints" in detail
-    assert "at the ceremony: trustanchor.private_ca 0.9.0, pkilint 0.1" in detail
-
-
-def test_what_was_found(record: Path) -> None:
-    """The last ceremony finds what it wrote itself: then no ceremony before it did."""
-
-    def found(events: list[dict[str, Any]]) -> None:
-        next(one for one in events if one["event"] == "written")["event"] = "found"
-
-    reseal(record, found, "ceremonies/0003")
-    title = "what was found was written before"
-    assert failed(record)[title] == "0003 found intermediates/ca1.crt, which no ceremony before it wrote"
-
-
-def test_what_left_a_crl(record: Path) -> None:
-    key = factory.KEYS["r1"]
-    root = make.x509.load_pem_x509_certificate((record / "roots/r1.crt").read_bytes())
-    entry = make.builders.Revoked(0xAB12, make.x509.ReasonFlags.superseded, make.NOW)
-    profile = make.profiles.CrlProfile(365)
-    crl = make.builders.crl_builder(profile, root, 0, [entry], make.NOW).sign(key, hashes.SHA384())
-    (record / "crls/archive/r1-0.crl").write_bytes(crl.public_bytes(Encoding.DER))
-    detail = failed(record)["CRL numbers rise, and nothing leaves a CRL"]
-    assert "crls/archive/r1-0.crl revokes ab12, " in detail and "with number 1 does not" in detail
-
-
-def test_a_clock_that_goes_back_is_told(record: Path) -> None:
-    def back(events: list[dict[str, Any]]) -> None:
-        events[-1]["time"] = "2026-11-22T06:30:00Z"
-
-    reseal(record, back, "ceremonies/0003")
-    assert failed(record) == {}
-    told = next(one for one in verify(record, "0003") if one.check == "the clock went on")
-    assert told.ok and "went back from 2026-11-22T07:00:00Z to 2026-11-22T06:30:00Z at 'closed'" in told.detail
-
-
-def test_the_command_in_the_report(record: Path) -> None:
-    text = (record / FIRST / "report.md").read_text()
-    command = next(line for line in text.splitlines() if line.startswith("    openssl"))
-    place = record / FIRST
-    assert subprocess.run(command.split(), cwd=place, capture_output=True, check=False).returncode == 0
-    flip(place / "transcript.jsonl", b"Ada", b"Eve")
-    assert subprocess.run(command.split(), cwd=place, capture_output=True, check=False).returncode != 0

@@ -36,7 +36,7 @@ class Kind(StrEnum):
 FORM = ChainForm(
     "log", Kind.OPENED, Kind.CLOSED, restore="Restore it from another copy", refused="no step is taken without its line"
 )
-PROPERTY = settings(deadline=None)
+PROPERTY = settings()
 
 
 def opened(path: Path) -> Chain[Kind]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 STORE = answers.fields({"name": answers.text, "sizes": answers.each(answers.whole)}, why=answers.text)
@@ -124,7 +124,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_any_answer_is_read_or_refused(value: Any) -> None:
     for reader in (STORE, answers.each(STORE), answers.plain, answers.content, answers.table(answers.number)):

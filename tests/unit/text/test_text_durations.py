@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 DAY = 86400
@@ -72,14 +72,12 @@ def test_a_duration_that_no_time_can_be_moved_by(text: str) -> None:
         durations.delta(text, "lifetime")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 99), st.integers(0, 999), st.integers(0, 999), st.integers(1, 999))
 def test_a_duration_is_the_sum_of_its_parts(days: int, hours: int, minutes: int, rest: int) -> None:
     expected = days * DAY + hours * 3600 + minutes * 60 + rest
     assert durations.seconds(f"{days}d{hours}h{minutes}m{rest}s", "x") == expected
 
 
-@settings(deadline=None)
 @given(st.text(), st.booleans())
 def test_any_text_is_a_duration_or_refused(text: str, zero: bool) -> None:
     try:
@@ -144,13 +142,11 @@ def test_what_is_not_a_go_duration(text: object) -> None:
         durations.go_nanoseconds(text, "claims")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_step_ca_reads_our_durations(total: int) -> None:
     assert durations.go_nanoseconds(durations.go_text(total), "x") == total * 10**9
 
 
-@settings(deadline=None)
 @given(st.text("0123456789.+-dhmsnuµ"))
 def test_any_text_is_a_go_duration_or_refused(text: str) -> None:
     try:

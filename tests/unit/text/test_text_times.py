@@ -9,7 +9,7 @@ import ssl
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 THREE = dt.datetime(2026, 11, 24, 15, tzinfo=dt.UTC)
@@ -69,7 +69,6 @@ def test_what_is_not_even_a_text(value: object) -> None:
     assert times.parsed(value) is None
 
 
-@settings(deadline=None)
 @given(MOMENTS)
 def test_what_is_rendered_is_parsed(moment: dt.datetime) -> None:
     aware = moment.replace(tzinfo=dt.UTC)
@@ -78,7 +77,6 @@ def test_what_is_rendered_is_parsed(moment: dt.datetime) -> None:
     assert times.parse(text, "x") == aware
 
 
-@settings(deadline=None)
 @given(st.integers(0, 4 * 10**9), st.floats(0, 0.999))
 def test_seconds_since_the_epoch(seconds: int, more: float) -> None:
     assert times.from_epoch(seconds + more).timestamp() == seconds
@@ -101,7 +99,6 @@ def test_what_openssl_prints() -> None:
     assert times.parse_openssl("Nov  4 15:00:00 2026 GMT\n", "x") == THREE.replace(day=4)
 
 
-@settings(deadline=None)
 @given(MOMENTS.filter(lambda moment: moment.year >= 1970))
 def test_it_is_read_as_python_reads_it(moment: dt.datetime) -> None:
     text = moment.replace(tzinfo=dt.UTC).strftime("%b %e %H:%M:%S %Y GMT")

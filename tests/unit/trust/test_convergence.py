@@ -256,7 +256,7 @@ def test_when_trust_changed_is_kept(host: Host) -> None:
 subsets = st.sets(st.integers(0, 3))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(history=st.lists(st.tuples(subsets, subsets), min_size=1, max_size=4), with_java=st.booleans())
 def test_any_history_ends_with_the_declared_set(
     host: Host, history: list[tuple[set[int], set[int]]], with_java: bool

@@ -21,7 +21,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from factories import pki
 from factories.manifests import sign, signer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 R1, R2, STRANGER = pki.root("R1"), pki.root("R2"), pki.root("Stranger")
@@ -85,7 +85,6 @@ def test_what_a_host_refuses(content: bytes, message: str) -> None:
         signed.verify(content, R1.pem + R2.pem)
 
 
-@settings(deadline=None)  # openssl runs for each
 @given(st.integers(0, len(SIGNED) - 1), st.integers(1, 255))
 def test_no_changed_byte_changes_what_is_read(at: int, difference: int) -> None:
     changed = bytearray(SIGNED)

@@ -40,7 +40,7 @@ def save(path: Path, *certificates: x509.Certificate) -> Path:
 def signed_below_standby(key: object) -> x509.Certificate:
     profile = profiles.parse_intermediate(make.INTERMEDIATE | {"days": 100})
     subject = x509.Name.from_rfc4514_string("CN=Test Intermediate CA2")
-    moment = builders.Moment.fresh(NOW)
+    moment = builders.Issuance.fresh(NOW)
     builder = builders.intermediate_builder(profile, subject, key.public_key(), STANDBY, moment)  # type: ignore[attr-defined]
     return builder.sign(STANDBY_KEY, hashes.SHA384())
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.crls import REASONS
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.revocations import REASONS
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, pkilint, profiles
 from cryptography import x509
@@ -62,7 +62,7 @@ def test_of_a_rehearsal_only_the_signature_is_wrong() -> None:
         x509.Name.from_rfc4514_string("CN=Test Intermediate"),
         make.new_key().public_key(),
         ROOT,
-        builders.Moment.fresh(make.NOW),
+        builders.Issuance.fresh(make.NOW),
     )
     rehearsed = builder.sign(make.new_key(), hashes.SHA384())
     assert codes(pkilint.certificate_findings(rehearsed)) == []

@@ -16,28 +16,16 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_bool, read_int, read_text
-from ...x509.profiles import CRL_DAYS, INTERMEDIATE_DAYS, MANIFEST_SIGNER_DAYS, ROOT_DAYS, check_http_url, parse_crl
+from ...x509.profiles import CRL_DAYS, check_http_url, parse_crl
+from ..acts.base import DeclaredEntries, Entry
+from ..acts.registry import KINDS
+from ..acts.root import ENTRIES as ROOTS
 from .schema import read_entries, read_name, read_time
 
 MAX_WINDOW_HOURS = 31 * 24
 
-Entry = dict[str, Any]
-
 _KEY = ("algorithm", "origin", "pin_policy", "touch_policy", "attested", "pin_holders")
-_ROOT = (
-    "name",
-    "standby",
-    "subject",
-    "days",
-    "path_length",
-    "name_constraints",
-    "unconstrained",
-    "allow_weak_root",
-)
-_INTERMEDIATE = ("name", "issuer", "request", "subject", "days", "name_constraints", "unconstrained")
-_SIGNER = ("name", "issuer", "request", "subject", "days")
-_CROSS = ("standby", "primary", "days")
-_REVOKED = ("issuer", "certificate", "serial", "reason")
+_DECLARED = tuple(kind.entries for kind in KINDS if kind.entries is not None)
 _OTHER = (
     "people",
     "quorum",
@@ -53,16 +41,12 @@ _OTHER = (
 
 
 @dataclass(frozen=True)
-class Declaration:
+class CeremonyDeclaration:
     """A whole declaration.
 
     Args:
-        roots: entries as of an act ``root``.
         keys: by root name, as in a plan.
-        intermediates: entries with name and issuer, as of an act ``intermediate``.
-        manifest_signers: entries with name and issuer, as of an act ``manifest_signer``.
-        crosses: entries with standby and primary, as of an act ``cross``.
-        revoked: entries with the issuer's name.
+        entries: what is declared of each kind of act, by option; defaults are filled in.
         people: as in a plan.
         quorum: how many of them confirm; 0 for all.
         unattended: whether a ceremony may be held without asking them.
@@ -75,12 +59,8 @@ class Declaration:
         window_hours: length of the window.
     """
 
-    roots: tuple[Entry, ...]
     keys: Mapping[str, Entry]
-    intermediates: tuple[Entry, ...]
-    manifest_signers: tuple[Entry, ...]
-    crosses: tuple[Entry, ...]
-    revoked: tuple[Entry, ...]
+    entries: Mapping[str, tuple[Entry, ...]]
     people: tuple[Entry, ...]
     quorum: int
     unattended: bool
@@ -91,6 +71,11 @@ class Declaration:
     renew_before_days: int
     window_start: dt.datetime | None
     window_hours: int
+
+    @property
+    def roots(self) -> tuple[Entry, ...]:
+        """What is declared of roots."""
+        return self.entries[ROOTS.option]
 
     def urls(self, issuer: str) -> Entry:
         """Where the CRL and the certificate of a root are published.
@@ -108,29 +93,27 @@ class Declaration:
         return {"crl_urls": [f"{base}.crl"], "issuer_urls": [f"{base}.crt"]}
 
 
-def parse_declaration(options: Mapping[str, Any]) -> Declaration:
+def parse_declaration(options: Mapping[str, Any]) -> CeremonyDeclaration:
     """The declaration in a module's options. What is None or empty counts as not given.
 
     Raises:
         TrustAnchorError: an unknown key, a missing or repeated name, a root that is not declared, a number out of
             range. What an entry says is judged when it becomes an act.
     """
-    lists = ("roots", "intermediates", "manifest_signers", "cross", "revoked")
-    given = check_keys(_given(options), (*lists, *_OTHER), "declaration")
-    roots = _entries(given, "roots", (*_ROOT, *_KEY, "token", "tokens"), {"days": ROOT_DAYS})
+    given = check_keys(_given(options), (*(one.option for one in _DECLARED), *_OTHER), "declaration")
+    roots = _entries(given, ROOTS, (*_KEY, "token", "tokens"))
     names = [read_name(root, "name", "root") for root in roots]
     if not names:
         raise TrustAnchorError("no root is declared", "a ceremony is about roots", "List at least one below roots")
-    _require_distinct("root", names)
+    _require_distinct(ROOTS.unique, names)
     first = next((name for name, root in zip(names, roots, strict=True) if not root.get("standby")), names[0])
-    below = {"issuer": first}
-    declared = Declaration(
-        roots=tuple({key: value for key, value in root.items() if key in _ROOT} for root in roots),
+    own = tuple({key: value for key, value in root.items() if key in ROOTS.known} for root in roots)
+    others = {
+        one.option: _issued(_entries(given, one), first if one.issued else "") for one in _DECLARED if one != ROOTS
+    }
+    declared = CeremonyDeclaration(
         keys={name: _key(name, root) for name, root in zip(names, roots, strict=True)},
-        intermediates=_entries(given, "intermediates", _INTERMEDIATE, {"days": INTERMEDIATE_DAYS, **below}),
-        manifest_signers=_entries(given, "manifest_signers", _SIGNER, {"days": MANIFEST_SIGNER_DAYS, **below}),
-        crosses=_entries(given, "cross", _CROSS, {"days": INTERMEDIATE_DAYS}),
-        revoked=_entries(given, "revoked", _REVOKED, below),
+        entries={ROOTS.option: own, **others},
         people=tuple(read_entries(given.get("people"), "people")),
         quorum=read_int(given, "quorum", "declaration", 0, 0, 100),
         unattended=read_bool(given, "unattended", "declaration"),
@@ -154,10 +137,17 @@ def _given(data: Any) -> Any:
     return [_given(value) for value in data] if isinstance(data, (list, tuple)) else data
 
 
-def _entries(given: Entry, key: str, known: Collection[str], defaults: Entry) -> tuple[Entry, ...]:
+def _entries(given: Entry, declared: DeclaredEntries, more: tuple[str, ...] = ()) -> tuple[Entry, ...]:
+    key, known = declared.option, (*declared.known, *more)
     return tuple(
-        {**defaults, **check_keys(entry, known, f"{key}: an entry")} for entry in read_entries(given.get(key), key)
+        {**declared.defaults, **check_keys(entry, known, f"{key}: an entry")}
+        for entry in read_entries(given.get(key), key)
     )
+
+
+def _issued(entries: tuple[Entry, ...], issuer: str) -> tuple[Entry, ...]:
+    """The entries with the issuer that holds where they name none."""
+    return tuple({"issuer": issuer, **entry} for entry in entries) if issuer else entries
 
 
 def _key(name: str, root: Entry) -> Entry:
@@ -179,12 +169,14 @@ def _renewal(given: Entry) -> int:
     return parse_crl({names[key]: given[key] for key in names if key in given}).renew_before_days
 
 
-def _require_declared(declared: Declaration, names: Collection[str]) -> None:
-    for kind, entries in (("intermediate", declared.intermediates), ("manifest signer", declared.manifest_signers)):
-        _require_distinct(kind, (read_name(entry, "name", kind) for entry in entries))
+def _require_declared(declared: CeremonyDeclaration, names: Collection[str]) -> None:
     used = [declared.sealed_by]
-    used += [entry["issuer"] for entry in (*declared.intermediates, *declared.manifest_signers, *declared.revoked)]
-    used += [read_name(entry, key, "cross") for entry in declared.crosses for key in ("standby", "primary")]
+    for kind in _DECLARED:
+        entries = declared.entries[kind.option]
+        if kind.unique:
+            _require_distinct(kind.unique, (read_name(entry, "name", kind.unique) for entry in entries))
+        used += [entry["issuer"] for entry in entries if kind.issued]
+        used += [read_name(entry, key, kind.option) for entry in entries for key in kind.roots]
     for name in used:
         if name not in names:
             raise TrustAnchorError(f"the root '{name}' is not declared", f"declared: {', '.join(names)}")

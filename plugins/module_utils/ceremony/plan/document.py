@@ -10,27 +10,10 @@ from typing import Any
 from ... import strict_yaml
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_bool, read_int
-from ...x509.profiles import ConstraintSet
-from .model import (
-    GENERATED,
-    Act,
-    CertificateAct,
-    CrlAct,
-    CrossAct,
-    InspectAct,
-    IntermediateAct,
-    KeyPlan,
-    KnownRoot,
-    ManifestSignerAct,
-    Person,
-    Plan,
-    RevokedEntry,
-    RootAct,
-    Window,
-)
+from ..acts.registry import parse_act
+from .model import GENERATED, KeyPlan, Plan
 from .rules import check_plan
 from .schema import (
-    parse_act,
     parse_keys,
     parse_known_roots,
     parse_people,
@@ -41,26 +24,6 @@ from .schema import (
     read_name,
     time_text,
 )
-
-__all__ = [
-    "Act",
-    "CertificateAct",
-    "CrlAct",
-    "CrossAct",
-    "InspectAct",
-    "IntermediateAct",
-    "KeyPlan",
-    "KnownRoot",
-    "ManifestSignerAct",
-    "Person",
-    "Plan",
-    "RevokedEntry",
-    "RootAct",
-    "Window",
-    "document",
-    "dump",
-    "parse_plan",
-]
 
 VERSION = 1
 _PEOPLE = ("people", "quorum", "unattended")
@@ -77,7 +40,21 @@ def parse_plan(text: bytes, source: str) -> Plan:
     Raises:
         TrustAnchorError: whatever is wrong with it.
     """
-    data = check_keys(strict_yaml.load(text, source), _KEYS, source)
+    return plan_of(strict_yaml.load(text, source), text, source)
+
+
+def plan_of(values: Any, text: bytes, source: str) -> Plan:
+    """A plan from its document as plain values.
+
+    Args:
+        values: the document.
+        text: the file's bytes.
+        source: where they come from, for messages.
+
+    Raises:
+        TrustAnchorError: whatever is wrong with it.
+    """
+    data = check_keys(values, _KEYS, source)
     version = data.get("version")
     if version != VERSION or isinstance(version, bool):
         raise TrustAnchorError(f"{source} has version {version!r}", f"version {VERSION} is understood")
@@ -111,14 +88,13 @@ def document(plan: Plan) -> dict[str, Any]:
 
     So two plans that mean the same, each in its own window, have the same acts.
     """
-    start = time_text(plan.window.start)
     title = {"title": plan.title} if plan.title else {}
     known = {name: {"sha256": root.sha256, "standby": root.standby} for name, root in plan.roots.items()}
     return {
         "version": VERSION,
         "name": plan.name,
         **title,
-        "window": {"start": start, "end": time_text(plan.window.end)},
+        "window": {"start": time_text(plan.window.start), "end": time_text(plan.window.end)},
         "people": [{"name": person.name, "role": person.role} for person in plan.people],
         **({"quorum": plan.quorum} if plan.quorum < len(plan.people) else {}),
         **({"unattended": True} if plan.unattended else {}),
@@ -126,7 +102,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "sealed_by": plan.sealed_by,
         "keys": {name: _key(key) for name, key in plan.keys.items()},
         **({"roots": known} if known else {}),
-        "acts": [_timed(_act(act, start), start) for act in plan.acts],
+        "acts": [act.dump(plan.window.start) for act in plan.acts],
     }
 
 
@@ -140,86 +116,3 @@ def _key(key: KeyPlan) -> dict[str, Any]:
         **({} if key.attested == (key.origin == GENERATED) else {"attested": key.attested}),
         **({"pin_holders": list(key.pin_holders)} if key.pin_holders else {}),
     }
-
-
-def _timed(data: dict[str, Any], start: str) -> dict[str, Any]:
-    times = ("not_before", "this_update", "date")
-    return {key: value for key, value in data.items() if not (key in times and value == start)}
-
-
-def _act(act: Act, start: str) -> dict[str, Any]:
-    if isinstance(act, InspectAct):
-        return {"act": "inspect", "token": act.token}
-    if isinstance(act, RootAct):
-        return _root(act)
-    if isinstance(act, CrossAct):
-        return {"act": "cross", "standby": act.standby, "primary": act.primary, "days": act.profile.days} | _rest(act)
-    if isinstance(act, CrlAct):
-        return _crl(act, start)
-    return _requested(act)
-
-
-def _root(act: RootAct) -> dict[str, Any]:
-    weak = {"allow_weak_root": True} if act.profile.allow_weak_root else {}
-    return {
-        "act": "root",
-        "name": act.name,
-        "standby": act.standby,
-        "subject": act.profile.subject.rfc4514_string(),
-        "days": act.profile.days,
-        "path_length": act.profile.path_length,
-        **_constraints(act.profile.constraints, act.profile.constraints is None),
-        **weak,
-        "not_before": time_text(act.not_before),
-    }
-
-
-def _requested(act: IntermediateAct | ManifestSignerAct) -> dict[str, Any]:
-    request = {} if act.request == f"requests/{act.name}.csr" else {"request": act.request}
-    found = {
-        "act": "intermediate" if isinstance(act, IntermediateAct) else "manifest_signer",
-        "name": act.name,
-        "issuer": act.issuer,
-        **request,
-        "request_sha256": act.request_sha256,
-    }
-    if isinstance(act, ManifestSignerAct):
-        said = {"subject": act.profile.subject.rfc4514_string(), "days": act.profile.days}
-        return found | said | {"not_before": time_text(act.not_before)}
-    said = {
-        "subject": act.subject.rfc4514_string(),
-        "days": act.profile.days,
-        "path_length": act.profile.path_length,
-        **_constraints(act.profile.constraints, act.profile.unconstrained),
-    }
-    return found | said | _rest(act)
-
-
-def _rest(act: IntermediateAct | CrossAct) -> dict[str, Any]:
-    urls = {"crl_urls": list(act.profile.crl_urls), "issuer_urls": list(act.profile.issuer_urls)}
-    return urls | {"not_before": time_text(act.not_before)}
-
-
-def _constraints(constraints: ConstraintSet | None, unconstrained: bool) -> dict[str, Any]:
-    said: dict[str, Any] = {"unconstrained": True} if unconstrained else {}
-    if constraints is not None:
-        names = ("permitted_dns", "permitted_ip", "excluded_dns", "excluded_ip")
-        lists = {name: [str(one) for one in getattr(constraints, name)] for name in names}
-        said = {"name_constraints": {name: values for name, values in lists.items() if values}} | said
-    return said
-
-
-def _crl(act: CrlAct, start: str) -> dict[str, Any]:
-    return {
-        "act": "crl",
-        "issuer": act.issuer,
-        "number": act.number,
-        "days": act.days,
-        "this_update": time_text(act.this_update),
-        "revoked": [_timed(_revoked(entry), start) for entry in act.revoked],
-    }
-
-
-def _revoked(entry: RevokedEntry) -> dict[str, Any]:
-    which = {"certificate": entry.certificate} if entry.serial is None else {"serial": f"{entry.serial:x}"}
-    return {**which, "reason": entry.reason.name, "date": time_text(entry.date)}

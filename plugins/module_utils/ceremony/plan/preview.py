@@ -1,15 +1,14 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The acts of a plan at the desk: everything but the token, from the public record alone.
+"""A preview of the acts of a plan: everything but the token, from the public record alone.
 
-A root that is not made yet is stood in for by one with a throw-away key, so that what it will sign can be built
+A root that is not made yet has a placeholder with an ephemeral key, so that what it will sign can be built
 and checked against every rule long before the day.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 
@@ -17,18 +16,15 @@ from ...errors import TrustAnchorError
 from ...host.files import read
 from ...x509 import certificates as certs
 from ...x509.builders import PublicKey, checked_key
-from ..acts import output_of
-from ..draft import stand_in_key
-from ..issuance import root_output
+from ..draft import placeholder_key
 from ..linting import Lint
-from ..outputs import Output
-from .model import InspectAct, Plan, RootAct, SigningAct
+from .model import Plan
 
 _SERIAL = 2**158 + 1  # as long as a random one
 
 
-class Desk:
-    """A record, and the roots that are made or stood in for.
+class Preview:
+    """A record, its roots, and placeholders for those that are not made yet.
 
     Args:
         record: the public record.
@@ -36,10 +32,11 @@ class Desk:
     """
 
     def __init__(self, record: Path, lint: Lint) -> None:
-        self.record = self.directory = self.inputs = record
+        self.directory = self.inputs = record
         self.lint = lint
         self.mark = ""
-        self._stand_ins: dict[str, x509.Certificate] = {}
+        self._placeholders: dict[str, x509.Certificate] = {}
+        self._algorithms: dict[str, str] = {}
 
     def known_root(self, name: str) -> x509.Certificate | None:
         """A root of the record, None where it is not made yet."""
@@ -47,35 +44,29 @@ class Desk:
         return None if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
 
     def root(self, name: str) -> x509.Certificate:
-        """A root of the record, or what stands in for it.
+        """A root of the record, or its placeholder.
 
         Raises:
             TrustAnchorError: there is neither.
         """
-        found = self.known_root(name) or self._stand_ins.get(name)
+        found = self.known_root(name) or self._placeholders.get(name)
         if found is None:
             raise TrustAnchorError(f"the record has no roots/{name}.crt", "it signs", "Restore the record")
         return found
 
     def root_key(self, name: str) -> PublicKey:
-        """The key of a root that is in the record.
+        """The key of a root that is in the record; of one that is not made yet, a placeholder.
 
         Raises:
-            TrustAnchorError: it is not there.
+            TrustAnchorError: it is neither in the record nor in the plan.
         """
+        if self.known_root(name) is None and name in self._algorithms:
+            return placeholder_key(self._algorithms[name])
         return checked_key(self.root(name).public_key(), f"the root '{name}'")
 
     def revoker(self, name: str) -> x509.Certificate:
         """The root itself. Raises as `root`."""
         return self.root(name)
-
-    def output(self, act: SigningAct) -> Output[Any]:
-        """What an act makes. Of a root, only one that is in the record.
-
-        Raises:
-            TrustAnchorError: an input is absent or refused.
-        """
-        return output_of(act, self)
 
     def rehearse(self, plan: Plan) -> None:
         """Build and check everything that a plan signs.
@@ -83,12 +74,8 @@ class Desk:
         Raises:
             TrustAnchorError: an act breaks a rule, or an input is absent or refused.
         """
-        for act in plan.acts:
-            if isinstance(act, InspectAct):
-                continue
-            if isinstance(act, RootAct):
-                key = stand_in_key(plan.keys[act.name].algorithm)
-                output = root_output(act, key, self.directory, self.lint)
-                self._stand_ins[act.name] = output.draft(_SERIAL).rehearse()
-            else:
-                self.output(act).draft(_SERIAL).rehearse()
+        self._algorithms = {key.name: key.algorithm for key in plan.keys.values()}
+        for act in plan.signing_acts:
+            rehearsed = act.output(self).draft(_SERIAL).rehearse()
+            if act.made_root is not None:
+                self._placeholders[act.made_root.name] = rehearsed

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must hold between the parts of a plan. All that can be known without a token is found at the desk."""
+"""What must hold between the parts of a plan. All that can be known without a token is found here."""
 
 from __future__ import annotations
 
@@ -10,21 +10,8 @@ from collections.abc import Iterable
 
 from ...errors import TrustAnchorError
 from ...text import times
-from .model import (
-    GENERATED,
-    ROLES,
-    Act,
-    CrlAct,
-    CrossAct,
-    InspectAct,
-    IntermediateAct,
-    KeyPlan,
-    ManifestSignerAct,
-    Plan,
-    RootAct,
-)
-
-MAX_WINDOW = dt.timedelta(days=31)
+from ..acts.base import MadeRoot
+from .model import GENERATED, MAX_WINDOW, ROLES, KeyPlan, Plan
 
 
 def check_plan(plan: Plan) -> None:
@@ -38,9 +25,7 @@ def check_plan(plan: Plan) -> None:
     if not plan.acts:
         raise TrustAnchorError("the plan has no act", "a ceremony without an act does nothing")
     _check_unique("act", (act.id for act in plan.acts))
-    _check_unique(
-        "request", (act.request for act in plan.acts if isinstance(act, (IntermediateAct, ManifestSignerAct)))
-    )
+    _check_unique("request", (act.request for act in plan.signing_acts if act.request))
     _check_keys(plan)
     _Acts(plan).check()
 
@@ -68,11 +53,11 @@ def _check_people(plan: Plan) -> None:
 
 
 def _check_keys(plan: Plan) -> None:
-    made = {act.name for act in plan.acts if isinstance(act, RootAct)}
+    made = {root.name for root in plan.made_roots}
     twice = sorted(made & set(plan.roots))
     if twice:
         raise TrustAnchorError(f"the root '{twice[0]}' is both made and known", "a root is made once")
-    used = made | {plan.sealed_by} | {_issuer(act) for act in plan.acts} - {""}
+    used = {plan.sealed_by} | {act.signer for act in plan.signing_acts}
     for name in sorted(used | set(plan.keys)):
         if name not in made and name not in plan.roots:
             raise TrustAnchorError(
@@ -85,18 +70,12 @@ def _check_keys(plan: Plan) -> None:
         if name not in used:
             raise TrustAnchorError(f"the plan does not use the key '{name}'", "it names only what the ceremony needs")
     for key in plan.keys.values():
-        _check_key(key, plan.root_act(key.name))
+        _check_key(key, plan.made_root(key.name))
         _check_pin_holders(key, {person.name for person in plan.people})
     _check_unique("token", (token for key in plan.keys.values() for token in key.tokens))
 
 
-def _issuer(act: Act) -> str:
-    if isinstance(act, CrossAct):
-        return act.primary
-    return "" if isinstance(act, (InspectAct, RootAct)) else act.issuer
-
-
-def _check_key(key: KeyPlan, root: RootAct | None) -> None:
+def _check_key(key: KeyPlan, root: MadeRoot | None) -> None:
     if not key.tokens:
         raise TrustAnchorError(f"the key '{key.name}' is on no token", "tokens lists at least one")
     if key.origin == GENERATED and len(key.tokens) > 1:
@@ -131,101 +110,37 @@ def _check_pin_holders(key: KeyPlan, people: set[str]) -> None:
 
 
 class _Acts:
-    """Rules of the acts, in their order: what is used was made before, or is known."""
+    """The acts in their order, each with what comes before it: what is used was made before, or is known."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.made: dict[str, RootAct] = {}
+        self.made: dict[str, MadeRoot] = {}
 
     def check(self) -> None:
         """Check each act."""
         for act in self.plan.acts:
-            if isinstance(act, RootAct):
-                self.made[act.name] = act
-            elif isinstance(act, CrossAct):
-                self._check_cross(act)
-            elif isinstance(act, IntermediateAct):
-                self._check_intermediate(act)
-            elif isinstance(act, ManifestSignerAct):
-                self._check_nested(act, act.issuer)
-            elif isinstance(act, CrlAct):
-                self._check_crl(act)
+            if act.made_root is not None:
+                self.made[act.made_root.name] = act.made_root
+            act.check(self)
 
-    def _require(self, name: str, act: Act) -> RootAct | None:
+    @property
+    def start(self) -> dt.datetime:
+        """Of the window."""
+        return self.plan.window.start
+
+    @property
+    def from_requests(self) -> frozenset[str]:
+        """Paths that acts of this plan make from requests."""
+        return frozenset(act.path for act in self.plan.signing_acts if act.request)
+
+    def require_root(self, name: str, act: str) -> MadeRoot | None:
         """The act that made the root before, None for a known root."""
         if name in self.plan.roots:
             return None
         if name not in self.made:
-            raise TrustAnchorError(f"{act.id} comes before the root '{name}' is made", "acts are done in order")
+            raise TrustAnchorError(f"{act} comes before the root '{name}' is made", "acts are done in order")
         return self.made[name]
 
-    def _is_standby(self, name: str) -> bool:
+    def is_standby(self, name: str) -> bool:
+        """Of a root that is made or known."""
         return self.plan.roots[name].standby if name in self.plan.roots else self.made[name].standby
-
-    def _check_nested(self, act: IntermediateAct | CrossAct | ManifestSignerAct, issuer: str) -> RootAct | None:
-        above = self._require(issuer, act)
-        if above is not None and act.not_before < above.not_before:
-            raise TrustAnchorError(f"{act.id} starts before its issuer ({times.render(above.not_before)})", "it cannot")
-        if above is not None and act.not_after > above.not_after:
-            raise TrustAnchorError(f"{act.id} outlives its issuer ({times.render(above.not_after)})", "it cannot")
-        return above
-
-    def _check_intermediate(self, act: IntermediateAct) -> None:
-        above = self._check_nested(act, act.issuer)
-        if above is None:
-            return
-        _require_shorter(act, act.profile.path_length, above, act.issuer)
-        if act.subject == above.profile.subject:
-            raise TrustAnchorError(f"{act.id} has its issuer's subject", "then a verifier takes it for self-issued")
-        if above.profile.constraints is None and act.profile.constraints is None and not act.profile.unconstrained:
-            raise TrustAnchorError(
-                f"neither {act.id} nor its issuer has name constraints",
-                "without them whoever holds the key can speak for every name on earth",
-                "Set name_constraints, or unconstrained: true",
-            )
-
-    def _check_cross(self, act: CrossAct) -> None:
-        standby = self._require(act.standby, act)
-        primary = self._check_nested(act, act.primary)
-        if not self._is_standby(act.standby) or self._is_standby(act.primary):
-            raise TrustAnchorError(
-                f"{act.id} does not put a standby root under a primary one",
-                "were the primary under the standby, distrusting the primary would not kill what the primary's"
-                " intermediates sign: their chains would go on to the standby",
-                "Name a root with standby: true as standby, and one without as primary",
-            )
-        if standby is not None and not standby.not_before <= act.not_before < act.not_after <= standby.not_after:
-            raise TrustAnchorError(f"{act.id} is not within the validity of '{act.standby}'", "it has the same key")
-        if standby is not None and primary is not None:
-            _require_shorter(act, standby.profile.path_length, primary, act.primary)
-
-    def _check_crl(self, act: CrlAct) -> None:
-        self._require(act.issuer, act)
-        if not self.plan.window.start - MAX_WINDOW <= act.this_update <= self.plan.window.start:
-            raise TrustAnchorError(
-                f"{act.id} is of {times.render(act.this_update)}",
-                f"this_update is at the window's start or up to {MAX_WINDOW.days} days before it",
-            )
-        _check_unique("serial", (f"{entry.serial:x}" for entry in act.revoked if entry.serial is not None))
-        _check_unique("revoked certificate", (e.certificate for e in act.revoked if e.certificate is not None))
-        replaced = {other.path for other in self.plan.acts if isinstance(other, (IntermediateAct, ManifestSignerAct))}
-        for entry in act.revoked:
-            if entry.date > act.this_update:
-                raise TrustAnchorError(
-                    f"{act.id} revokes at {times.render(entry.date)}", "that is after the CRL's date"
-                )
-            if entry.certificate in replaced:
-                raise TrustAnchorError(
-                    f"{act.id} revokes {entry.certificate}, which this plan makes again",
-                    "it is not clear which of the two is meant",
-                    "Give the serial",
-                )
-
-
-def _require_shorter(act: Act, path_length: int, above: RootAct, issuer: str) -> None:
-    if path_length >= above.profile.path_length:
-        raise TrustAnchorError(
-            f"{act.id} has path length {path_length} and its issuer '{issuer}' has {above.profile.path_length}",
-            "a chain through both would be refused",
-            "Make the issuer's path length greater: 2 for a primary root that cross-certifies a standby of 1",
-        )

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a ceremony takes place: plan, devices, files and transcript, and what follows from them."""
+"""What a ceremony is held with: plan, devices, files and transcript, and what follows from them."""
 
 from __future__ import annotations
 
@@ -22,36 +22,29 @@ from ...token.backends.pkcs11.sessions import TokenAbsent, find_token
 from ...token.devices import Device, TokensFile
 from ...x509 import certificates as certs
 from ...x509.builders import PublicKey, checked_key
-from ..acts import output_of
-from ..draft import stand_in_key
+from ..acts.base import SigningAct
+from ..attestation import AttestationFiles
+from ..draft import placeholder_key
 from ..linting import Lint
 from ..outputs import Output
-from ..plan.model import CrossAct, KeyPlan, Plan, RootAct, SigningAct
+from ..plan.model import KeyPlan, Plan
 from ..transcript import EventKind, Transcript
 
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A public key of the plan. ``missing`` says why it is a throw-away one for the time being."""
+    """A public key of the plan. ``missing`` says why it is an ephemeral one for the time being."""
 
     public: PublicKey
     missing: str = ""
 
 
-@dataclass(frozen=True)
-class AttestationFiles:
-    """Certificates (PEM) against which attestations are checked; the operator pinned them."""
-
-    roots: tuple[bytes, ...] = ()
-    intermediates: tuple[bytes, ...] = ()
-
-
 @dataclass
-class Stage:
+class CeremonyContext:
     """One ceremony on one machine.
 
     Args:
-        plan: what is performed; in a rehearsal its twin.
+        plan: what is performed; in a rehearsal the marked one.
         tokens: the devices by the plan's names.
         directory: working directory; outputs go there.
         inputs: where requests and certificates to revoke are.
@@ -80,10 +73,10 @@ class Stage:
     tokens_sha256: str = ""
     linted: set[str] = field(default_factory=set)
     _keys: dict[str, KnownKey] = field(default_factory=dict)
-    _stand_ins: dict[str, PublicKey] = field(default_factory=dict)
+    _placeholders: dict[str, PublicKey] = field(default_factory=dict)
 
     @property
-    def place(self) -> Path:
+    def ceremony_directory(self) -> Path:
         """Directory of the ceremony's own files."""
         return self.directory / "ceremonies" / self.plan.name
 
@@ -138,7 +131,7 @@ class Stage:
         return key.tokens[0]
 
     def public_key(self, name: str) -> KnownKey:
-        """The public key of the plan's key: as recorded, else as on the token, else a throw-away one."""
+        """The public key of the plan's key: as recorded, else as on the token, else an ephemeral one."""
         if name not in self._keys:
             self._keys[name] = self._public_key(self.plan.keys[name])
         return self._keys[name]
@@ -155,9 +148,9 @@ class Stage:
             missing = f"the key '{key.name}' is not made yet"
         except TokenAbsent as error:
             missing = str(error)
-        if key.name not in self._stand_ins:
-            self._stand_ins[key.name] = stand_in_key(key.algorithm)
-        return KnownKey(self._stand_ins[key.name], missing)
+        if key.name not in self._placeholders:
+            self._placeholders[key.name] = placeholder_key(key.algorithm)
+        return KnownKey(self._placeholders[key.name], missing)
 
     def forget_keys(self) -> None:
         """Look again: a step may have made a key."""
@@ -169,7 +162,7 @@ class Stage:
         Raises:
             TrustAnchorError: absent, not the one that the plan pins, or not of the plan's key.
         """
-        act = self.plan.root_act(name)
+        act = self._making(name)
         pem = read(self.directory / "roots" / f"{name}.crt")
         if pem is None and act is not None:
             return self._rehearsed(act)
@@ -181,10 +174,15 @@ class Stage:
         self._require_pinned(name, certificate)
         return certificate
 
-    def _rehearsed(self, act: RootAct) -> x509.Certificate:
+    def _making(self, name: str) -> SigningAct | None:
+        """The act that makes a root, None where it exists."""
+        made = [act for act in self.plan.signing_acts if act.made_root is not None and act.made_root.name == name]
+        return made[0] if made else None
+
+    def _rehearsed(self, act: SigningAct) -> x509.Certificate:
         draft = self.transcript.find(EventKind.DRAFT, act.id)
         rehearsed: x509.Certificate = (
-            self.output(act).draft(int(draft.data["serial"], 16) if draft else 1).sign_throwaway()
+            self.output(act).draft(int(draft.data["serial"], 16) if draft else 1).sign_ephemeral()
         )
         return rehearsed
 
@@ -210,11 +208,11 @@ class Stage:
         _require_key(name, self.root(name), public)
 
     def root_key(self, name: str) -> PublicKey:
-        """The key of a root that the plan makes; a throw-away one until it is known."""
+        """The key of a root that the plan makes; an ephemeral one until it is known."""
         return self.public_key(name).public
 
     def revoker(self, name: str) -> x509.Certificate:
-        """The root that issued what is revoked: in a rehearsal the real one, not its twin."""
+        """The root that issued what is revoked: in a rehearsal the real one, not the rehearsal's."""
         pem = read(self.inputs / "roots" / f"{name}.crt")
         return self.root(name) if pem is None else certs.load_certificate(pem, f"roots/{name}.crt")
 
@@ -224,7 +222,7 @@ class Stage:
         Raises:
             TrustAnchorError: an input is absent or refused.
         """
-        return output_of(act, self)
+        return act.output(self)
 
 
 def _require_key(name: str, certificate: x509.Certificate, public: PublicKey) -> None:
@@ -234,10 +232,3 @@ def _require_key(name: str, certificate: x509.Certificate, public: PublicKey) ->
             f"certificate: {certs.spki_sha256(certificate.public_key())}, token: {certs.spki_sha256(public)}",
             "Check which token is inserted and which root is in the record",
         )
-
-
-def signer_of(act: Any) -> str:
-    """Name of the key that signs an act's output."""
-    if isinstance(act, RootAct):
-        return act.name
-    return act.primary if isinstance(act, CrossAct) else str(act.issuer)

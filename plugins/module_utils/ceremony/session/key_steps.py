@@ -28,7 +28,7 @@ from ...x509.builders import PublicKey
 from ...x509.certificates import spki_sha256
 from ..plan.model import KeyPlan
 from ..transcript import EventKind, agreement_sha256
-from .context import Stage
+from .context import CeremonyContext
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent
 
 
@@ -43,28 +43,28 @@ class SoftwareTokenStep:
         """Names the step."""
         return f"token:{self.token}"
 
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """Done when the token is there and has a PIN."""
-        what = f"make the {stage.device(self.token).spec} in software"
-        if not self._plan(stage).changed:
+        what = f"make the {context.device(self.token).spec} in software"
+        if not self._plan(context).changed:
             return Status(self.id, what, DONE)
-        holders = [key.pin_holders for key in stage.plan.keys.values() if self.token in key.tokens]
+        holders = [key.pin_holders for key in context.plan.keys.values() if self.token in key.tokens]
         return Status(
             self.id, what, PENDING, token=self.token, secrets=("new_pin",), pin_holders=holders[0] if holders else ()
         )
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """Nothing to fix."""
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Make it. Nobody needs the security officer's PIN of a token that is a file: it is forgotten."""
-        given = stage.secrets.get(self.token)
+        given = context.secrets.get(self.token)
         if given is None or not given.pin:
             raise TrustAnchorError(f"no PIN was given for the new token '{self.token}'", "it protects its keys")
-        self._plan(stage).apply(given.pin, secrets.token_hex(16))
+        self._plan(context).apply(given.pin, secrets.token_hex(16))
 
-    def _plan(self, stage: Stage) -> SoftHsmPlan:
-        spec = stage.device(self.token).spec
+    def _plan(self, context: CeremonyContext) -> SoftHsmPlan:
+        spec = context.device(self.token).spec
         return plan_softhsm(spec, Path(str(spec.softhsm_config)).parent / "tokens")
 
 
@@ -79,37 +79,37 @@ class KeyStep:
         """Names the step."""
         return f"key:{self.key.name}"
 
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """Done once the transcript has the key.
 
         Raises:
             TrustAnchorError: the key of a root that exists is not on its token.
         """
-        self._require_attestable(stage)
-        record = stage.transcript.find(EventKind.KEY, self.id)
+        self._require_attestable(context)
+        record = context.transcript.find(EventKind.KEY, self.id)
         if record is not None:
             facts = {name: record.data[name] for name in ("algorithm", "origin", "public_key_sha256")}
-            return Status(self.id, self._what(stage), DONE, facts=facts)
+            return Status(self.id, self._what(context), DONE, facts=facts)
         try:
-            found = [keys.public_key(device.spec, device.key) for device in self._devices(stage)]
+            found = [keys.public_key(device.spec, device.key) for device in self._devices(context)]
         except TokenAbsent as error:
-            return self._pending(stage, missing=str(error))
+            return self._pending(context, missing=str(error))
         present = next((key for key in found if key is not None), None)
         if present is not None:
-            return self._found(stage, present)
-        if not self._may_be_made(stage):
+            return self._found(context, present)
+        if not self._may_be_made(context):
             raise TrustAnchorError(
                 f"the token '{self.key.tokens[0]}' has no key for the root '{self.key.name}'",
                 "the root exists, so does its key",
                 "Check which token is inserted, and tokens.yml",
             )
-        tokens = [(device, inspect(device)) for device in stage.devices(self.key)]
+        tokens = [(device, inspect(device)) for device in context.devices(self.key)]
         for device, seen in tokens:
             require_ready(device, seen, self.key, occupied=False)  # before anybody confirms or types anything
-        return self._pending(stage, needed=_secrets([seen for _device, seen in tokens]))
+        return self._pending(context, needed=_secrets([seen for _device, seen in tokens]))
 
-    def _require_attestable(self, stage: Stage) -> None:
-        for device in stage.devices(self.key):
+    def _require_attestable(self, context: CeremonyContext) -> None:
+        for device in context.devices(self.key):
             if self.key.attested and backend_of(device).attest is None:
                 raise TrustAnchorError(
                     f"the plan wants the key '{self.key.name}' attested, and {device.name} is of kind {device.kind}",
@@ -117,11 +117,11 @@ class KeyStep:
                     "Name a YubiKey in tokens.yml, or plan with attested: false",
                 )
 
-    def _found(self, stage: Stage, public: PublicKey) -> Status:
+    def _found(self, context: CeremonyContext, public: PublicKey) -> Status:
         """A key that is there is looked at. One that nobody asked for in this ceremony needs the people's word."""
-        if not self._may_be_made(stage):
+        if not self._may_be_made(context):
             return Status(self.id, f"look at the key '{self.key.name}' on its token", PENDING)
-        if self.key.origin == "imported" and stage.transcript.find(EventKind.CONFIRMED, self.id) is None:
+        if self.key.origin == "imported" and context.transcript.find(EventKind.CONFIRMED, self.id) is None:
             raise TrustAnchorError(
                 f"the place of the key '{self.key.name}' is occupied by a key that this ceremony did not make",
                 "whoever made it may have kept a copy",
@@ -132,78 +132,78 @@ class KeyStep:
             f"take the key '{self.key.name}' that is on its token already",
             PENDING,
             consent=True,
-            digest=self._digest(stage, public),
-            facts={**self._asked(stage), "public_key_sha256": spki_sha256(public)},
+            digest=self._digest(context, public),
+            facts={**self._asked(context), "public_key_sha256": spki_sha256(public)},
         )
 
-    def _devices(self, stage: Stage) -> list[Device]:
+    def _devices(self, context: CeremonyContext) -> list[Device]:
         """All devices for a new key; of one that exists those that are present, since any of them signs.
 
         Where none is present, all, so that the first one is missed.
         """
-        everywhere = stage.devices(self.key)
-        return everywhere if self._may_be_made(stage) else stage.present_devices(self.key) or everywhere
+        everywhere = context.devices(self.key)
+        return everywhere if self._may_be_made(context) else context.present_devices(self.key) or everywhere
 
-    def _may_be_made(self, stage: Stage) -> bool:
-        return stage.plan.root_act(self.key.name) is not None
+    def _may_be_made(self, context: CeremonyContext) -> bool:
+        return context.plan.made_root(self.key.name) is not None
 
-    def _pending(self, stage: Stage, missing: str = "", needed: tuple[str, ...] = ("pin",)) -> Status:
+    def _pending(self, context: CeremonyContext, missing: str = "", needed: tuple[str, ...] = ("pin",)) -> Status:
         return Status(
             self.id,
-            self._what(stage),
+            self._what(context),
             PENDING,
             consent=True,
-            digest=self._digest(stage),
+            digest=self._digest(context),
             token=self.key.tokens[0],
             copies=self.key.tokens[1:],
             secrets=needed,
             pin_holders=self.key.pin_holders,
-            facts=self._asked(stage),
+            facts=self._asked(context),
             missing=missing,
         )
 
-    def _what(self, stage: Stage) -> str:
-        places = " and ".join(str(device) for device in stage.devices(self.key))
+    def _what(self, context: CeremonyContext) -> str:
+        devices = " and ".join(str(device) for device in context.devices(self.key))
         how = "generate" if self.key.origin == "generated" else "make in this machine's memory and import"
-        return f"{how} the {self.key.algorithm} key '{self.key.name}' for the {places}"
+        return f"{how} the {self.key.algorithm} key '{self.key.name}' for the {devices}"
 
-    def _asked(self, stage: Stage) -> dict[str, Any]:
+    def _asked(self, context: CeremonyContext) -> dict[str, Any]:
         return {
             "algorithm": self.key.algorithm,
             "origin": self.key.origin,
             "pin_policy": self.key.pin_policy,
             "touch_policy": self.key.touch_policy,
-            "tokens": [str(device) for device in stage.devices(self.key)],
+            "tokens": [str(device) for device in context.devices(self.key)],
         }
 
-    def _agreed(self, stage: Stage, public: PublicKey | None = None) -> dict[str, Any]:
+    def _agreed(self, context: CeremonyContext, public: PublicKey | None = None) -> dict[str, Any]:
         """What people agree to; with the key that is there already, if one is."""
         there = {"public_key_sha256": spki_sha256(public)} if public is not None else {}
-        return {"key": self.key.name, **self._asked(stage), **there}
+        return {"key": self.key.name, **self._asked(context), **there}
 
-    def _digest(self, stage: Stage, public: PublicKey | None = None) -> str:
-        return agreement_sha256(self._agreed(stage, public))
+    def _digest(self, context: CeremonyContext, public: PublicKey | None = None) -> str:
+        return agreement_sha256(self._agreed(context, public))
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """Nothing to fix: the plan says it all."""
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Make the key unless it is there; require its attestation; write it down.
 
         Raises:
             TrustAnchorError: no consent, a token is not fit, or the key is not what the plan says.
         """
-        devices = self._devices(stage)
+        devices = self._devices(context)
         made = not any(keys.public_key(device.spec, device.key) for device in devices)
         if made:
-            self._make(stage, devices, consent)
+            self._make(context, devices, consent)
         public = self._only(devices)
         if not made:
-            self._take(stage, public, consent)
-        facts = [ready_device(stage, device, self.key) for device in devices]
-        attestation = self._attest(stage, devices[0], public)
+            self._take(context, public, consent)
+        facts = [ready_device(context, device, self.key) for device in devices]
+        attestation = self._attest(context, devices[0], public)
         der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        stage.transcript.append(
+        context.transcript.append(
             EventKind.KEY,
             act=self.id,
             key=self.key.name,
@@ -220,28 +220,28 @@ class KeyStep:
             attestation_chain=attestation.get("chain", ""),
         )
 
-    def _take(self, stage: Stage, public: PublicKey, consent: Consent) -> None:
+    def _take(self, context: CeremonyContext, public: PublicKey, consent: Consent) -> None:
         """A key that is there: of a root that exists it must be the root's, for a new root people agree to it."""
-        if not self._may_be_made(stage):
-            stage.require_key_of_root(self.key.name, public)
+        if not self._may_be_made(context):
+            context.require_key_of_root(self.key.name, public)
             return
-        digest = self._digest(stage, public)
+        digest = self._digest(context, public)
         require_consent(consent, digest, f"the key '{self.key.name}'")
-        asked = self._agreed(stage, public)
-        stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, asked=asked, by=consent.as_list())
+        asked = self._agreed(context, public)
+        context.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, asked=asked, by=consent.as_list())
 
-    def _make(self, stage: Stage, devices: list[Device], consent: Consent) -> None:
-        require_consent(consent, self._digest(stage), self._what(stage))
+    def _make(self, context: CeremonyContext, devices: list[Device], consent: Consent) -> None:
+        require_consent(consent, self._digest(context), self._what(context))
         for device in devices:
-            ready_device(stage, device, self.key, occupied=False)
-            pin_of(stage, device.name)
-        digest, asked = self._digest(stage), self._agreed(stage)
-        stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, asked=asked, by=consent.as_list())
+            ready_device(context, device, self.key, occupied=False)
+            pin_of(context, device.name)
+        digest, asked = self._digest(context), self._agreed(context)
+        context.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, asked=asked, by=consent.as_list())
         policies = (self.key.algorithm, self.key.pin_policy, self.key.touch_policy)
         if self.key.origin == "generated":
-            provision.make_key(devices[0], *policies, stage.secrets[devices[0].name])
+            provision.make_key(devices[0], *policies, context.secrets[devices[0].name])
         else:
-            provision.import_key(devices, *policies, stage.secrets)
+            provision.import_key(devices, *policies, context.secrets)
 
     def _only(self, devices: list[Device]) -> PublicKey:
         found = {device.name: keys.public_key(device.spec, device.key) for device in devices}
@@ -254,11 +254,11 @@ class KeyStep:
             )
         return distinct[0]
 
-    def _attest(self, stage: Stage, device: Device, public: PublicKey) -> dict[str, Any]:
+    def _attest(self, context: CeremonyContext, device: Device, public: PublicKey) -> dict[str, Any]:
         """The gate: the token has to attest, down from a root of its maker, that it made the key itself."""
         if not self.key.attested:
             return {}
-        if not stage.attestation.roots:
+        if not context.attestation.roots:
             raise TrustAnchorError(
                 f"the key '{self.key.name}' cannot be attested: tokens.yml names no attestation roots",
                 "a key is used only once its maker has shown that it cannot be anywhere else",
@@ -268,14 +268,14 @@ class KeyStep:
         attested = verify_attestation(
             leaf,
             own,
-            stage.attestation.roots,
-            stage.attestation.intermediates,
+            context.attestation.roots,
+            context.attestation.intermediates,
             serial=device.spec.serial,
             public_key=public,
             pin_policy=self.key.pin_policy,
             touch_policy=self.key.touch_policy,
         )
-        path = stage.directory / "attestations" / f"{self.key.name}.pem"
+        path = context.directory / "attestations" / f"{self.key.name}.pem"
         if read(path) is None:  # the first one is published; a token makes another each time it is asked
             save_once(path, attested.chain)
         return {**attested.as_dict(), "chain": attested.chain.decode()}

@@ -14,7 +14,7 @@ from ...host import locks
 PATIENCE_SECONDS = 60.0
 
 
-def sole_run(directory: Path, patience: float = PATIENCE_SECONDS) -> AbstractContextManager[None]:
+def run_lock(directory: Path, patience: float = PATIENCE_SECONDS) -> AbstractContextManager[None]:
     """Hold a working directory alone.
 
     Args:

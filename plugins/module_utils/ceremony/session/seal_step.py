@@ -13,7 +13,7 @@ from ...token.signing_keys import signing_key
 from .. import report
 from ..seal import seal, verify_seal
 from ..transcript import SEAL, EventKind
-from .context import Stage
+from .context import CeremonyContext
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
 
 
@@ -22,81 +22,83 @@ class SealStep:
 
     id = "seal"
 
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """Done when seal and report are there."""
-        name = stage.plan.sealed_by
+        name = context.plan.sealed_by
         what = f"write the report and seal the transcript with the key '{name}'"
-        if self.is_done(stage):
+        if self.is_done(context):
             return Status(self.id, what, DONE)
-        if _is_unsealable(stage):
+        if _is_unsealable(context):
             return Status(self.id, "close the transcript without a seal: its root was not signed", PENDING)
-        key = stage.plan.keys[name]
+        key = context.plan.keys[name]
         return Status(
             self.id,
             what,
             PENDING,
-            consent=not stage.transcript.closed,
-            digest="" if stage.transcript.closed else self._digest(stage),
-            token=stage.signing_token(key),
+            consent=not context.transcript.closed,
+            digest="" if context.transcript.closed else self._digest(context),
+            token=context.signing_token(key),
             secrets=("pin",),
-            touches=touches(stage, key),
+            touches=touches(context, key),
             pin_holders=key.pin_holders,
         )
 
     @staticmethod
-    def is_done(stage: Stage) -> bool:
+    def is_done(context: CeremonyContext) -> bool:
         """Whether the ceremony is over: the seal comes last, where there is one."""
-        closed = stage.transcript.find(EventKind.CLOSED)
-        return (stage.place / SEAL).exists() or bool(closed and closed.data.get("unsealed"))
+        closed = context.transcript.find(EventKind.CLOSED)
+        return (context.ceremony_directory / SEAL).exists() or bool(closed and closed.data.get("unsealed"))
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """The digest is the transcript's own."""
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Write the report, close, seal; each part unless it was done.
 
         Raises:
             TrustAnchorError: no consent, the token is not fit or refuses, the seal does not verify.
         """
-        if _is_unsealable(stage):
-            stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=self._digest(stage), by=consent.as_list())
-            self._close(stage, unsealed=True)
+        if _is_unsealable(context):
+            context.transcript.append(
+                EventKind.CONFIRMED, act=self.id, digest=self._digest(context), by=consent.as_list()
+            )
+            self._close(context, unsealed=True)
             return
-        key = stage.plan.keys[stage.plan.sealed_by]
-        device = stage.signing_device(key)
-        pin = pin_of(stage, device.name)
-        if not stage.transcript.closed:
-            digest = self._digest(stage)
+        key = context.plan.keys[context.plan.sealed_by]
+        device = context.signing_device(key)
+        pin = pin_of(context, device.name)
+        if not context.transcript.closed:
+            digest = self._digest(context)
             require_consent(consent, digest, "the transcript's head")
-            ready_device(stage, device, key, public=stage.public_key(key.name).public)
-            stage.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, by=consent.as_list())
-            self._close(stage)
-        certificate = stage.root(stage.plan.sealed_by)
-        data = read(stage.transcript.path) or b""
-        signed = seal(data, certificate, signing_key(device.spec, device.key, pin, stage.public_key(key.name).public))
+            ready_device(context, device, key, public=context.public_key(key.name).public)
+            context.transcript.append(EventKind.CONFIRMED, act=self.id, digest=digest, by=consent.as_list())
+            self._close(context)
+        certificate = context.root(context.plan.sealed_by)
+        data = read(context.transcript.path) or b""
+        signed = seal(data, certificate, signing_key(device.spec, device.key, pin, context.public_key(key.name).public))
         # Verified before it has its name: a seal that is there is a good one.
         with tempfile.NamedTemporaryFile(prefix="seal-", suffix=".p7s") as draft:
             draft.write(signed)
             draft.flush()
-            verify_seal(stage.transcript.path, Path(draft.name), certificate)
-        save_once(stage.place / SEAL, signed)
+            verify_seal(context.transcript.path, Path(draft.name), certificate)
+        save_once(context.ceremony_directory / SEAL, signed)
 
-    def _close(self, stage: Stage, unsealed: bool = False) -> None:
-        records, plan = stage.transcript.events, stage.plan
-        closing = report.closing_of(records, stage.abandon)
+    def _close(self, context: CeremonyContext, unsealed: bool = False) -> None:
+        records, plan = context.transcript.events, context.plan
+        closing = report.closing_of(records, context.abandon)
         reports = {
             "report.md": report.markdown(records, plan, closing).encode(),
             "report.html": report.html(records, plan, closing).encode(),
         }
         for name, data in reports.items():
-            save(stage.place / name, data)
+            save(context.ceremony_directory / name, data)
         digests = {name: sha256(data) for name, data in reports.items()}
-        stage.transcript.append(EventKind.CLOSED, **closing, reports=digests, unsealed=unsealed)
+        context.transcript.append(EventKind.CLOSED, **closing, reports=digests, unsealed=unsealed)
 
-    def _digest(self, stage: Stage) -> str:
-        return head(stage.transcript.events)
+    def _digest(self, context: CeremonyContext) -> str:
+        return head(context.transcript.events)
 
 
-def _is_unsealable(stage: Stage) -> bool:
+def _is_unsealable(context: CeremonyContext) -> bool:
     """Whether a ceremony is abandoned before the root that would seal it was signed."""
-    return stage.abandon and not (stage.directory / "roots" / f"{stage.plan.sealed_by}.crt").exists()
+    return context.abandon and not (context.directory / "roots" / f"{context.plan.sealed_by}.crt").exists()

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what was handed in to a stage, and from a stage to what is handed back."""
+"""From what was handed in to a ceremony's context, and from there to what is handed back."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from ...text import times
 from ...text.words import words
 from ...token.devices import PinnedFile, parse_tokens
 from ...token.provision import Credentials
+from ..attestation import AttestationFiles
 from ..linting import Lint
 from ..plan.document import parse_plan
-from ..plan.model import Plan, RootAct
+from ..plan.model import Plan
+from ..rehearsal import MARK, rehearsal_directory, rehearsal_plan
 from ..transcript import EventKind, Transcript
-from .context import AttestationFiles, Stage
-from .rehearsal import MARK, rehearsal_directory, rehearsal_plan, rehearsal_tokens
+from .context import CeremonyContext
+from .rehearsal_tokens import rehearsal_tokens
 from .runner import Order, Run, is_over, survey
 from .steps import Confirmation, Consent
 
@@ -47,8 +49,10 @@ class Material:
     abandon: bool = False
 
 
-def set_stage(material: Material, pins: Mapping[str, str], management_keys: Mapping[str, str]) -> Stage:
-    """The stage for a plan.
+def ceremony_context(
+    material: Material, pins: Mapping[str, str], management_keys: Mapping[str, str]
+) -> CeremonyContext:
+    """The context for a plan.
 
     Args:
         material: what it is held with.
@@ -71,7 +75,7 @@ def set_stage(material: Material, pins: Mapping[str, str], management_keys: Mapp
         performed = rehearsal_plan(plan, material.directory)
         tokens = rehearsal_tokens(plan, tokens, home)
     names = {*pins, *management_keys}
-    return Stage(
+    return CeremonyContext(
         plan=performed,
         tokens=tokens,
         directory=home,
@@ -133,40 +137,40 @@ def _confirmations(given: Sequence[Mapping[str, Any]]) -> tuple[Confirmation, ..
     return tuple(Confirmation(str(one["name"]), str(one["role"]), str(one["how"])) for one in given)
 
 
-def state(stage: Stage) -> dict[str, Any]:
+def state(context: CeremonyContext) -> dict[str, Any]:
     """How the ceremony stands, JSON-serialisable and without secrets.
 
     Raises:
         TrustAnchorError: the plan cannot be carried out as it is.
     """
-    over = is_over(stage)
-    records = [record for record in stage.transcript.events if record.kind in (EventKind.WRITTEN, EventKind.FOUND)]
+    over = is_over(context)
+    records = [record for record in context.transcript.events if record.kind in (EventKind.WRITTEN, EventKind.FOUND)]
     return {
-        "name": stage.plan.name,
-        "place": str(stage.place.relative_to(stage.inputs)),
-        "plan_sha256": stage.plan.sha256,
-        "plan_words": list(words(bytes.fromhex(stage.plan.sha256))),
-        "clock": times.render(stage.now),
-        "window": [times.render(stage.plan.window.start), times.render(stage.plan.window.end)],
-        "people": [{"name": person.name, "role": person.role} for person in stage.plan.people],
-        "quorum": stage.plan.quorum,
-        "roots": _roots(stage),
-        "tokens": {name: str(device) for name, device in stage.tokens.devices.items()},
-        "steps": [] if over else [status.as_dict() for status in survey(stage)],
+        "name": context.plan.name,
+        "ceremony_directory": str(context.ceremony_directory.relative_to(context.inputs)),
+        "plan_sha256": context.plan.sha256,
+        "plan_words": list(words(bytes.fromhex(context.plan.sha256))),
+        "clock": times.render(context.now),
+        "window": [times.render(context.plan.window.start), times.render(context.plan.window.end)],
+        "people": [{"name": person.name, "role": person.role} for person in context.plan.people],
+        "quorum": context.plan.quorum,
+        "roots": _roots(context),
+        "tokens": {name: str(device) for name, device in context.tokens.devices.items()},
+        "steps": [] if over else [status.as_dict() for status in survey(context)],
         "signed": {record.data["act"]: record.data["facts"] for record in records},
         "over": over,
     }
 
 
-def _roots(stage: Stage) -> list[dict[str, Any]]:
+def _roots(context: CeremonyContext) -> list[dict[str, Any]]:
     """The roots that there are; those of a ceremony that was abandoned may not be."""
-    plan = stage.plan
-    made = [(act.name, act.standby) for act in plan.acts if isinstance(act, RootAct)]
+    plan = context.plan
+    made = [(root.name, root.standby) for root in plan.made_roots]
     known = [(root.name, root.standby) for root in plan.roots.values()]
     return [
         {"name": name, "standby": standby}
         for name, standby in (*known, *made)
-        if not stage.transcript.closed or (stage.directory / "roots" / f"{name}.crt").exists()
+        if not context.transcript.closed or (context.directory / "roots" / f"{name}.crt").exists()
     ]
 
 

@@ -15,9 +15,10 @@ from ...errors import TrustAnchorError
 from ...host.files import read, sha256
 from ...token.signing_keys import signing_key
 from ...x509.signatures import signature_holds, tbs
+from ..acts.base import SigningAct
 from ..outputs import Output
 from ..transcript import EventKind
-from .context import Stage, signer_of
+from .context import CeremonyContext
 from .previous import wrote
 from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require_consent, touches
 
@@ -26,47 +27,47 @@ from .steps import DONE, PENDING, Consent, Status, pin_of, ready_device, require
 class SignStep:
     """Sign one file."""
 
-    act: Any
+    act: SigningAct
 
     @property
     def id(self) -> str:
         """As in the plan."""
-        return str(self.act.id)
+        return self.act.id
 
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """Done when the file is there as planned and the transcript says so."""
-        output = stage.output(self.act)
+        output = context.output(self.act)
         if output.is_done():
             facts = output.form.facts(output.existing())
-            recorded = any(stage.transcript.find(kind, self.id) for kind in (EventKind.WRITTEN, EventKind.FOUND))
+            recorded = any(context.transcript.find(kind, self.id) for kind in (EventKind.WRITTEN, EventKind.FOUND))
             if not recorded:
-                self._require_ours(stage, output)
+                self._require_ours(context, output)
             return Status(self.id, f"sign the {output.what}", DONE if recorded else PENDING, facts=facts)
         before, after = output.diff()
-        if self._signed(stage) is not None:
+        if self._signed(context) is not None:
             return Status(self.id, f"write the {output.what}", PENDING, before=before, facts=after)
-        return self._unsigned(stage, output, before, after)
+        return self._unsigned(context, output, before, after)
 
-    def is_owed(self, stage: Stage) -> bool:
+    def is_owed(self, context: CeremonyContext) -> bool:
         """Whether it was signed and has not got into its place."""
-        signed, written = (stage.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.WRITTEN))
+        signed, written = (context.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.WRITTEN))
         return signed is not None and written is None
 
-    def _require_ours(self, stage: Stage, output: Output[Any]) -> None:
+    def _require_ours(self, context: CeremonyContext, output: Output[Any]) -> None:
         """What is there as planned was signed in this ceremony, or written by another one that is over.
 
         Raises:
             TrustAnchorError: nobody knows where it comes from.
         """
-        signed, existing = self._signed(stage), output.existing()
-        data = read(stage.directory / output.path) or b""
+        signed, existing = self._signed(context), output.existing()
+        data = read(context.directory / output.path) or b""
         if signed is not None and signed != existing:
             raise TrustAnchorError(
                 f"{output.path} is as planned, but not the one that this ceremony signed",
                 "two of them for one act",
                 "Find out where the file comes from; revoke one of the two",
             )
-        if signed is None and not wrote(stage.place, output.path, sha256(data)):
+        if signed is None and not wrote(context.ceremony_directory, output.path, sha256(data)):
             raise TrustAnchorError(
                 f"{output.path} is there as planned, and no ceremony of this record wrote it",
                 "whoever put it there used the key without being asked",
@@ -74,72 +75,68 @@ class SignStep:
             )
 
     def _unsigned(
-        self, stage: Stage, output: Output[Any], before: Mapping[str, Any], after: Mapping[str, Any]
+        self, context: CeremonyContext, output: Output[Any], before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> Status:
-        missing = self._missing(stage)
-        key = stage.plan.keys[signer_of(self.act)]
-        if self.id not in stage.linted:
+        missing = self._missing(context)
+        key = context.plan.keys[self.act.signer]
+        if self.id not in context.linted:
             output.draft(_random_serial()).rehearse()
-            stage.linted.add(self.id)
-        draft = stage.transcript.find(EventKind.DRAFT, self.id)
+            context.linted.add(self.id)
+        draft = context.transcript.find(EventKind.DRAFT, self.id)
         return Status(
             self.id,
             f"sign the {output.what}",
             PENDING,
             consent=True,
             digest=draft.data["tbs_sha256"] if draft else "",
-            token=stage.signing_token(key),
+            token=context.signing_token(key),
             secrets=("pin",),
-            touches=touches(stage, key),
+            touches=touches(context, key),
             pin_holders=key.pin_holders,
             before=before,
             facts=_known(after) if missing else after,
             missing=missing,
         )
 
-    def _missing(self, stage: Stage) -> str:
+    def _missing(self, context: CeremonyContext) -> str:
         """Why what will be signed cannot be known yet. A cross-certificate needs two keys."""
-        why = stage.public_key(signer_of(self.act)).missing
-        standby = getattr(self.act, "standby", None)
-        if not why and isinstance(standby, str) and standby in stage.plan.keys:
-            return stage.public_key(standby).missing
-        return why
+        missing = (context.public_key(name).missing for name in self.act.needs if name in context.plan.keys)
+        return next((why for why in missing if why), "")
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """Draw the serial number and write down what will be signed.
 
         Raises:
             TrustAnchorError: it breaks a rule, or is no longer what was written down.
         """
-        output = stage.output(self.act)
-        if output.is_done() or self._missing(stage):
+        output = context.output(self.act)
+        if output.is_done() or self._missing(context):
             return
-        record = stage.transcript.find(EventKind.DRAFT, self.id)
+        record = context.transcript.find(EventKind.DRAFT, self.id)
         if record is not None:
             self._require_unchanged(output, record.data)
             return
         serial = _random_serial()
         draft = output.draft(serial)
         rehearsed = draft.rehearse()
-        stage.linted.add(sha256(tbs(rehearsed)))
+        context.linted.add(sha256(tbs(rehearsed)))
         facts = {name: value for name, value in output.form.facts(rehearsed).items() if name != "sha256"}
-        stage.transcript.append(
+        context.transcript.append(
             EventKind.DRAFT,
             act=self.id,
             what=output.what,
             serial=f"{serial:x}",
             tbs_sha256=sha256(tbs(rehearsed)),
             facts=facts,
-            lint=stage.lint.linters(),
-            **self._request(stage),
+            lint=context.lint.linters(),
+            **self._request(context),
         )
 
-    def _request(self, stage: Stage) -> dict[str, str]:
+    def _request(self, context: CeremonyContext) -> dict[str, str]:
         """The request itself: its file is replaced one day, the transcript stays."""
-        path = getattr(self.act, "request", None)
-        if path is None:
+        if not self.act.request:
             return {}
-        return {"request": (read(stage.inputs / path) or b"").decode("ascii", "replace")}
+        return {"request": (read(context.inputs / self.act.request) or b"").decode("ascii", "replace")}
 
     def _require_unchanged(self, output: Output[Any], draft: Mapping[str, Any]) -> None:
         found = output.draft(int(draft["serial"], 16)).tbs_sha256()
@@ -150,56 +147,55 @@ class SignStep:
                 "Restore the inputs, or plan again under another name",
             )
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Sign unless that was done, check, write, and say so.
 
         Raises:
             TrustAnchorError: no consent, the token is not fit or refuses, or the result is not what it should be.
         """
-        output = stage.output(self.act)
+        output = context.output(self.act)
         if not output.is_done():
-            self.prepare(stage)
-            signed = self._signed(stage)
+            self.prepare(context)
+            signed = self._signed(context)
             if signed is None:  # an empty CRL is false
-                signed = self._sign(stage, output, consent)
-            self._draft(stage, output).check(signed)
+                signed = self._sign(context, output, consent)
+            self._draft(context, output).check(signed)
             output.write(signed)
-        self._require_ours(stage, output)
-        kind = EventKind.FOUND if self._signed(stage) is None else EventKind.WRITTEN
-        data = read(stage.directory / output.path) or b""
+        self._require_ours(context, output)
+        kind = EventKind.FOUND if self._signed(context) is None else EventKind.WRITTEN
+        data = read(context.directory / output.path) or b""
         facts = output.form.facts(output.form.load(data, output.path))
-        stage.transcript.append(kind, act=self.id, path=output.path, sha256=sha256(data), facts=facts)
+        context.transcript.append(kind, act=self.id, path=output.path, sha256=sha256(data), facts=facts)
 
-    def _draft(self, stage: Stage, output: Output[Any]) -> Any:
-        record = stage.transcript.find(EventKind.DRAFT, self.id)
+    def _draft(self, context: CeremonyContext, output: Output[Any]) -> Any:
+        record = context.transcript.find(EventKind.DRAFT, self.id)
         if record is None:
-            raise TrustAnchorError(f"{self.id} cannot be signed yet", self._missing(stage))
+            raise TrustAnchorError(f"{self.id} cannot be signed yet", self._missing(context))
         return output.draft(int(record.data["serial"], 16))
 
-    def _signed(self, stage: Stage) -> Any:
+    def _signed(self, context: CeremonyContext) -> Any:
         """What the token signed according to the transcript, None where it did not."""
-        record, draft = (stage.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.DRAFT))
+        record, draft = (context.transcript.find(kind, self.id) for kind in (EventKind.SIGNED, EventKind.DRAFT))
         if record is None or draft is None or record.data["tbs_sha256"] != draft.data["tbs_sha256"]:
             return None
         der = base64.b64decode(record.data["der"])
-        crl = self.id.startswith("crl:")
-        signed: Any = x509.load_der_x509_crl(der) if crl else x509.load_der_x509_certificate(der)
+        signed = self.act.form.load_der(der)
         # One by another key, which a token in the wrong place made, is as good as none.
-        return signed if signature_holds(signed, stage.public_key(signer_of(self.act)).public) else None
+        return signed if signature_holds(signed, context.public_key(self.act.signer).public) else None
 
-    def _sign(self, stage: Stage, output: Output[Any], consent: Consent) -> Any:
-        draft = self._draft(stage, output)
+    def _sign(self, context: CeremonyContext, output: Output[Any], consent: Consent) -> Any:
+        draft = self._draft(context, output)
         digest = draft.tbs_sha256()
-        if digest not in stage.linted:
+        if digest not in context.linted:
             draft.rehearse()
         require_consent(consent, digest, output.what)
-        key = stage.plan.keys[signer_of(self.act)]
-        device = stage.signing_device(key)
-        facts = ready_device(stage, device, key, public=output.issuer_key)
-        stage.transcript.append(EventKind.CONFIRMED, act=self.id, tbs_sha256=digest, by=consent.as_list())
-        signed = draft.sign(signing_key(device.spec, device.key, pin_of(stage, device.name), output.issuer_key))
+        key = context.plan.keys[self.act.signer]
+        device = context.signing_device(key)
+        facts = ready_device(context, device, key, public=output.issuer_key)
+        context.transcript.append(EventKind.CONFIRMED, act=self.id, tbs_sha256=digest, by=consent.as_list())
+        signed = draft.sign(signing_key(device.spec, device.key, pin_of(context, device.name), output.issuer_key))
         # At once, before any check: whatever happens next, this signature is known and no second one is needed.
-        stage.transcript.append(
+        context.transcript.append(
             EventKind.SIGNED,
             act=self.id,
             tbs_sha256=sha256(tbs(signed)),

@@ -20,9 +20,9 @@ from ...token.facts import TokenFacts, inspect
 from ...token.readiness import require_ready
 from ...x509.builders import PublicKey
 from ...x509.certificates import spki_sha256
-from ..plan.model import InspectAct, KeyPlan
+from ..plan.model import KeyPlan
 from ..transcript import EventKind
-from .context import Stage
+from .context import CeremonyContext
 
 PENDING, DONE = "pending", "done"
 
@@ -110,13 +110,13 @@ class Step(Protocol):
     def id(self) -> str:
         """Names the step."""
 
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """How it stands; touches neither keys nor files."""
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """Fix what people will be asked to confirm."""
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Do what is left of it."""
 
 
@@ -135,12 +135,12 @@ def require_consent(consent: Consent, digest: str, what: str) -> None:
 
 
 def ready_device(
-    stage: Stage, device: Device, key: KeyPlan, occupied: bool = True, public: PublicKey | None = None
+    context: CeremonyContext, device: Device, key: KeyPlan, occupied: bool = True, public: PublicKey | None = None
 ) -> TokenFacts:
     """Look at a token before its secret is used, and put what was seen into the transcript.
 
     Args:
-        stage: of the ceremony.
+        context: of the ceremony.
         device: the token.
         key: as the plan wants it.
         occupied: whether the key must be there; otherwise its place must be empty.
@@ -158,38 +158,34 @@ def ready_device(
             "Check which token is inserted, and tokens.yml. No PIN was tried",
         )
     seen = {"token": device.name, **facts.as_dict()}
-    last = [record.data for record in stage.transcript.events if record.kind == EventKind.TOKEN]
+    last = [record.data for record in context.transcript.events if record.kind == EventKind.TOKEN]
     if seen not in last:
-        stage.transcript.append(EventKind.TOKEN, **seen)
+        context.transcript.append(EventKind.TOKEN, **seen)
     return facts
 
 
 @dataclass(frozen=True)
 class InspectStep:
-    """Look at a token and write down what it is."""
+    """Look at a token and write down what it is. ``id`` is the act's."""
 
-    act: InspectAct
+    id: str
+    token: str
 
-    @property
-    def id(self) -> str:
-        """As in the plan."""
-        return self.act.id
-
-    def status(self, stage: Stage) -> Status:
+    def status(self, context: CeremonyContext) -> Status:
         """Done once it is in the transcript."""
-        device = stage.device(self.act.token)
-        record = stage.transcript.find(EventKind.INSPECTED, self.id)
+        device = context.device(self.token)
+        record = context.transcript.find(EventKind.INSPECTED, self.id)
         if record is not None:
             return Status(self.id, f"inspect the {device}", DONE, facts=record.data["facts"])
         return Status(self.id, f"inspect the {device}", PENDING, token=device.name, missing=_absence(device))
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, context: CeremonyContext) -> None:
         """Nothing to fix."""
 
-    def perform(self, stage: Stage, consent: Consent) -> None:
+    def perform(self, context: CeremonyContext, consent: Consent) -> None:
         """Look."""
-        facts = inspect(stage.device(self.act.token)).as_dict()
-        stage.transcript.append(EventKind.INSPECTED, act=self.id, facts=facts)
+        facts = inspect(context.device(self.token)).as_dict()
+        context.transcript.append(EventKind.INSPECTED, act=self.id, facts=facts)
 
 
 def _absence(device: Device) -> str:
@@ -202,13 +198,13 @@ def _absence(device: Device) -> str:
     return ""
 
 
-def pin_of(stage: Stage, token: str) -> str:
+def pin_of(context: CeremonyContext, token: str) -> str:
     """The PIN that was given for a token. The copies of a key are on tokens with PINs of their own.
 
     Raises:
         TrustAnchorError: none was.
     """
-    given = stage.secrets.get(token)
+    given = context.secrets.get(token)
     if given is not None and given.pin:
         return str(given.pin)
     raise TrustAnchorError(
@@ -218,7 +214,7 @@ def pin_of(stage: Stage, token: str) -> str:
     )
 
 
-def touches(stage: Stage, key: KeyPlan) -> int:
+def touches(context: CeremonyContext, key: KeyPlan) -> int:
     """How many touches one signature takes."""
-    touchable = backend_of(stage.device(key.tokens[0])).touchable
+    touchable = backend_of(context.device(key.tokens[0])).touchable
     return int(touchable and key.touch_policy != "never")

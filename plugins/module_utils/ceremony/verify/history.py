@@ -24,15 +24,12 @@ from ...x509 import certificates as certs
 from ...x509.builders import checked_key
 from ...x509.fingerprints import normalise_fingerprint
 from ...x509.signatures import tbs
-from ..crl_history import dropped, known_crls, require_in_place, revocations
-from ..crls import CRL
-from ..issuance import CERTIFICATE
-from ..plan.document import CrlAct
+from ..acts.crl import CrlAct
+from ..acts.crl_history import dropped, known_crls, require_in_place, revocations
+from ..acts.registry import FILES, files_of
 from ..transcript import SEAL, EventKind
 from .checks import Check, look
-from .recorded import Evidence
-
-_PLACES = ("roots", "intermediates", "cross", "signers", "crls")
+from .recorded import RecordedCeremony
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def parse_anchors(expected_head: str, expected_roots: Iterable[str]) -> Anchors:
     return Anchors(roots, normalise_fingerprint(expected_head) if expected_head else "")
 
 
-def history_checks(record: Path, loaded: Sequence[Evidence], anchors: Anchors) -> Iterator[Check]:
+def history_checks(record: Path, loaded: Sequence[RecordedCeremony], anchors: Anchors) -> Iterator[Check]:
     """Everything that one ceremony cannot show.
 
     Args:
@@ -84,10 +81,10 @@ def history_checks(record: Path, loaded: Sequence[Evidence], anchors: Anchors) -
         yield look("", title, problems)
 
 
-def in_order(loaded: Sequence[Evidence]) -> list[Evidence]:
+def in_order(loaded: Sequence[RecordedCeremony]) -> list[RecordedCeremony]:
     """As each names the one before; what cannot be reached that way comes last, by its time."""
     rest = sorted(loaded, key=lambda one: one.records[0].time if one.records else "")
-    ordered: list[Evidence] = []
+    ordered: list[RecordedCeremony] = []
     while rest:
         last = ordered[-1].name if ordered else None
         following = next((one for one in rest if _name_before(one) == last), rest[0])
@@ -96,12 +93,12 @@ def in_order(loaded: Sequence[Evidence]) -> list[Evidence]:
     return ordered
 
 
-def _name_before(evidence: Evidence) -> Any:
-    before = evidence.opened.get("previous")
+def _name_before(recorded: RecordedCeremony) -> Any:
+    before = recorded.opened.get("previous")
     return before.get("ceremony") if isinstance(before, Mapping) else None
 
 
-def _links(ordered: Sequence[Evidence]) -> Iterator[str]:
+def _links(ordered: Sequence[RecordedCeremony]) -> Iterator[str]:
     by_name = {one.name: one for one in ordered}
     followers: dict[Any, str] = {}
     for one in ordered:
@@ -117,19 +114,19 @@ def _links(ordered: Sequence[Evidence]) -> Iterator[str]:
             yield from _link(one, by_name.get(before))
 
 
-def _link(one: Evidence, before: Evidence | None) -> Iterator[str]:
+def _link(one: RecordedCeremony, before: RecordedCeremony | None) -> Iterator[str]:
     said = one.opened["previous"]
     if before is None:
         yield f"{one.name} follows the ceremony {said['ceremony']}, which the record does not have"
         return
     if said.get("head") != head(before.records):
         yield f"{one.name} follows a ceremony {before.name} with the head {said.get('head')}, not this one"
-    seal = read(before.place / SEAL)
+    seal = read(before.ceremony_directory / SEAL)
     if said.get("seal") != (sha256(seal) if seal is not None else ""):
         yield f"{one.name} follows a ceremony {before.name} with another seal"
 
 
-def _last(ordered: Sequence[Evidence], expected: str) -> Iterator[str]:
+def _last(ordered: Sequence[RecordedCeremony], expected: str) -> Iterator[str]:
     closed = [one for one in ordered if one.closed is not None]
     heads = [{head(one.records), one.records[-1].previous} for one in closed]
     if heads and expected in heads[-1]:
@@ -141,13 +138,13 @@ def _last(ordered: Sequence[Evidence], expected: str) -> Iterator[str]:
         yield f"no ceremony of the record has the head {expected}"
 
 
-def _crls(record: Path, ordered: Sequence[Evidence]) -> Iterator[str]:
+def _crls(record: Path, ordered: Sequence[RecordedCeremony]) -> Iterator[str]:
     last: dict[str, int] = {}
-    for evidence in ordered:
-        for act in evidence.signing_acts:
-            if isinstance(act, CrlAct) and evidence.find(EventKind.WRITTEN, act.id):
+    for recorded in ordered:
+        for act in recorded.signing_acts:
+            if isinstance(act, CrlAct) and recorded.find(EventKind.WRITTEN, act.id):
                 if act.number <= last.get(act.issuer, 0):
-                    yield f"the CRL of '{act.issuer}' went from {last[act.issuer]} to {act.number} in {evidence.name}"
+                    yield f"the CRL of '{act.issuer}' went from {last[act.issuer]} to {act.number} in {recorded.name}"
                 last[act.issuer] = act.number
     for issuer in last:
         yield from _entries(record, issuer)
@@ -166,12 +163,12 @@ def _entries(record: Path, root: str) -> Iterator[str]:
             yield f"{before.source} revokes {lost.serial:x}, {after.source} with number {after.number} does not"
 
 
-def _files(record: Path, ordered: Sequence[Evidence]) -> Iterator[str]:
+def _files(record: Path, ordered: Sequence[RecordedCeremony]) -> Iterator[str]:
     """Each file that a ceremony wrote last is in its place, and nothing else is there."""
     written = [(path, digest) for one in ordered for path, digest in one.written()]
     last = dict(written)
     pinned = {f"roots/{root.name}.crt": root.sha256 for one in ordered for root in one.plan.roots.values()}
-    there = {str(path.relative_to(record)): path for place in _PLACES for path in _below(record / place)}
+    there = {str(path.relative_to(record)): path for files in FILES for path in _below(record / files.directory)}
     for name, path in sorted(there.items()):
         data = read(path) or b""
         if last.get(name) == sha256(data) or _is_archived(name, data, written):
@@ -183,28 +180,28 @@ def _files(record: Path, ordered: Sequence[Evidence]) -> Iterator[str]:
     yield from (f"{name} is absent" for name in sorted(last) if name not in there)
 
 
-def _below(place: Path) -> Iterator[Path]:
-    return (path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
+def _below(directory: Path) -> Iterator[Path]:
+    return (path for path in directory.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
 def _is_archived(name: str, data: bytes, written: Iterable[tuple[str, str]]) -> bool:
-    """Whether a file is one that was written, in the place in the archive that is its own."""
+    """Whether a file is one that was written, under the name in the archive that is its own."""
     digest = sha256(data)
     for path, known in written:
-        form: Any = CRL if path.startswith("crls/") else CERTIFICATE
-        if known == digest and form.archive(path, form.load(data, name)) == name:
+        files = files_of(path)
+        if known == digest and files is not None and files.form.archive(path, files.form.load(data, name)) == name:
             return True
     return False
 
 
-def _found(ordered: Sequence[Evidence]) -> Iterator[str]:
+def _found(ordered: Sequence[RecordedCeremony]) -> Iterator[str]:
     """A ceremony may find a file as planned, where another one that was over had written it."""
     before: set[tuple[str, str]] = set()
-    for evidence in ordered:
-        for path, _digest in sorted(set(evidence.outputs()) - set(evidence.written()) - before):
-            yield f"{evidence.name} found {path}, which no ceremony before it wrote"
-        if evidence.closed is not None:
-            before |= set(evidence.written())
+    for recorded in ordered:
+        for path, _digest in sorted(set(recorded.outputs()) - set(recorded.written()) - before):
+            yield f"{recorded.name} found {path}, which no ceremony before it wrote"
+        if recorded.closed is not None:
+            before |= set(recorded.written())
 
 
 def _manifest(record: Path) -> Iterator[str]:

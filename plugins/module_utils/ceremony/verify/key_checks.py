@@ -14,53 +14,53 @@ from ...text import times
 from ...token.attestation import split_chain, verify_attestation
 from ...x509 import certificates as certs
 from ...x509.builders import checked_key
-from ..plan.document import KeyPlan
-from ..session.context import AttestationFiles
+from ..attestation import AttestationFiles
+from ..plan.model import KeyPlan
 from ..transcript import EventKind
-from .recorded import Evidence
+from .recorded import RecordedCeremony
 
 _POLICIES = ("origin", "algorithm", "pin_policy", "touch_policy")
 
 
-def key_problems(evidence: Evidence) -> Iterator[str]:
+def key_problems(recorded: RecordedCeremony) -> Iterator[str]:
     """What is wrong with the keys of a ceremony."""
-    for key in evidence.plan.keys.values():
-        found = evidence.find(EventKind.KEY, f"key:{key.name}")
+    for key in recorded.plan.keys.values():
+        found = recorded.find(EventKind.KEY, f"key:{key.name}")
         if found is None:
-            if not evidence.abandoned:
+            if not recorded.abandoned:
                 yield f"the transcript has no key '{key.name}'"
             continue
         for name in _POLICIES:
             if found.get(name) != getattr(key, name):
                 yield f"key '{key.name}': {name} is {found.get(name)}, the plan says {getattr(key, name)}"
-        if not _is_unused(evidence, key) and found.get("public_key_sha256") != _of_root(evidence, key):
+        if not _is_unused(recorded, key) and found.get("public_key_sha256") != _of_root(recorded, key):
             yield f"key '{key.name}' is not the key of the root '{key.name}'"
 
 
-def _is_unused(evidence: Evidence, key: KeyPlan) -> bool:
+def _is_unused(recorded: RecordedCeremony, key: KeyPlan) -> bool:
     """Whether the ceremony was abandoned before the root of a key was signed."""
-    return evidence.abandoned and key.name not in evidence.plan.roots and not evidence.wrote(f"roots/{key.name}.crt")
+    return recorded.abandoned and key.name not in recorded.plan.roots and not recorded.wrote(f"roots/{key.name}.crt")
 
 
-def _of_root(evidence: Evidence, key: KeyPlan) -> str:
-    return str(certs.spki_sha256(checked_key(evidence.root(key.name).public_key(), key.name)))
+def _of_root(recorded: RecordedCeremony, key: KeyPlan) -> str:
+    return str(certs.spki_sha256(checked_key(recorded.root(key.name).public_key(), key.name)))
 
 
-def attestation_problems(evidence: Evidence, attestation: AttestationFiles | None) -> Iterator[str]:
+def attestation_problems(recorded: RecordedCeremony, attestation: AttestationFiles | None) -> Iterator[str]:
     """What is wrong with the attestations of a ceremony's keys.
 
     Args:
-        evidence: of the ceremony.
+        recorded: of the ceremony.
         attestation: what attestations must lead to; None takes the transcript's word that they did.
     """
-    for key in evidence.plan.keys.values():
-        found = evidence.find(EventKind.KEY, f"key:{key.name}")
-        if found is not None and key.attested and not evidence.opened.get("rehearsal"):
-            yield from _attested(evidence, key, found, attestation)
+    for key in recorded.plan.keys.values():
+        found = recorded.find(EventKind.KEY, f"key:{key.name}")
+        if found is not None and key.attested and not recorded.opened.get("rehearsal"):
+            yield from _attested(recorded, key, found, attestation)
 
 
 def _attested(
-    evidence: Evidence, key: KeyPlan, found: Mapping[str, Any], attestation: AttestationFiles | None
+    recorded: RecordedCeremony, key: KeyPlan, found: Mapping[str, Any], attestation: AttestationFiles | None
 ) -> Iterator[str]:
     """The plan wants it attested, so there is a chain; it holds, where there is something that it must lead to."""
     pem = str(found.get("attestation_chain") or "").encode()
@@ -69,7 +69,7 @@ def _attested(
         return
     if attestation is None:
         return
-    time = [one.time for one in evidence.records if one.data is found][0]  # noqa: RUF015  a generator has no next()
+    time = [one.time for one in recorded.records if one.data is found][0]  # noqa: RUF015  a generator has no next()
     der = base64.b64decode(str(found["public_key"]))
     leaf, own = split_chain(pem, f"the attestation of '{key.name}' in the transcript")
     verify_attestation(

@@ -16,36 +16,12 @@ from ...errors import TrustAnchorError
 from ...host.files import read, sha256
 from ...journal.chain import Event
 from ...x509 import certificates as certs
-from ...x509.builders import (
-    Moment,
-    Revoked,
-    checked_key,
-    crl_builder,
-    cross_builder,
-    intermediate_builder,
-    manifest_signer_builder,
-    root_builder,
-)
-from ...x509.crls import load_crl
-from ...x509.lint import lint_crl, lint_cross, lint_intermediate, lint_manifest_signer, lint_root
-from ...x509.profiles import CrlProfile
-from ..draft import Draft
-from ..issuance import marked
-from ..linting import Lint
-from ..plan.document import (
-    CrlAct,
-    CrossAct,
-    InspectAct,
-    IntermediateAct,
-    ManifestSignerAct,
-    Plan,
-    RevokedEntry,
-    RootAct,
-    parse_plan,
-)
-from ..plan.model import SigningAct
+from ..acts.base import SigningAct
+from ..plan.document import parse_plan
+from ..plan.model import Plan
+from ..record_paths import archived
+from ..rehearsal import MARK, rehearsal_plan
 from ..requests import load_request
-from ..session.rehearsal import MARK, rehearsal_plan
 from ..transcript import TRANSCRIPT, EventKind, read_transcript
 
 PLAN = "ceremony.yml"
@@ -54,7 +30,7 @@ Signed = x509.Certificate | x509.CertificateRevocationList
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RecordedCeremony:
     """One ceremony in the record.
 
     Args:
@@ -72,7 +48,7 @@ class Evidence:
     plan: Plan
 
     @classmethod
-    def load(cls, record: Path, name: str) -> Evidence:
+    def load(cls, record: Path, name: str) -> RecordedCeremony:
         """Read transcript and plan.
 
         Raises:
@@ -80,15 +56,15 @@ class Evidence:
         """
         rehearsal = record.parent.name == "rehearsals"
         inputs = record.parent.parent if rehearsal else record
-        place = record / "ceremonies" / name
-        plans = [place / PLAN, inputs / "ceremonies" / name / PLAN]
+        own = record / "ceremonies" / name
+        plans = [own / PLAN, inputs / "ceremonies" / name / PLAN]
         path = next((one for one in plans if one.exists()), plans[0])
-        records = read_transcript(_required(place / TRANSCRIPT), str(place / TRANSCRIPT))
+        records = read_transcript(_required(own / TRANSCRIPT), str(own / TRANSCRIPT))
         plan = parse_plan(_required(path), str(path))
         return cls(name, record, inputs, records, rehearsal_plan(plan, inputs) if rehearsal else plan)
 
     @property
-    def place(self) -> Path:
+    def ceremony_directory(self) -> Path:
         """Directory of the ceremony's own files."""
         return self.record / "ceremonies" / self.name
 
@@ -100,9 +76,8 @@ class Evidence:
     @property
     def signing_acts(self) -> list[SigningAct]:
         """The acts of the plan that make a file; of a ceremony that was abandoned those that did."""
-        planned = [act for act in self.plan.acts if not isinstance(act, InspectAct)]
         written = {path for path, _digest in self.outputs()}
-        return [act for act in planned if not self.abandoned or act.path in written]
+        return [act for act in self.plan.signing_acts if not self.abandoned or act.path in written]
 
     @property
     def closed(self) -> Mapping[str, Any] | None:
@@ -118,7 +93,7 @@ class Evidence:
     def unsealed(self) -> bool:
         """Whether it was abandoned before there was a root that could seal it."""
         sealer = self.plan.sealed_by
-        possible = self.plan.root_act(sealer) is not None and not self.wrote(f"roots/{sealer}.crt")
+        possible = self.plan.made_root(sealer) is not None and not self.wrote(f"roots/{sealer}.crt")
         return possible and self.abandoned and bool((self.closed or {}).get("unsealed"))
 
     def find(self, kind: EventKind, act: str | None = None) -> Mapping[str, Any] | None:
@@ -148,8 +123,8 @@ class Evidence:
         Raises:
             TrustAnchorError: neither has it.
         """
-        place = self.record / path
-        for candidate in (place, *archived(place)):
+        present = self.record / path
+        for candidate in (present, *archived(present)):
             data = read(candidate)
             if data is not None and sha256(data) == digest:
                 return data
@@ -165,7 +140,8 @@ class Evidence:
         if written is None:
             raise TrustAnchorError(f"the transcript does not say that {act.id} was written")
         data = self.file(act.path, str(written.get("sha256")))
-        return load_crl(data, act.path) if isinstance(act, CrlAct) else certs.load_certificate(data, act.path)
+        signed: Signed = act.form.load(data, act.path)
+        return signed
 
     def root(self, name: str) -> x509.Certificate:
         """A root of the plan: the one that the plan pins, or that this ceremony wrote.
@@ -188,70 +164,13 @@ class Evidence:
         """What comes before the common names of a rehearsal."""
         return MARK if self.opened.get("rehearsal") else ""
 
-    def rebuilt(self, act: SigningAct, signed: Any, lint: Lint) -> Draft[Any]:
-        """What the plan says that an act signs, with the serial (and, from a request, the key) that was signed.
-
-        Raises:
-            TrustAnchorError: an input is not in the record.
-        """
-        if isinstance(act, CrlAct):
-            return self._rebuilt_crl(act, signed, lint)
-        moment = Moment(signed.serial_number, act.not_before)
-        key = checked_key(signed.public_key(), act.path)
-        if isinstance(act, RootAct):
-            weak = act.profile.allow_weak_root
-            return Draft(
-                act.id,
-                root_builder(act.profile, key, moment),
-                key,
-                lambda one: [*lint_root(one, weak), *lint.certificate(one)],
-            )
-        if isinstance(act, CrossAct):
-            standby, issuer = self.root(act.standby), self.root(act.primary)
-            builder = cross_builder(act.profile, standby, issuer, moment)
-            return _below(issuer, act.id, builder, lambda one: lint_cross(one, standby, issuer), lint)
-        issuer = self.root(act.issuer)
-        if isinstance(act, ManifestSignerAct):
-            profile = type(act.profile)(marked(act.profile.subject, self.mark), act.profile.days)
-            builder = manifest_signer_builder(profile, key, issuer, moment)
-            return _below(issuer, act.id, builder, lambda one: lint_manifest_signer(one, issuer), lint)
-        builder = intermediate_builder(act.profile, marked(act.subject, self.mark), key, issuer, moment)
-        free = act.profile.unconstrained
-        return _below(issuer, act.id, builder, lambda one: lint_intermediate(one, issuer, free), lint)
-
-    def _rebuilt_crl(self, act: CrlAct, crl: x509.CertificateRevocationList, lint: Lint) -> Draft[Any]:
-        issuer = self.root(act.issuer)
-        entries = [Revoked(self._serial(one, crl), one.reason, one.date) for one in act.revoked]
-        builder = crl_builder(CrlProfile(act.days), issuer, act.number, entries, act.this_update)
-        key = checked_key(issuer.public_key(), "the issuer")
-        return Draft(act.id, builder, key, lambda one: [*lint_crl(one, issuer), *lint.crl(one)])
-
-    def _serial(self, entry: RevokedEntry, crl: x509.CertificateRevocationList) -> int:
-        """Of the certificate that the plan names; where it was replaced since, of the archived one."""
-        if entry.certificate is None:
-            return int(entry.serial or 0)
-        path = self.inputs / entry.certificate
-        serials = [certs.load_certificate(_required(one), str(one)).serial_number for one in (path, *archived(path))]
-        listed = [one for one in serials if crl.get_revoked_certificate_by_serial_number(one) is not None]
-        return [*listed, *serials][0]
-
-    def request_key(self, act: IntermediateAct | ManifestSignerAct) -> Any:
+    def request_key(self, act: SigningAct) -> Any:
         """Public key of the reviewed request; None where another request has taken its place since."""
         drafted = str((self.find(EventKind.DRAFT, act.id) or {}).get("request", "")).encode()
         pem = drafted if sha256(drafted) == act.request_sha256 else read(self.inputs / act.request)
         if pem is None or sha256(pem) != act.request_sha256:
             return None
         return load_request(pem, act.request).public_key()
-
-
-def archived(path: Path) -> list[Path]:
-    """What was in the place of a file before."""
-    return sorted((path.parent / "archive").glob(f"{path.stem}-*{path.suffix}"))
-
-
-def _below(issuer: x509.Certificate, name: str, builder: Any, own: Any, lint: Lint) -> Draft[Any]:
-    key = checked_key(issuer.public_key(), "the issuer")
-    return Draft(name, builder, key, lambda one: [*own(one), *lint.certificate(one, issuer)])
 
 
 def _required(path: Path) -> bytes:

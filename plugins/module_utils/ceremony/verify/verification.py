@@ -23,17 +23,16 @@ from ...host.files import read, sha256
 from ...text import times
 from ...x509 import pkilint
 from ...x509.signatures import signature_holds, tbs
+from ..acts.base import SigningAct
+from ..attestation import AttestationFiles
 from ..linting import Lint
-from ..plan.document import InspectAct, IntermediateAct, ManifestSignerAct
-from ..plan.model import SigningAct
 from ..seal import verify_seal
-from ..session.context import AttestationFiles
 from ..transcript import SEAL, TRANSCRIPT, EventKind
 from .checks import Check, look, tell
 from .history import Anchors, history_checks
 from .key_checks import attestation_problems, key_problems
 from .people_checks import agreement_problems, asking_problems, confirmation_problems
-from .recorded import Evidence, Signed
+from .recorded import RecordedCeremony, Signed
 
 
 def verify(
@@ -58,13 +57,13 @@ def verify(
         )
     names = [name] if name else ceremonies(record)
     checks: list[Check] = []
-    loaded: list[Evidence] = []
+    loaded: list[RecordedCeremony] = []
     for one in names:
-        evidence, check = _load(record, one)
+        recorded, check = _load(record, one)
         checks.append(check)
-        if evidence is not None:
-            loaded.append(evidence)
-            checks += _verify_one(evidence, attestation)
+        if recorded is not None:
+            loaded.append(recorded)
+            checks += _verify_one(recorded, attestation)
     if not name:
         checks += history_checks(record, loaded, anchors or Anchors())
     return checks
@@ -82,57 +81,57 @@ def ceremonies(record: Path) -> list[str]:
     return found
 
 
-def _load(record: Path, name: str) -> tuple[Evidence | None, Check]:
+def _load(record: Path, name: str) -> tuple[RecordedCeremony | None, Check]:
     try:
-        return Evidence.load(record, name), Check(name, "transcript and plan can be read", True, "")
+        return RecordedCeremony.load(record, name), Check(name, "transcript and plan can be read", True, "")
     except TrustAnchorError as error:
         return None, Check(name, "transcript and plan can be read", False, str(error))
 
 
-def _verify_one(evidence: Evidence, attestation: AttestationFiles | None) -> Iterator[Check]:
+def _verify_one(recorded: RecordedCeremony, attestation: AttestationFiles | None) -> Iterator[Check]:
     lint = Lint(pkilint.version())
     checks: Mapping[str, Callable[[], Iterable[str]]] = {
-        "the plan is the confirmed one": lambda: _plan(evidence),
-        "the ceremony is closed": lambda: _closed(evidence),
-        "the seal holds": lambda: _seal(evidence),
-        "time is inside the window": lambda: _window(evidence),
-        "people were asked": lambda: asking_problems(evidence),
-        "enough people confirmed": lambda: confirmation_problems(evidence),
-        "people agreed to what was done": lambda: agreement_problems(evidence),
-        "keys are as planned": lambda: key_problems(evidence),
-        "keys are attested": lambda: attestation_problems(evidence, attestation),
-        "tokens were inspected": lambda: _inspected(evidence),
-        "outputs are present": lambda: _outputs(evidence),
-        "the report is that of the ceremony": lambda: _report(evidence),
+        "the plan is the confirmed one": lambda: _plan(recorded),
+        "the ceremony is closed": lambda: _closed(recorded),
+        "the seal holds": lambda: _seal(recorded),
+        "time is inside the window": lambda: _window(recorded),
+        "people were asked": lambda: asking_problems(recorded),
+        "enough people confirmed": lambda: confirmation_problems(recorded),
+        "people agreed to what was done": lambda: agreement_problems(recorded),
+        "keys are as planned": lambda: key_problems(recorded),
+        "keys are attested": lambda: attestation_problems(recorded, attestation),
+        "tokens were inspected": lambda: _inspected(recorded),
+        "outputs are present": lambda: _outputs(recorded),
+        "the report is that of the ceremony": lambda: _report(recorded),
     }
     for title, problems in checks.items():
-        yield look(evidence.name, title, problems)
-    yield tell(evidence.name, "the clock went on", lambda: _clock(evidence))
-    for act in evidence.signing_acts:
-        yield from _verify_act(evidence, act, lint)
+        yield look(recorded.name, title, problems)
+    yield tell(recorded.name, "the clock went on", lambda: _clock(recorded))
+    for act in recorded.signing_acts:
+        yield from _verify_act(recorded, act, lint)
 
 
-def _verify_act(evidence: Evidence, act: SigningAct, lint: Lint) -> Iterator[Check]:
+def _verify_act(recorded: RecordedCeremony, act: SigningAct, lint: Lint) -> Iterator[Check]:
     """The checks that need what was signed; where it is missing, the first one tells."""
     try:
-        signed = evidence.signed(act)
-        draft = evidence.rebuilt(act, signed, lint)
+        signed = recorded.signed(act)
+        draft = act.rebuilt(signed, recorded, lint)
     except TrustAnchorError as error:
-        yield Check(evidence.name, f"{act.id}: signed as planned", False, str(error))
+        yield Check(recorded.name, f"{act.id}: signed as planned", False, str(error))
         return
     checks: Mapping[str, Callable[[], Iterable[str]]] = {
         "signature": lambda: [] if signature_holds(signed, draft.issuer_key) else ["the signature does not verify"],
-        "signed as planned": lambda: _as_planned(evidence, act, draft, signed),
-        "signed as confirmed": lambda: _as_confirmed(evidence, act, signed),
+        "signed as planned": lambda: _as_planned(recorded, act, draft, signed),
+        "signed as confirmed": lambda: _as_confirmed(recorded, act, signed),
     }
     for title, problems in checks.items():
-        yield look(evidence.name, f"{act.id}: {title}", problems)
-    yield _linters(evidence, act, lint, lambda: draft.lint(signed))
+        yield look(recorded.name, f"{act.id}: {title}", problems)
+    yield _linters(recorded, act, lint, lambda: draft.lint(signed))
 
 
-def _linters(evidence: Evidence, act: SigningAct, lint: Lint, findings: Callable[[], Iterable[str]]) -> Check:
+def _linters(recorded: RecordedCeremony, act: SigningAct, lint: Lint, findings: Callable[[], Iterable[str]]) -> Check:
     """What a linter finds fails where the same one found nothing at the ceremony; what a later one finds is shown."""
-    draft, today = evidence.find(EventKind.DRAFT, act.id), lint.linters()
+    draft, today = recorded.find(EventKind.DRAFT, act.id), lint.linters()
     then = [] if draft is None else [str(one) for one in draft.get("lint", today)]
     told = [] if draft is None or then == today else [f"today: {', '.join(today)}; at the ceremony: {', '.join(then)}"]
 
@@ -143,118 +142,115 @@ def _linters(evidence: Evidence, act: SigningAct, lint: Lint, findings: Callable
             else:
                 told.append(finding)
 
-    check = look(evidence.name, f"{act.id}: linters", failing)
+    check = look(recorded.name, f"{act.id}: linters", failing)
     return replace(check, detail="; ".join(([check.detail] if check.detail else []) + told))
 
 
-def _plan(evidence: Evidence) -> Iterator[str]:
-    plan = evidence.plan
-    if plan.name != evidence.name or evidence.opened.get("ceremony") != evidence.name:
-        yield f"the plan is of ceremony '{plan.name}', the transcript of '{evidence.opened.get('ceremony')}'"
+def _plan(recorded: RecordedCeremony) -> Iterator[str]:
+    plan = recorded.plan
+    if plan.name != recorded.name or recorded.opened.get("ceremony") != recorded.name:
+        yield f"the plan is of ceremony '{plan.name}', the transcript of '{recorded.opened.get('ceremony')}'"
     digests = [
         one.data.get("plan_sha256")
-        for one in evidence.records
+        for one in recorded.records
         if one.kind in (EventKind.OPENED, EventKind.PLAN_CONFIRMED)
     ]
     if len(digests) < 2:
         yield "the transcript has no confirmation of the plan"
     for other in sorted({str(one) for one in digests if one != plan.sha256}):
         yield f"the transcript is of a plan with the SHA-256 {other}, the record's has {plan.sha256}"
-    in_rehearsals = evidence.record != evidence.inputs
-    if bool(evidence.opened.get("rehearsal")) != in_rehearsals:
+    in_rehearsals = recorded.record != recorded.inputs
+    if bool(recorded.opened.get("rehearsal")) != in_rehearsals:
         yield "a rehearsal stands where a ceremony should be, or a ceremony among the rehearsals"
 
 
-def _closed(evidence: Evidence) -> Iterator[str]:
-    closed = evidence.find(EventKind.CLOSED)
+def _closed(recorded: RecordedCeremony) -> Iterator[str]:
+    closed = recorded.find(EventKind.CLOSED)
     if closed is None:
         yield "it is not closed: run it again to finish it"
         return
     listed = {(one.get("path"), one.get("sha256")) for one in closed.get("outputs", [])}
-    if listed != set(dict(evidence.outputs()).items()):
+    if listed != set(dict(recorded.outputs()).items()):
         yield "the closing does not list what was written"
-    if closed.get("signatures") != sum(one.kind == EventKind.SIGNED for one in evidence.records):
+    if closed.get("signatures") != sum(one.kind == EventKind.SIGNED for one in recorded.records):
         yield "the closing does not count the signatures that were made"
 
 
-def _seal(evidence: Evidence) -> Iterator[str]:
+def _seal(recorded: RecordedCeremony) -> Iterator[str]:
     yield from ()  # the problem comes as an error
-    if evidence.unsealed:
+    if recorded.unsealed:
         return  # nothing that could have sealed it
-    verify_seal(evidence.place / TRANSCRIPT, evidence.place / SEAL, evidence.root(evidence.plan.sealed_by))
+    own = recorded.ceremony_directory
+    verify_seal(own / TRANSCRIPT, own / SEAL, recorded.root(recorded.plan.sealed_by))
 
 
-def _window(evidence: Evidence) -> Iterator[str]:
+def _window(recorded: RecordedCeremony) -> Iterator[str]:
     """A run begins inside the window; one that has begun may finish. The order of records is the chain's to tell."""
-    window = evidence.plan.window
+    window = recorded.plan.window
     start, end = (times.render(moment) for moment in (window.start, window.end))
-    for record in evidence.records:
+    for record in recorded.records:
         begun_late = (
             record.kind in (EventKind.OPENED, EventKind.RESUMED, EventKind.CLOCK)
             and record.time > end
-            and not evidence.abandoned
+            and not recorded.abandoned
         )
         if record.time < start or begun_late:
             yield f"'{record.kind}' is of {record.time}"
 
 
-def _clock(evidence: Evidence) -> Iterator[str]:
+def _clock(recorded: RecordedCeremony) -> Iterator[str]:
     """A clock that is set back is no crime, but people should know why it was."""
-    for before, after in pairwise(evidence.records):
+    for before, after in pairwise(recorded.records):
         if after.time < before.time:
             yield f"the clock went back from {before.time} to {after.time} at '{after.kind}'"
 
 
-def _inspected(evidence: Evidence) -> Iterator[str]:
-    for act in evidence.plan.acts:
-        if (
-            isinstance(act, InspectAct)
-            and not evidence.abandoned
-            and evidence.find(EventKind.INSPECTED, act.id) is None
-        ):
-            yield f"the token '{act.token}' was not inspected"
+def _inspected(recorded: RecordedCeremony) -> Iterator[str]:
+    for act in recorded.plan.acts:
+        if act.inspects and not recorded.abandoned and recorded.find(EventKind.INSPECTED, act.id) is None:
+            yield f"the token '{act.inspects}' was not inspected"
 
 
-def _outputs(evidence: Evidence) -> Iterator[str]:
-    for path, digest in evidence.outputs():
+def _outputs(recorded: RecordedCeremony) -> Iterator[str]:
+    for path, digest in recorded.outputs():
         try:
-            evidence.file(path, digest)
+            recorded.file(path, digest)
         except TrustAnchorError as error:
             yield error.what
-    paths = {path for path, _digest in evidence.outputs()}
-    yield from (f"{act.path} was not written" for act in evidence.signing_acts if act.path not in paths)
-    planned = {act.path for act in evidence.signing_acts}
+    paths = {path for path, _digest in recorded.outputs()}
+    yield from (f"{act.path} was not written" for act in recorded.signing_acts if act.path not in paths)
+    planned = {act.path for act in recorded.signing_acts}
     yield from (f"{path} was written and is not in the plan" for path in sorted(paths - planned))
 
 
-def _report(evidence: Evidence) -> Iterator[str]:
+def _report(recorded: RecordedCeremony) -> Iterator[str]:
     """By digest: an older version of this collection may have worded it differently."""
-    reports = (evidence.find(EventKind.CLOSED) or {}).get("reports", {})
+    reports = (recorded.find(EventKind.CLOSED) or {}).get("reports", {})
     for name in ("report.md", "report.html"):
-        data = read(evidence.place / name)
+        data = read(recorded.ceremony_directory / name)
         if data is None or sha256(data) != reports.get(name):
             yield f"{name} is absent, or not the one that the transcript was closed with"
 
 
-def _as_confirmed(evidence: Evidence, act: SigningAct, signed: Signed) -> Iterator[str]:
+def _as_confirmed(recorded: RecordedCeremony, act: SigningAct, signed: Signed) -> Iterator[str]:
     """Draft, confirmation and signature of the transcript are about these very bytes."""
     found = sha256(tbs(signed))
-    if evidence.find(EventKind.SIGNED, act.id) is None:
-        yield from [] if evidence.find(EventKind.FOUND, act.id) else ["the transcript has no signature of it"]
+    if recorded.find(EventKind.SIGNED, act.id) is None:
+        yield from [] if recorded.find(EventKind.FOUND, act.id) else ["the transcript has no signature of it"]
         return
     for kind in (EventKind.DRAFT, EventKind.CONFIRMED, EventKind.SIGNED):
-        said = (evidence.find(kind, act.id) or {}).get("tbs_sha256")
+        said = (recorded.find(kind, act.id) or {}).get("tbs_sha256")
         if said != found:
             yield f"the transcript's '{kind}' is about the bytes {said}, signed are {found}"
-    der = base64.b64decode(str((evidence.find(EventKind.SIGNED, act.id) or {}).get("der", "")))
+    der = base64.b64decode(str((recorded.find(EventKind.SIGNED, act.id) or {}).get("der", "")))
     if der != signed.public_bytes(Encoding.DER):
         yield "the token signed something else"
 
 
-def _as_planned(evidence: Evidence, act: SigningAct, draft: Any, signed: Signed) -> Iterator[str]:
-    if tbs(draft.sign_throwaway()) != tbs(signed):
+def _as_planned(recorded: RecordedCeremony, act: SigningAct, draft: Any, signed: Signed) -> Iterator[str]:
+    if tbs(draft.sign_ephemeral()) != tbs(signed):
         yield "what the plan says gives other bytes"
-    if isinstance(act, (IntermediateAct, ManifestSignerAct)) and isinstance(signed, x509.Certificate):
-        key = evidence.request_key(act)
+    if act.request and isinstance(signed, x509.Certificate):
+        key = recorded.request_key(act)
         if key is not None and key != signed.public_key():
             yield f"its key is not the one of {act.request}"

@@ -132,10 +132,10 @@ def _is_go(path: str) -> bool:
         if not count or size * count > _SECTIONS_BYTES or names >= count:
             return False
         handle.seek(table + size * names + 24)
-        place = handle.read(16)
-        if len(place) < 16:
+        span = handle.read(16)
+        if len(span) < 16:
             return False
-        offset, length = struct.unpack("<QQ", place)
+        offset, length = struct.unpack("<QQ", span)
         if length > _SECTIONS_BYTES:
             return False
         handle.seek(offset)

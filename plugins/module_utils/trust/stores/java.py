@@ -150,15 +150,15 @@ class Keystore:
             self._put(read(copy) or b"")
 
     def _put(self, content: bytes) -> None:
-        place = os.path.realpath(self.path)  # a link stays one
-        run_as(*writer_of(place), lambda: self._write(place, content))
+        target = os.path.realpath(self.path)  # a link stays one
+        run_as(*writer_of(target), lambda: self._write(target, content))
 
-    def _write(self, place: str, content: bytes) -> None:
-        if os.path.exists(place):
-            state = os.stat(place)
-            replace(place, content, stat.S_IMODE(state.st_mode), state.st_uid, state.st_gid)
+    def _write(self, target: str, content: bytes) -> None:
+        if os.path.exists(target):
+            state = os.stat(target)
+            replace(target, content, stat.S_IMODE(state.st_mode), state.st_uid, state.st_gid)
         else:
-            write_atomically(place, content, 0o644, self.owner, self.group)
+            write_atomically(target, content, 0o644, self.owner, self.group)
 
     def _import(self, store: str, root: Root, *more: str) -> None:
         alias = ["-alias", entry_name(root.sha256), "-keystore", store]

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ..errors import TrustAnchorError
-from ..host.files import read
-from ..journal.chain import Event
-from ..x509.builders import PublicKey, Revoked
-from ..x509.crls import crl_number, load_crl
-from ..x509.signatures import signature_holds
-from .transcript import EventKind, read_transcript
+from ...errors import TrustAnchorError
+from ...host.files import read
+from ...journal.chain import Event
+from ...x509.builders import PublicKey, Revoked
+from ...x509.crls import crl_number, load_crl
+from ...x509.signatures import signature_holds
+from ..transcript import EventKind, read_transcript
 
 
 @dataclass(frozen=True)
