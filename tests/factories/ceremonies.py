@@ -31,7 +31,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from factories import x509 as make
+from factories.pki import profiled as make
 
 KEYS = {"r1": make.new_key(), "s1": make.new_key()}
 CA_KEY, NEXT_CA_KEY, SIGNER_KEY = (make.new_key() for _index in range(3))

@@ -24,7 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factories import plans as plan_factory
-from factories import x509 as x509_factory
+from factories.pki import profiled
 from factories.softhsm import PIN
 
 PEOPLE = [
@@ -91,8 +91,8 @@ class CeremonyHost:
 
     def request(self, name: str, subject: str, key: Any = None, *extensions: Any) -> Any:
         """Make a request and have the plan name it; its key."""
-        key = key or x509_factory.new_key()
-        self.put_request(name, x509_factory.request(key, subject, *extensions).public_bytes(Encoding.PEM))
+        key = key or profiled.new_key()
+        self.put_request(name, profiled.request(key, subject, *extensions).public_bytes(Encoding.PEM))
         return key
 
     def put_request(self, name: str, pem: bytes) -> None:

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factories import ceremonies as factory
-from factories import x509 as make
+from factories import pki
+from factories.pki import profiled as make
 
 FIRST, SECOND = "ceremonies/0001", "ceremonies/0002"
 
@@ -48,7 +49,7 @@ def reseal(record: Path, change: Callable[[list[dict[str, Any]]], None], place: 
     ceremony.plan = factory.parse_plan((record / place / "ceremony.yml").read_bytes(), "ceremony.yml")
     nowhere: Any = None
     ceremony.context = factory.CeremonyContext(
-        ceremony.plan, nowhere, record, record, log, factory.Lint(None), make.NOW
+        ceremony.plan, nowhere, record, record, log, factory.Lint(None), pki.FIXED_NOW
     )
     ceremony.seal()
 

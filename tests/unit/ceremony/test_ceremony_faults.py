@@ -23,8 +23,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backe
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from factories import plans as plan_factory
-from factories import x509 as make
 from factories.ceremony_host import PINS, CeremonyHost, events, refused
+from factories.pki import profiled as make
 
 ROOT, ROOT_AND_CA, ROOT_AND_CRL = ["root:r1"], ["root:r1", "intermediate:ca1"], ["root:r1", "crl:r1"]
 DAY = dt.timedelta(days=1)

@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from factories import plans as plan_factory
-from factories import x509 as make
 from factories.ceremony_host import SUBJECTS, CeremonyHost, refused
+from factories.pki import profiled as make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

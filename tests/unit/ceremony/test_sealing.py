@@ -14,7 +14,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from factories import x509 as make
+from factories import pki
+from factories.pki import profiled as make
 
 ROOT = make.root()
 DATA = b'{"seq":0}\n{"seq":1}\r\n\n'  # line ends that a text mode would change
@@ -28,7 +29,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return data, sealed
 
 
-def root_with(key: Any, now: dt.datetime = make.NOW) -> x509.Certificate:
+def root_with(key: Any, now: dt.datetime = pki.FIXED_NOW) -> x509.Certificate:
     builder = builders.root_builder(profiles.parse_root(make.ROOT), key.public_key(), builders.Issuance.fresh(now))
     return builder.sign(key, builders.digest_for(key.public_key()))
 

@@ -30,8 +30,9 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.cha
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from factories import ceremonies as factory
-from factories import x509 as make
+from factories import pki
 from factories.ceremony_host import CeremonyHost
+from factories.pki import profiled as make
 from factories.tampering import FIRST, failed, flip, other_root, reseal, set_data
 
 pytestmark = pytest.mark.usefixtures("without_pkilint")
@@ -211,9 +212,9 @@ def test_what_was_found(record: Path) -> None:
 def test_what_left_a_crl(record: Path) -> None:
     key = factory.KEYS["r1"]
     root = make.x509.load_pem_x509_certificate((record / "roots/r1.crt").read_bytes())
-    entry = make.builders.Revoked(0xAB12, make.x509.ReasonFlags.superseded, make.NOW)
+    entry = make.builders.Revoked(0xAB12, make.x509.ReasonFlags.superseded, pki.FIXED_NOW)
     profile = make.profiles.CrlProfile(365)
-    crl = make.builders.crl_builder(profile, root, 0, [entry], make.NOW).sign(key, hashes.SHA384())
+    crl = make.builders.crl_builder(profile, root, 0, [entry], pki.FIXED_NOW).sign(key, hashes.SHA384())
     (record / "crls/archive/r1-0.crl").write_bytes(crl.public_bytes(Encoding.DER))
     detail = failed(record)["CRL numbers rise, and nothing leaves a CRL"]
     assert "crls/archive/r1-0.crl revokes ab12, " in detail and "with number 1 does not" in detail

@@ -24,7 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_cer
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate.settings import Settings
 from cryptography import x509
-from factories import pki, tls_server
+from factories import accounts, pki, tls_server
 from factories import service_host as host
 
 NOW = pki.NOW.timestamp()
@@ -72,7 +72,7 @@ def init(monkeypatch: pytest.MonkeyPatch) -> Systemd:
 
 @pytest.fixture
 def settings(ca: tls_server.Server, init: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:  # noqa: ARG001
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     return host.make(
         tmp_path, monkeypatch, ca_url=ca.url, reload=("nginx.service",), metrics_directory=str(tmp_path / "metrics")
     )

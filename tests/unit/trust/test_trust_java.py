@@ -18,7 +18,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import Keystore
-from factories import pki
+from factories import accounts, pki
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -63,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     return tmp_path / "cacerts"
 
 

@@ -29,7 +29,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
-from factories import pki
+from factories import accounts, pki
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,7 +39,7 @@ FIRST, BOTH, SECOND = Wanted((ONE,)), Wanted((TWO, ONE)), Wanted((TWO,))
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch: pytest.MonkeyPatch) -> None:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
 
 
 def converge(store: managed.ManagedFiles, wanted: Wanted) -> None:
