@@ -87,7 +87,8 @@ class CeremonyHost:
 
     def act(self, kind: str, index: int = 0) -> dict[str, Any]:
         """One act of the plan, to be changed."""
-        return [act for act in self.plan["acts"] if act["act"] == kind][index]
+        acts: list[dict[str, Any]] = [act for act in self.plan["acts"] if act["act"] == kind]
+        return acts[index]
 
     def request(self, name: str, subject: str, key: Any = None, *extensions: Any) -> Any:
         """Make a request and have the plan name it; its key."""
@@ -107,7 +108,7 @@ class CeremonyHost:
     @property
     def ceremony_directory(self) -> Path:
         """The files of the ceremony itself."""
-        return self.outputs / "ceremonies" / self.plan["name"]
+        return self.outputs / "ceremonies" / str(self.plan["name"])
 
     @property
     def outputs(self) -> Path:

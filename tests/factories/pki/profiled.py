@@ -47,7 +47,7 @@ def request(
 
 
 def intermediate(
-    issuer: x509.Certificate, key: PrivateKey, now: dt.datetime = FIXED_NOW, **changes: Any
+    issuer: x509.Certificate, key: builders.PrivateKey, now: dt.datetime = FIXED_NOW, **changes: Any
 ) -> x509.Certificate:
     """An intermediate below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_intermediate({**INTERMEDIATE, **changes})
@@ -58,7 +58,7 @@ def intermediate(
     )
 
 
-def standby(key: PrivateKey, now: dt.datetime = FIXED_NOW, **changes: Any) -> x509.Certificate:
+def standby(key: builders.PrivateKey, now: dt.datetime = FIXED_NOW, **changes: Any) -> x509.Certificate:
     """A standby root with ``key``."""
     profile = profiles.parse_root({**ROOT, "subject": "CN=Test Standby Root S1,O=Test", **changes})
     builder = builders.root_builder(profile, key.public_key(), builders.Issuance.fresh(now))
@@ -73,7 +73,10 @@ def cross(standby_root: x509.Certificate, issuer: x509.Certificate, now: dt.date
 
 
 def manifest_signer(
-    issuer: x509.Certificate, key: PrivateKey, now: dt.datetime = FIXED_NOW, subject: str = "CN=Test Manifest Signer M1"
+    issuer: x509.Certificate,
+    key: builders.PrivateKey,
+    now: dt.datetime = FIXED_NOW,
+    subject: str = "CN=Test Manifest Signer M1",
 ) -> x509.Certificate:
     """A manifest signer below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_manifest_signer({"subject": subject})

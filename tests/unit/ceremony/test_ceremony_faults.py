@@ -80,10 +80,10 @@ def test_a_full_disk_is_seen_before_anything_is_signed(tmp_path: Path, monkeypat
     class Full:
         f_bavail, f_frsize = 10, 4096
 
-    monkeypatch.setattr(runner.os, "statvfs", lambda _path: Full)
+    monkeypatch.setattr(os, "statvfs", lambda _path: Full)
     with pytest.raises(TrustAnchorError, match="has 40 KiB left"):
         host.hold()
-    monkeypatch.setattr(runner.os, "statvfs", real)
+    monkeypatch.setattr(os, "statvfs", real)
     host.hold()
 
 

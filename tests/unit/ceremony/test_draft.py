@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import Draft, signature_holds
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import Draft
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.signatures import signature_holds
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from factories import pki

@@ -12,6 +12,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.se
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from factories import pki
@@ -80,7 +81,7 @@ def test_another_root_of_the_same_name(files: tuple[Path, Path]) -> None:
 def test_an_intermediate_seals_nothing(files: tuple[Path, Path]) -> None:
     key = make.new_key()
     intermediate = make.intermediate(ROOT, key)
-    signed = pkcs7.PKCS7SignatureBuilder().set_data(DATA).add_signer(intermediate, key, builders.hashes.SHA384())
+    signed = pkcs7.PKCS7SignatureBuilder().set_data(DATA).add_signer(intermediate, key, hashes.SHA384())
     options = [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary]
     files[1].write_bytes(signed.add_certificate(ROOT).sign(Encoding.PEM, options))
     with pytest.raises(TrustAnchorError, match="does not hold"):
