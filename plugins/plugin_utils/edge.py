@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -32,8 +32,8 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
     """
 
     module = ""  # its name without the collection's
-    specification: Mapping[str, Any] = {}  # the module's own
-    required_if: Sequence[Sequence[Any]] = ()
+    specification: ClassVar[Mapping[str, Any]] = {}  # the module's own
+    required_if: ClassVar[Sequence[Sequence[Any]]] = ()
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> Result:
         """Run the task: options, `handle`, one form of errors, no secret in the result."""

@@ -51,7 +51,7 @@ def _types() -> Check:
     plugins = "ansible_collections/trustanchor/private_ca/plugins"
     tests = [str(TESTS / name) for name in ("dev", "factories", "lab", "unit", "virtual_yubikey")]
     folders = [plugins, *(name for name in tests if Path(name).is_dir())]
-    path = ":".join(str(root) for root in (tree, TESTS, TESTS / "unit"))
+    path = ":".join(str(root) for root in (tree, TESTS))
     command = ["mypy", "--config-file", str(CHECKOUT / "pyproject.toml"), *folders]
     return Check("mypy", [command], tree, {**ansible_environment(), "MYPYPATH": path})
 

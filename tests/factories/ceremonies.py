@@ -31,7 +31,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from factories import x509 as make
+from factories.pki import profiled as make
 
 KEYS = {"r1": make.new_key(), "s1": make.new_key()}
 CA_KEY, NEXT_CA_KEY, SIGNER_KEY = (make.new_key() for _index in range(3))
@@ -75,7 +75,7 @@ def first_plan(record: Path) -> bytes:
     ca = {"act": "intermediate", "name": "ca1", "issuer": "r1", "subject": "CN=CA 1", "days": 1000, **URLS}
     digest = request(record, "m1", SIGNER_KEY, "CN=Signer")
     signer = {"act": "manifest_signer", "name": "m1", "issuer": "r1", "subject": "CN=Signer", "days": 365}
-    acts = [
+    acts: list[dict[str, Any]] = [
         {"act": "inspect", "token": "token-r1"},
         {**root, "name": "r1", "subject": "CN=Root R1", "path_length": 2},
         {**root, "name": "s1", "standby": True, "subject": "CN=Root S1"},
@@ -118,7 +118,7 @@ def list_roots(record: Path) -> None:
     path = record / "trust.yml"
     manifest = parse_manifest(path.read_bytes() if path.exists() else None, "trust.yml")
     names = sorted(root.stem for root in (record / "roots").glob("*.crt"))
-    roots = [Root(name, root_sha256(record, name), "trusted", name == "s1") for name in names]
+    roots = [Root(name, root_sha256(record, name), standby=name == "s1") for name in names]
     path.write_bytes(manifest.with_roots(roots).to_yaml())
 
 

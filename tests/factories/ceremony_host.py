@@ -24,7 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factories import plans as plan_factory
-from factories import x509 as x509_factory
+from factories.pki import profiled
 from factories.softhsm import PIN
 
 PEOPLE = [
@@ -87,12 +87,13 @@ class CeremonyHost:
 
     def act(self, kind: str, index: int = 0) -> dict[str, Any]:
         """One act of the plan, to be changed."""
-        return [act for act in self.plan["acts"] if act["act"] == kind][index]
+        acts: list[dict[str, Any]] = [act for act in self.plan["acts"] if act["act"] == kind]
+        return acts[index]
 
     def request(self, name: str, subject: str, key: Any = None, *extensions: Any) -> Any:
         """Make a request and have the plan name it; its key."""
-        key = key or x509_factory.new_key()
-        self.put_request(name, x509_factory.request(key, subject, *extensions).public_bytes(Encoding.PEM))
+        key = key or profiled.new_key()
+        self.put_request(name, profiled.request(key, subject, *extensions).public_bytes(Encoding.PEM))
         return key
 
     def put_request(self, name: str, pem: bytes) -> None:
@@ -107,7 +108,7 @@ class CeremonyHost:
     @property
     def ceremony_directory(self) -> Path:
         """The files of the ceremony itself."""
-        return self.outputs / "ceremonies" / self.plan["name"]
+        return self.outputs / "ceremonies" / str(self.plan["name"])
 
     @property
     def outputs(self) -> Path:

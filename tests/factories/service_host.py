@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import settings, store
 
-from factories import pki
+from factories import accounts, pki
 
 ROOT = pki.root()
 INTERMEDIATE = ROOT.intermediate()
@@ -32,7 +32,7 @@ _STEPS = ("mkdir", "rename", "symlink", "unlink", "rmdir", "chown", "chmod", "fc
 
 def make(home: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> settings.Settings:
     """Settings of a certificate whose directories and root are there, as the module makes them."""
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     monkeypatch.setattr(settings, "BASE", str(home / "service-certificates"))
     found = replace(SETTINGS, **changes)
     Path(found.directory, "generations").mkdir(parents=True)

@@ -10,17 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.linting import Lint
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import parse_plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import CeremonyContext
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import (
     Anchors,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factories import ceremonies as factory
-from factories import x509 as make
+from factories import pki
 
 FIRST, SECOND = "ceremonies/0001", "ceremonies/0002"
 
@@ -45,11 +49,9 @@ def reseal(record: Path, change: Callable[[list[dict[str, Any]]], None], place: 
         log.append(EventKind(event["event"]), **event["data"])
     ceremony = object.__new__(factory.Ceremony)
     ceremony.directory, ceremony.log = record / place, log
-    ceremony.plan = factory.parse_plan((record / place / "ceremony.yml").read_bytes(), "ceremony.yml")
+    ceremony.plan = parse_plan((record / place / "ceremony.yml").read_bytes(), "ceremony.yml")
     nowhere: Any = None
-    ceremony.context = factory.CeremonyContext(
-        ceremony.plan, nowhere, record, record, log, factory.Lint(None), make.NOW
-    )
+    ceremony.context = CeremonyContext(ceremony.plan, nowhere, record, record, log, Lint(None), pki.FIXED_NOW)
     ceremony.seal()
 
 
@@ -76,7 +78,7 @@ def flip(path: Path, old: bytes, new: bytes) -> None:
 def other_root() -> bytes:
     """Another root of the same name and key."""
     key = factory.KEYS["r1"]
-    profile = make.profiles.parse_root({"subject": "CN=Root R1", "unconstrained": True})
+    profile = profiles.parse_root({"subject": "CN=Root R1", "unconstrained": True})
     start = dt.datetime(2026, 11, 10, 6, tzinfo=dt.UTC)
-    builder = make.builders.root_builder(profile, key.public_key(), make.builders.Issuance.fresh(start))
+    builder = builders.root_builder(profile, key.public_key(), builders.Issuance.fresh(start))
     return builder.sign(key, hashes.SHA384()).public_bytes(Encoding.PEM)

@@ -17,7 +17,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import PASSWORD, Keystore
 
-from factories import pki
+from factories import accounts, pki
 
 MADE = [pki.root(f"Root {number}") for number in range(4)]
 ROOTS = [Root("", made.sha256, pem=made.pem) for made in MADE]
@@ -96,7 +96,7 @@ class Host:
 
 def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host in a directory of the test; the program knows no other one."""
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     found = Host(tmp_path / "host")
     monkeypatch.setattr(debian, "SOURCE", str(found.source))
     monkeypatch.setattr(debian, "DIRECTORY", str(found.home / "certs"))

@@ -15,7 +15,7 @@ import datetime as dt
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -154,16 +154,16 @@ def failures(results: Results) -> list[str]:
 
 def fewest(results: Results) -> int:
     """The number of answered requests of the client and target that have the fewest."""
-    return _over(results, "count", min)
+    return min(_all(results, "count"), default=0)
 
 
 def longest_gap(results: Results) -> float:
     """The longest time that any client was without an answer of any target."""
-    return _over(results, "gap", max)
+    return max(_all(results, "gap"), default=0.0)
 
 
-def _over(results: Results, key: str, choose: Callable[..., Any]) -> Any:
-    return choose((result[key] for targets in results.values() for result in targets.values()), default=0)
+def _all(results: Results, key: str) -> Iterator[Any]:
+    return (result[key] for targets in results.values() for result in targets.values())
 
 
 def _clock(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import TrustAnchorError
 
-TOKEN = {
+TOKEN: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": ["pkcs11", "softhsm", "yubikey"], "default": "pkcs11"},
     "module_path": {"type": "path", "required": True},
     "serial": {"type": "str"},

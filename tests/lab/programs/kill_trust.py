@@ -16,29 +16,31 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Callable, Iterable
 
 CERTIFICATES = "/etc/ssl/certs"
 HASH_LINK = re.compile(r"^[0-9a-f]{8}\.\d+$")
 
 
-def bundle():
+def bundle() -> int:
     """The number of certificates in the bundle file."""
     with open(f"{CERTIFICATES}/ca-certificates.crt", "rb") as handle:
         return handle.read().count(b"BEGIN CERTIFICATE")
 
 
-def links():
+def links() -> int:
     """The number of hash links."""
     return sum(1 for name in os.listdir(CERTIFICATES) if HASH_LINK.match(name))
 
 
-def java():
+def java() -> int:
     """The number of entries in the head of a JKS file."""
     with open(f"{CERTIFICATES}/java/cacerts", "rb") as handle:
-        return struct.unpack(">III", handle.read(12))[2]
+        _magic, _version, entries = struct.unpack(">III", handle.read(12))
+        return int(entries)
 
 
-def look(store):
+def look(store: Callable[[], int]) -> int:
     """The number of certificates in a store, 0 for one that no client could read."""
     try:
         return store()
@@ -46,7 +48,7 @@ def look(store):
         return 0  # absent or cut off is empty to a client
 
 
-def modules():
+def modules() -> list[int]:
     """Processes that Ansible started with a module on their standard input."""
     found = []
     for name in os.listdir("/proc"):
@@ -59,7 +61,7 @@ def modules():
     return found
 
 
-def family(pid):
+def family(pid: int) -> list[int]:
     """A process and all its descendants."""
     parents = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -74,7 +76,7 @@ def family(pid):
     return members
 
 
-def kill(pids):
+def kill(pids: Iterable[int]) -> None:
     """At once, as a power cut would: first all stop, then all die."""
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in pids:

@@ -10,6 +10,8 @@ Question: one line of JSON.
     watch: search paths, arguments and environments again and again until standard input is closed.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -18,6 +20,7 @@ import select
 import stat
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 
 CHUNK, OVERLAP = 16 << 20, 1 << 12
 PAUSE_SECONDS = 0.05
@@ -30,16 +33,16 @@ SEC1_START = b"\x02\x01\x01\x04"  # version 1, then the OCTET STRING of the priv
 question = json.loads(sys.stdin.readline())
 needles = [(name, bytes.fromhex(text)) for name, texts in question["needles"].items() for text in texts]
 public_keys = {name: bytes.fromhex(der) for name, der in question["keys"].items()}
-found = set()
+found: set[tuple[str, str, str]] = set()
 
 
-def opens_as(pem):
+def opens_as(pem: bytes) -> bytes:
     """DER of the public half of an unencrypted private key in PEM; empty when it is not one or is encrypted."""
     command = ["openssl", "pkey", "-pubout", "-outform", "DER", "-passin", "pass:"]
     return subprocess.run(command, input=pem, capture_output=True, check=False).stdout
 
 
-def look(data, kind, place):
+def look(data: bytes, kind: str, place: str) -> None:
     """Note every secret in some bytes."""
     for name, needle in needles:
         if needle in data:
@@ -57,7 +60,7 @@ def look(data, kind, place):
             at = data.find(point, at + 1)
 
 
-def look_into(path, kind, place):
+def look_into(path: str, kind: str, place: str) -> None:
     """Search a file in pieces that overlap."""
     with contextlib.suppress(OSError), open(path, "rb") as handle:
         rest = b""
@@ -66,7 +69,7 @@ def look_into(path, kind, place):
             rest = piece[-OVERLAP:]
 
 
-def files(paths):
+def files(paths: Iterable[str]) -> Iterator[str]:
     """All regular files below directories, each inode once."""
     seen = set()
     for start in paths:
@@ -80,14 +83,14 @@ def files(paths):
                         yield path
 
 
-def processes():
+def processes() -> None:
     """Search arguments and environments of all processes."""
     for number in filter(str.isdigit, os.listdir("/proc")):
         for name, kind in (("cmdline", "argument"), ("environ", "environment")):
             look_into(f"/proc/{number}/{name}", kind, number)
 
 
-def deleted_files():
+def deleted_files() -> None:
     """Search files that were deleted and are still open."""
     for number in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
@@ -97,18 +100,19 @@ def deleted_files():
                     look_into(path, "open file", path)
 
 
-def once():
-    """Search everything."""
+def once() -> int:
+    """Search everything, in one round."""
     for path in files(question["paths"]):
         look_into(path, "file", path)
     processes()
     deleted_files()
     if question.get("journal"):
         look(subprocess.run(["journalctl", "--output=export"], capture_output=True, check=True).stdout, "journal", "")
+    return 1
 
 
-def watch():
-    """Search what comes and goes, until standard input is closed."""
+def watch() -> int:
+    """Search what comes and goes, until standard input is closed; the number of rounds."""
     rounds = 0
     while rounds == 0 or not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
         rounds += 1
@@ -119,4 +123,4 @@ def watch():
 
 
 rounds = watch() if question.get("watch") else once()
-json.dump({"found": sorted(found), "rounds": rounds or 1}, sys.stdout)
+json.dump({"found": sorted(found), "rounds": rounds}, sys.stdout)

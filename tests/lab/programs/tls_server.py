@@ -5,24 +5,27 @@
 Question: {"port": number, "chain": PEM, "key": PEM}. It prints ``ready`` as JSON when it listens.
 """
 
+from __future__ import annotations
+
 import http.server
 import json
 import os
 import ssl
 import sys
 import threading
+from typing import Any
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers every request."""
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         """Say that the server is there."""
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, *_arguments):
+    def log_message(self, *_arguments: Any) -> None:
         """Nothing: a refused handshake is what it is for."""
 
 
@@ -31,11 +34,11 @@ class Server(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def handle_error(self, *_arguments):
+    def handle_error(self, *_arguments: Any) -> None:
         """Nothing, as above."""
 
 
-def in_memory(text):
+def in_memory(text: str) -> str:
     """A path below /proc that reads as this text."""
     descriptor = os.memfd_create("pem")
     os.write(descriptor, text.encode())

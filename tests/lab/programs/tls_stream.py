@@ -10,6 +10,8 @@ Each further line ({"add": target}, {"remove": target} or {}) is answered by one
 A target that was removed is asked no more when the answer comes.
 """
 
+from __future__ import annotations
+
 import contextlib
 import http.client
 import json
@@ -20,6 +22,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 
 TIMEOUT = 10
 ROOTS = "/etc/trustanchor/roots.pem"
@@ -31,7 +35,25 @@ require("https").get({host, port, agent: false, timeout: Number(timeout)}, () =>
 """
 
 
-def execute(command, **environment):
+class Failure(TypedDict):
+    """A request that was not answered."""
+
+    time: float
+    message: str
+
+
+class Result(TypedDict):
+    """What came of one client's requests to one target."""
+
+    count: int
+    gap: float
+    failures: list[Failure]
+
+
+Ask = Callable[[str], str]  # a client: target to ``ok`` or what it said
+
+
+def execute(command: Sequence[str], **environment: str) -> str:
     """Run a client's process: ``ok`` or what it said."""
     try:
         done = subprocess.run(
@@ -42,12 +64,12 @@ def execute(command, **environment):
     return "ok" if done.returncode == 0 else (done.stderr + done.stdout).strip() or f"exit code {done.returncode}"
 
 
-def curl(target):
+def curl(target: str) -> str:
     """A process of curl, which reads the bundle file."""
     return execute(["curl", "-sS", "-o", "/dev/null", "--max-time", str(TIMEOUT), f"https://{target}/"])
 
 
-def python(target):
+def python(target: str) -> str:
     """A new default context, which reads the directory of hash links."""
     connection = http.client.HTTPSConnection(target, timeout=TIMEOUT, context=ssl.create_default_context())
     try:
@@ -60,12 +82,12 @@ def python(target):
     return "ok"
 
 
-def go(target):
+def go(target: str) -> str:
     """A process of a program in Go, which reads the bundle file."""
     return execute([question["go"], target])
 
 
-def node(target):
+def node(target: str) -> str:
     """A process of Node.js, which has its own roots and the file that the environment names."""
     host, _colon, port = target.rpartition(":")
     command = ["node", "--use-bundled-ca", "-e", NODE, host, port, str(TIMEOUT * 1000)]
@@ -75,24 +97,27 @@ def node(target):
 class Java:
     """One JVM, which reads Java's store for each request."""
 
-    def __init__(self, directory):
+    def __init__(self, directory: str) -> None:
         source = os.path.join(directory, "TlsStream.java")
         with open(source, "w", encoding="utf-8") as handle:
             handle.write(question["java"])
         subprocess.run(["javac", "-d", directory, source], check=True)
         command = ["java", "-XX:TieredStopAtLevel=1", "-Xmx64m", "-cp", directory, "TlsStream"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.questions, self.answers = self.process.stdin, self.process.stdout
 
-    def __call__(self, target):
+    def __call__(self, target: str) -> str:
         """Let it ask a target."""
         try:
-            self.process.stdin.write(f"{target}\n")
-            self.process.stdin.flush()
+            self.questions.write(f"{target}\n")
+            self.questions.flush()
         except BrokenPipeError:
             return "the JVM ended"
-        return self.process.stdout.readline().strip() or "the JVM ended"
+        return self.answers.readline().strip() or "the JVM ended"
 
-    def end(self):
+    def end(self) -> None:
         """Let it end."""
         self.process.communicate()
 
@@ -100,15 +125,17 @@ class Java:
 class Stream:
     """Results, and what is asked at the moment; all of it guarded by one condition."""
 
-    def __init__(self, clients):
+    def __init__(self, clients: Sequence[str]) -> None:
         self.changed = threading.Condition()
-        self.targets = []
-        self.asked = {}  # client to target
-        self.results = {name: {} for name in clients}
-        self.since = {}  # (client, target) to the time of the last answer, or of the beginning
+        self.targets: list[str] = []
+        self.asked: dict[str, str | None] = {}  # client to target
+        self.results: dict[str, dict[str, Result]] = {name: {} for name in clients}
+        self.since: dict[
+            tuple[str, str], float
+        ] = {}  # (client, target) to the time of the last answer, or of the beginning
         self.stopped = threading.Event()
 
-    def run(self, name, ask, pause, delay):
+    def run(self, name: str, ask: Ask, pause: float, delay: float) -> None:
         """Let one client ask one target after the other."""
         self.stopped.wait(delay)
         turn = 0
@@ -122,7 +149,7 @@ class Stream:
             turn += 1
             self.stopped.wait(pause)
 
-    def note(self, name, target, began, said):
+    def note(self, name: str, target: str, began: float, said: str) -> None:
         """Keep a result."""
         with self.changed:
             result = self.results[name][target]
@@ -135,7 +162,7 @@ class Stream:
             self.asked[name] = None
             self.changed.notify_all()
 
-    def add(self, target):
+    def add(self, target: str) -> None:
         """Ask one target more."""
         with self.changed:
             self.targets.append(target)
@@ -143,13 +170,13 @@ class Stream:
                 found.setdefault(target, {"count": 0, "gap": 0.0, "failures": []})
                 self.since[name, target] = time.time()
 
-    def remove(self, target):
+    def remove(self, target: str) -> None:
         """Ask one target no more; returns when no request to it is under way."""
         with self.changed:
             self.targets.remove(target)
             self.changed.wait_for(lambda: target not in self.asked.values())
 
-    def report(self):
+    def report(self) -> None:
         """All results, with the time since the last answer where that is the longest."""
         with self.changed:
             for (name, target), since in self.since.items():
@@ -159,9 +186,9 @@ class Stream:
             print(json.dumps(self.results), flush=True)
 
 
-def stream(clients, pause):
+def stream(clients: Mapping[str, Ask], pause: float) -> None:
     """Let all clients ask until standard input ends."""
-    running = Stream(clients)
+    running = Stream(list(clients))
     for target in question["targets"]:
         running.add(target)
     threads = [
@@ -186,10 +213,10 @@ def stream(clients, pause):
 
 question = json.loads(sys.stdin.readline())
 with contextlib.ExitStack() as stack:
-    known = {"curl": curl, "python": python, "go": go, "node": node}
+    known: dict[str, Ask] = {"curl": curl, "python": python, "go": go, "node": node}
     if "java" in question["clients"]:
-        known["java"] = Java(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.callback(known["java"].end)
+        known["java"] = java = Java(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.callback(java.end)
     chosen = {name: known[name] for name in question["clients"]}
     if question.get("once"):
         said = {name: {target: ask(target) for target in question["targets"]} for name, ask in chosen.items()}

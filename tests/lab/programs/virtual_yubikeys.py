@@ -6,13 +6,16 @@ Question: {"socket": path, "requests": [...], "settle": true, "seconds": 20}. Wi
 noticed what was plugged in or pulled before each request and at the end; that wait is the service's own, no polling.
 """
 
+from __future__ import annotations
+
 import json
 import socket
 import sys
 import time
+from typing import Any
 
 
-def ask(request):
+def ask(request: dict[str, Any]) -> Any:
     """Return the result of one request, or end with the reason."""
     with socket.socket(socket.AF_UNIX) as wire:
         wire.connect(question["socket"])
@@ -24,7 +27,7 @@ def ask(request):
     return answer["result"]
 
 
-def pcsc(code, *values):
+def pcsc(code: int, *values: Any) -> tuple[Any, ...]:
     """Return the values of a call of the PC/SC service, or end with the reason."""
     if code != scard.SCARD_S_SUCCESS:
         print(json.dumps({"error": f"PC/SC: {scard.SCardGetErrorMessage(code)}"}))
@@ -32,7 +35,7 @@ def pcsc(code, *values):
     return values
 
 
-def settle():
+def settle() -> None:
     """Wait until there are as many cards in the readers as keys are plugged in."""
     wanted = sum(key["inserted"] for key in ask({"do": "status"})["keys"].values())
     states = [(reader, scard.SCARD_STATE_UNAWARE) for reader in pcsc(*scard.SCardListReaders(context, []))[0]]

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import pkilint
 from factories import ceremonies as factory
 
 
@@ -29,4 +29,4 @@ def record(held: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def without_pkilint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pkilint: it is the slow part."""
-    monkeypatch.setattr(verification.pkilint, "version", lambda: None)
+    monkeypatch.setattr(pkilint, "version", lambda: None)

@@ -22,8 +22,8 @@ from ansible_collections.trustanchor.private_ca.plugins.modules import ceremony_
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from factories import plans
-from factories import x509 as make
 from factories.collection import CHECKOUT
+from factories.pki import profiled as make
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 NO_LINT = Lint(None)  # pkilint has its own tests

@@ -39,7 +39,7 @@ def later(host: CeremonyHost, lost: str) -> None:
 
 
 @pytest.mark.parametrize(("lost", "left"), [("primary", "standby"), ("standby", "primary")])
-def test_one_of_the_tokens_is_enough(host: CeremonyHost, lost: str, left: str):
+def test_one_of_the_tokens_is_enough(host: CeremonyHost, lost: str, left: str) -> None:
     host.hold()
     later(host, lost)
     host.pins = {left: SAFE[left]}
@@ -49,7 +49,7 @@ def test_one_of_the_tokens_is_enough(host: CeremonyHost, lost: str, left: str):
     assert [one["token"] for one in signed] == [left]
 
 
-def test_a_new_key_needs_all_of_its_tokens_and_their_pins(host: CeremonyHost):
+def test_a_new_key_needs_all_of_its_tokens_and_their_pins(host: CeremonyHost) -> None:
     step = next(one for one in host.state()["steps"] if one["id"] == "key:r1")
     assert (step["token"], step["copies"]) == ("primary", ["standby"])
     del host.pins["standby"]

@@ -23,8 +23,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backe
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from factories import plans as plan_factory
-from factories import x509 as make
 from factories.ceremony_host import PINS, CeremonyHost, events, refused
+from factories.pki import profiled as make
 
 ROOT, ROOT_AND_CA, ROOT_AND_CRL = ["root:r1"], ["root:r1", "intermediate:ca1"], ["root:r1", "crl:r1"]
 DAY = dt.timedelta(days=1)
@@ -80,10 +80,10 @@ def test_a_full_disk_is_seen_before_anything_is_signed(tmp_path: Path, monkeypat
     class Full:
         f_bavail, f_frsize = 10, 4096
 
-    monkeypatch.setattr(runner.os, "statvfs", lambda _path: Full)
+    monkeypatch.setattr(os, "statvfs", lambda _path: Full)
     with pytest.raises(TrustAnchorError, match="has 40 KiB left"):
         host.hold()
-    monkeypatch.setattr(runner.os, "statvfs", real)
+    monkeypatch.setattr(os, "statvfs", real)
     host.hold()
 
 

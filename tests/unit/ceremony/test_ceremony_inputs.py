@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.plan.document import dump
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from factories import plans as plan_factory
-from factories import x509 as make
 from factories.ceremony_host import SUBJECTS, CeremonyHost, refused
+from factories.pki import profiled as make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -101,7 +102,7 @@ def test_malformed_requests_never_cause_a_traceback(tmp_path: Path, position: in
     assert bytes(der) == VALID_REQUEST or not state["over"]
 
 
-PLAN_TEXT = plan_factory.dump(plan_factory.full())
+PLAN_TEXT = dump(plan_factory.full())
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,6 +14,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.ac
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import crl_number
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from factories import ceremonies as factory
 from factories.ceremony_host import CeremonyHost
 
@@ -35,7 +36,7 @@ def revoked(tmp_path_factory: pytest.TempPathFactory) -> CeremonyHost:
 
 def next_crl(host: CeremonyHost, number: int, entries: list[dict[str, Any]]) -> None:
     root = x509.load_pem_x509_certificate((host.home / "roots/r1.crt").read_bytes())
-    pin = hashlib.sha256(root.public_bytes(factory.Encoding.DER)).hexdigest()
+    pin = hashlib.sha256(root.public_bytes(Encoding.DER)).hexdigest()
     act = {"act": "crl", "issuer": "r1", "number": number, "days": 365, "revoked": entries}
     host.plan.update(name=f"{number:04}", roots={"r1": {"sha256": pin}}, acts=[act])
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import Draft, signature_holds
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import Draft
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.signatures import signature_holds
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from factories import x509 as make
+from factories import pki
+from factories.pki import profiled as make
 
 
 def draft(lint: Any = lambda certificate: (), key: Any = make.ROOT_KEY) -> Draft[x509.Certificate]:
     profile = profiles.parse_root(make.ROOT)
-    moment = builders.Issuance.fresh(make.NOW)
+    moment = builders.Issuance.fresh(pki.FIXED_NOW)
     public = key.public_key()
     return Draft("test root", builders.root_builder(profile, public, moment), public, lint)
 

@@ -15,16 +15,17 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from factories import x509 as make
+from factories import pki
+from factories.pki import profiled as make
 
 ROOT = make.root()
 OLD = make.intermediate(ROOT, make.new_key()).public_bytes(Encoding.PEM)
-NEW = make.intermediate(ROOT, make.new_key(), make.NOW + dt.timedelta(days=1)).public_bytes(Encoding.PEM)
+NEW = make.intermediate(ROOT, make.new_key(), pki.FIXED_NOW + dt.timedelta(days=1)).public_bytes(Encoding.PEM)
 ROOT_PEM = ROOT.public_bytes(Encoding.PEM)
 
 
 def crl(number: int) -> bytes:
-    builder = builders.crl_builder(profiles.CrlProfile(), ROOT, number, [], make.NOW)
+    builder = builders.crl_builder(profiles.CrlProfile(), ROOT, number, [], pki.FIXED_NOW)
     return builder.sign(make.ROOT_KEY, hashes.SHA384()).public_bytes(Encoding.DER)
 
 
@@ -136,7 +137,7 @@ PLACE = "ceremonies/0001"
 
 
 def begun(directory: Path, *events: str, plan: bytes = PLAN) -> Path:
-    log = Transcript.open(directory / PLACE / "transcript.jsonl", lambda: make.NOW)
+    log = Transcript.open(directory / PLACE / "transcript.jsonl", lambda: pki.FIXED_NOW)
     log.append(EventKind.OPENED, plan_sha256=hashlib.sha256(plan).hexdigest())
     for event in events:
         log.append(EventKind(event))

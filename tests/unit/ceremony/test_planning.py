@@ -21,7 +21,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.crls import load_crl
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from factories import x509 as make
+from factories.pki import profiled as make
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -114,7 +114,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path, plan: Plan) -> Non
     ("changes", "banner"),
     [({"rehearsal": True}, "REHEARSAL"), ({"unattended": True}, "UNATTENDED"), ({"close": False}, "NOT CLOSED")],
 )
-def test_what_must_not_be_overlooked(tmp_path: Path, plan: Plan, changes: dict[str, bool], banner: str) -> None:
+def test_what_must_not_be_overlooked(tmp_path: Path, plan: Plan, changes: dict[str, Any], banner: str) -> None:
     log = transcript(tmp_path / "log", plan, **changes)
     assert all(text.count(banner) == 2 for text in both(log, plan))  # at the top, and where people sign
 

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from factories import x509 as make
+from factories.pki import profiled as make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -12,9 +12,11 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.se
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from factories import x509 as make
+from factories import pki
+from factories.pki import profiled as make
 
 ROOT = make.root()
 DATA = b'{"seq":0}\n{"seq":1}\r\n\n'  # line ends that a text mode would change
@@ -28,7 +30,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return data, sealed
 
 
-def root_with(key: Any, now: dt.datetime = make.NOW) -> x509.Certificate:
+def root_with(key: Any, now: dt.datetime = pki.FIXED_NOW) -> x509.Certificate:
     builder = builders.root_builder(profiles.parse_root(make.ROOT), key.public_key(), builders.Issuance.fresh(now))
     return builder.sign(key, builders.digest_for(key.public_key()))
 
@@ -79,7 +81,7 @@ def test_another_root_of_the_same_name(files: tuple[Path, Path]) -> None:
 def test_an_intermediate_seals_nothing(files: tuple[Path, Path]) -> None:
     key = make.new_key()
     intermediate = make.intermediate(ROOT, key)
-    signed = pkcs7.PKCS7SignatureBuilder().set_data(DATA).add_signer(intermediate, key, builders.hashes.SHA384())
+    signed = pkcs7.PKCS7SignatureBuilder().set_data(DATA).add_signer(intermediate, key, hashes.SHA384())
     options = [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary]
     files[1].write_bytes(signed.add_certificate(ROOT).sign(Encoding.PEM, options))
     with pytest.raises(TrustAnchorError, match="does not hold"):

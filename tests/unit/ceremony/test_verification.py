@@ -14,25 +14,25 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.attestation import AttestationFiles
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.history import (
     Anchors,
     parse_anchors,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import pkilint
 from ansible_collections.trustanchor.private_ca.plugins.modules import ceremony_verify
 from factories import ceremonies as factory
 from factories.ceremony_host import CeremonyHost
 from factories.tampering import FIRST, SECOND, event_of, failed, flip, other_root, reseal, set_data
 
 pytestmark = pytest.mark.usefixtures("without_pkilint")
-PKILINT = verification.pkilint.version
+PKILINT = pkilint.version
 LINKS = "each ceremony stands on the one before"
 
 
 def test_what_was_held_by_the_rules_holds(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification.pkilint, "version", PKILINT)
+    monkeypatch.setattr(pkilint, "version", PKILINT)
     checks = verify(held)
     assert [one.as_dict() for one in checks if not one.ok] == []
     assert {one.ceremony for one in checks} == {"0001", "0002", "0003", ""}
@@ -43,7 +43,7 @@ def test_what_was_held_by_the_rules_holds(held: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("rehearsal", [False, True])
 def test_what_the_program_holds_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rehearsal: bool) -> None:
     """The program drafts what it signs, these checks build it again from the record: each is a test of the other."""
-    monkeypatch.setattr(verification.pkilint, "version", PKILINT)
+    monkeypatch.setattr(pkilint, "version", PKILINT)
     host = CeremonyHost(tmp_path)
     host.rehearsal = rehearsal
     host.hold()

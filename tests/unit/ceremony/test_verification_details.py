@@ -15,7 +15,6 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts import crl as crl_act
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.root import RootAct
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.attestation import AttestationFiles
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify import verification
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.key_checks import (
     attestation_problems,
 )
@@ -27,16 +26,18 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.ve
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.verify.verification import verify
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal.chain import head
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, pkilint, profiles
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from factories import ceremonies as factory
-from factories import x509 as make
+from factories import pki
 from factories.ceremony_host import CeremonyHost
 from factories.tampering import FIRST, failed, flip, other_root, reseal, set_data
 
 pytestmark = pytest.mark.usefixtures("without_pkilint")
 
-PKILINT = verification.pkilint.version
+PKILINT = pkilint.version
 LINKS = "each ceremony stands on the one before"
 
 
@@ -82,13 +83,13 @@ def test_signed_otherwise_than_planned(tmp_path: Path, kind: str, change: Callab
 
 def test_another_key_than_the_reviewed_request(tmp_path: Path) -> None:
     """Signed from another request; then the reviewed one is put back."""
+    reviewed = b""
 
     def swapped(act: Any) -> Any:
         nonlocal reviewed
         reviewed = (tmp_path / act.request).read_bytes()
         return dataclasses.replace(act, request_sha256=factory.request(tmp_path, "ca1", factory.NEXT_CA_KEY, "CN=CA 1"))
 
-    reviewed = b""
     held_otherwise(tmp_path, intermediate=swapped)
     assert failed(tmp_path) == {}  # another request stands there: nobody can say any more
     (tmp_path / "requests/ca1.csr").write_bytes(reviewed)
@@ -210,10 +211,10 @@ def test_what_was_found(record: Path) -> None:
 
 def test_what_left_a_crl(record: Path) -> None:
     key = factory.KEYS["r1"]
-    root = make.x509.load_pem_x509_certificate((record / "roots/r1.crt").read_bytes())
-    entry = make.builders.Revoked(0xAB12, make.x509.ReasonFlags.superseded, make.NOW)
-    profile = make.profiles.CrlProfile(365)
-    crl = make.builders.crl_builder(profile, root, 0, [entry], make.NOW).sign(key, hashes.SHA384())
+    root = x509.load_pem_x509_certificate((record / "roots/r1.crt").read_bytes())
+    entry = builders.Revoked(0xAB12, x509.ReasonFlags.superseded, pki.FIXED_NOW)
+    profile = profiles.CrlProfile(365)
+    crl = builders.crl_builder(profile, root, 0, [entry], pki.FIXED_NOW).sign(key, hashes.SHA384())
     (record / "crls/archive/r1-0.crl").write_bytes(crl.public_bytes(Encoding.DER))
     detail = failed(record)["CRL numbers rise, and nothing leaves a CRL"]
     assert "crls/archive/r1-0.crl revokes ab12, " in detail and "with number 1 does not" in detail

@@ -20,7 +20,11 @@ def kept(tmp_path: Path) -> Generations:
 
 def holding(text: str) -> Callable[[str], None]:
     """Writes one file."""
-    return lambda directory: Path(directory, "file").write_text(text) and None
+
+    def fill(directory: str) -> None:
+        Path(directory, "file").write_text(text)
+
+    return fill
 
 
 def content(kept: Generations) -> str:
@@ -93,8 +97,12 @@ def test_killed_at_any_moment(kept: Generations, taken_back: bool) -> None:
     if taken_back:
         kept.add(holding("bad"))
         kept.rollback()
+
+    def work() -> None:
+        kept.add(holding("new"))
+
     step = 1
-    while killed_before(step, lambda: kept.add(holding("new")) and None):
+    while killed_before(step, work):
         assert content(kept) in ("old", "new")
         before = content(kept)
         kept.add(holding("next"))

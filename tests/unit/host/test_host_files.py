@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import commands, files
-from factories import pki
+from factories import accounts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     return tmp_path
 
 

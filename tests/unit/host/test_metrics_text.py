@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import metrics
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.metrics import Metric, Sample
-from factories import pki
+from factories import accounts
 
 FOUND = [
     Metric.single("last_run_timestamp_seconds", "When it ran last.", 1794000000.25),
@@ -43,7 +43,7 @@ def test_a_name_is_checked(wrong: str) -> None:
 
 
 def test_written_at_once_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     path = str(tmp_path / "made/here/x.prom")
     labels = {"file": 'a"b\\c\nd', "kind": "x"}
     assert metrics.read_value(path, "s", "expiry_timestamp_seconds", labels) is None

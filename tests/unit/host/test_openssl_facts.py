@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import openssl
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import commands, openssl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -248,12 +248,12 @@ def test_the_configuration_of_the_host_does_not_matter(
 
 def test_one_process_reads_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Sequence[str]] = []
-    real = openssl.commands.run
+    real = commands.run
 
     def counting(arguments: Sequence[str], *rest: Any, **more: Any) -> Any:
         calls.append(arguments)
         return real(arguments, *rest, **more)
 
-    monkeypatch.setattr(openssl.commands, "run", counting)
+    monkeypatch.setattr(commands, "run", counting)
     openssl.read_certificate(certificate())
     assert len(calls) == 1

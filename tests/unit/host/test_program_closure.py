@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_it_is_all_that_the_program_loads(entry: str) -> None:
 
 
 @pytest.fixture
-def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Modules of a package of its own; whoever imports one of them fails."""
     home = tmp_path / "closure_sources"
     for folder in ("", "low", "high", "high/deep"):
@@ -43,7 +44,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (home / folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(program, "_PACKAGE", "closure_sources")
-    yield home  # type: ignore[misc]
+    yield home
     for name in [name for name in sys.modules if name.startswith("closure_sources")]:
         del sys.modules[name]
 

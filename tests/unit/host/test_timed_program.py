@@ -15,7 +15,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.timed_program import TimedProgram
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import program as entry
-from factories import pki
+from factories import accounts
 
 SERVICE = "{mark}[Service]\nExecStart={program} {name}\n{sandbox}"
 
@@ -41,7 +41,7 @@ class Systemd:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Systemd:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     for name in ("DIRECTORY", "UNITS"):
         monkeypatch.setattr(timed_program, name, str(tmp_path / name))
         (tmp_path / name).mkdir()

@@ -24,7 +24,7 @@ from factories import pki
 ROOT = pki.root()
 
 
-def run(plugin: type, monkeypatch: pytest.MonkeyPatch, answer: Any, **options: Any) -> dict[str, Any]:
+def run(plugin: type[Any], monkeypatch: pytest.MonkeyPatch, answer: Any, **options: Any) -> dict[str, Any]:
     monkeypatch.setattr(ActionBase, "run", lambda *_: {})
     monkeypatch.setattr(plugin, "_execute_module", lambda *_, **__: answer)
     action = object.__new__(plugin)

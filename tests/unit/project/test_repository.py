@@ -8,6 +8,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -44,7 +45,7 @@ def _files(folder: Path) -> list[Path]:
 def test_defaults_equal_the_argument_specification(role: str) -> None:
     home = CHECKOUT / "roles" / role
     specs = yaml.safe_load((home / "meta/argument_specs.yml").read_text())["argument_specs"]
-    options: dict[str, object] = {}
+    options: dict[str, dict[str, Any]] = {}
     for entry in specs.values():
         options |= entry.get("options") or {}
     documented = {name: value["default"] for name, value in options.items() if "default" in value}

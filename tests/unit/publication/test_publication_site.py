@@ -20,7 +20,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
     PublicationUrl,
     parse_url,
 )
-from factories import pki
+from factories import accounts, pki
 from factories.publication_record import crl, der
 
 RUN = commands.run
@@ -181,7 +181,7 @@ DOCUMENTS = {"root-r1.crt": "root", "root-r1.crl": "root_crl"}
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host below a temporary directory."""
     found = Host()
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "lib").mkdir()
     monkeypatch.setattr(nginx, "CONFIGURATION", str(tmp_path / "conf.d/publication.conf"))
@@ -193,7 +193,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(systemd, "show", found.show)
     monkeypatch.setattr(systemd, "act", found.act)
     monkeypatch.setattr(systemd, "daemon_reload", lambda: found.acts.append("daemon-reload"))
-    monkeypatch.setattr(nginx.commands, "run", found.run)
+    monkeypatch.setattr(commands, "run", found.run)
     monkeypatch.setattr(timed_program.TimedProgram, "files", lambda _self: [])
     monkeypatch.setattr(units, "settings_files", lambda _watched: [])
     return found

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
@@ -23,7 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_cer
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate.settings import Settings
 from cryptography import x509
-from factories import pki, tls_server
+from factories import accounts, pki, tls_server
 from factories import service_host as host
 
 NOW = pki.NOW.timestamp()
@@ -71,7 +72,7 @@ def init(monkeypatch: pytest.MonkeyPatch) -> Systemd:
 
 @pytest.fixture
 def settings(ca: tls_server.Server, init: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:  # noqa: ARG001
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     return host.make(
         tmp_path, monkeypatch, ca_url=ca.url, reload=("nginx.service",), metrics_directory=str(tmp_path / "metrics")
     )
@@ -255,13 +256,14 @@ def test_faults(settings: Settings) -> None:
     assert lifecycle.fault(settings) == "there is no certificate yet"
     host.put(settings, host.leaf(start=pki.NOW - dt.timedelta(minutes=1), end=pki.NOW + pki.DAY))
     assert lifecycle.fault(settings) == ""
-    for change, reason in {
+    faults: dict[str, dict[str, Any]] = {
         "wanted: other.example": {"names": ("other.example",)},
         "does not lead to the declared root": {"root_pem": pki.root().pem},
         "live for 86460 seconds, wanted 43200": {"lifetime": 43200},
         "of type P-256, wanted RSA-3072": {"key_type": "RSA-3072"},
-    }.items():
-        assert change in lifecycle.fault(replace(settings, **reason))
+    }
+    for reason, changes in faults.items():
+        assert reason in lifecycle.fault(replace(settings, **changes))
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

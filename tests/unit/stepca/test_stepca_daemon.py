@@ -13,7 +13,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon, settings, unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
-from factories import pki
+from factories import accounts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,7 +157,7 @@ def test_a_virgin_host_has_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_loaded_state_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "LOADED_STATE", str(tmp_path / "run" / "step-ca.json"))
     monkeypatch.setattr(systemd, "show", lambda _unit: RUNNING)
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     assert daemon.loaded_state() is None
     daemon.remember("restart", "reload")
     assert daemon.loaded_state() == LOADED
@@ -260,7 +260,7 @@ def test_the_last_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_loaded_state_is_plain_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "LOADED_STATE", str(tmp_path / "step-ca.json"))
     monkeypatch.setattr(systemd, "show", lambda _unit: RUNNING)
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     daemon.remember("a", "b")
     found = json.loads((tmp_path / "step-ca.json").read_text())
     assert found == {"pid": 100, "started_at": 1000.0, "restart": "a", "reload": "b"}

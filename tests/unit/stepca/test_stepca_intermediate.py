@@ -16,7 +16,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layo
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
-from factories import pki
+from factories import accounts, pki
 
 SUBJECT = intermediate.Subject("Example Intermediate CA 1", "Example Corp")
 SEAL = b"sealed:"
@@ -25,7 +25,7 @@ SEAL = b"sealed:"
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A virgin CA host."""
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     monkeypatch.setattr(intermediate, "_seal", lambda password: SEAL + password)
     found = Layout(base=str(tmp_path / "step-ca"))
     monkeypatch.setattr(intermediate, "_unseal", lambda _layout: password_of(found))

@@ -20,7 +20,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca impo
     verification,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
-from factories import pki
+from factories import accounts, pki
 
 ROOT = pki.root()
 RUNNING = systemd.Unit(True, True, True, False, main_pid=100, started_at=1000.0)
@@ -42,7 +42,7 @@ class Host:
         monkeypatch.setattr(daemon, "apply", lambda action, _serving: self.verbs.append(f"apply {action}"))
         monkeypatch.setattr(canary, "load_key", lambda _layout: "key")
         monkeypatch.setattr(verification, "verify", self.verify)
-        pki.as_current_user(monkeypatch)
+        accounts.as_current_user(monkeypatch)
         self.write(self.layout.root, ROOT.pem)
         self.write(self.layout.certificate, ROOT.intermediate().pem)
         self.write(self.layout.config, json.dumps({"address": ":443", "dnsNames": ["ca.corp.example"]}))

@@ -19,7 +19,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.clie
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from factories import pki, tls_server
+from factories import accounts, pki, tls_server
 
 ROOT = pki.root()
 INTERMEDIATE = ROOT.intermediate()
@@ -132,7 +132,7 @@ def test_a_canary_under_another_root(ca: Ca) -> None:
 
 
 def test_the_canarys_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     layout = Layout(base=str(tmp_path))
     with pytest.raises(TrustAnchorError, match=r"canary\.key is missing"):
         canary.load_key(layout)

@@ -9,6 +9,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import token_credentials, token_key
+from ansible_collections.trustanchor.private_ca.plugins.modules.token_key import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import prompts
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.pin_action import PinAction, Secret
 
@@ -20,14 +21,16 @@ class NewPinAction(PinAction):
     """An action that sets two secrets."""
 
     module = "test"
-    specification: ClassVar = {**token_key.SPECIFICATION, "puk": {"type": "str", "no_log": True}}
+    specification: ClassVar = {**SPECIFICATION, "puk": {"type": "str", "no_log": True}}
     secrets = (Secret("puk", "New PUK", new=True), Secret("pin", "New PIN", new=True))
 
 
 class Harness:
     """An action whose module and terminal are played by the test."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: type, args: dict[str, Any], check: bool = False) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, kind: type[Any], args: dict[str, Any], check: bool = False
+    ) -> None:
         self.calls: list[tuple[bool, dict[str, Any]]] = []
         self.prompts: list[str] = []
         self.answers: list[bytes] = []

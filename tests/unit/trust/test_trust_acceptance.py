@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import acceptance
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent.acceptance import Decision, Offer
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import HostState
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
-    SignedManifest,
-)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed as signature
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from cryptography.hazmat.primitives import hashes
 from factories import pki
@@ -80,7 +81,7 @@ def test_the_way_from_one_root_to_another(host: HostState) -> None:
 def test_what_it_has_is_not_verified_again(host: HostState, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = sign(manifest(8), UNDER_R1)
     take_up(host, signed)
-    monkeypatch.setattr(acceptance.signed, "verify", None)
+    monkeypatch.setattr(signature, "verify", None)
     decision = decide(host, signed)
     assert (decision.accepted, decision.current, decision.refused) == (None, f"{URL}?0", {})
 
@@ -162,7 +163,7 @@ def test_a_host_that_was_told_nothing_has_nothing_to_verify_with() -> None:
 
 def test_a_pushed_host_takes_up_what_is_signed_of_the_same_sequence() -> None:
     """Its state has no time of a signature."""
-    assigned = acceptance.push.AssignedManifest(R1.sha256[:32], 7, [acceptance.pem.parse_root(R1.pem, "r1")], [])
+    assigned = push.AssignedManifest(R1.sha256[:32], 7, [pem.parse_root(R1.pem, "r1")], [])
     host = HostState()
     assigned.note(host)
     take_up(host, sign(manifest(7), UNDER_R1))
@@ -183,4 +184,4 @@ def test_a_sequence_never_falls(offered: list[int], installed: int) -> None:
 
 
 SIGNED = {number: sign(manifest(number), UNDER_R1) for number in range(1, 10)}
-DIGEST = acceptance.push.digest([R1.sha256], [])
+DIGEST = push.digest([R1.sha256], [])

@@ -30,7 +30,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manif
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, declaration, pem_file
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
-from factories import pki
+from factories import accounts, pki
 from factories.manifests import sign, signer
 
 R1, R2 = pki.root("R1"), pki.root("R2")
@@ -84,7 +84,7 @@ def web() -> Iterator[Web]:
 @pytest.fixture
 def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The one store of a host that was pushed R1 as sequence 1."""
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     path = tmp_path / "roots.pem"
     monkeypatch.setattr(state, "PATH", str(tmp_path / "state/trust.json"))
     monkeypatch.setattr(receipt, "PATH", str(tmp_path / "state/receipt.json"))

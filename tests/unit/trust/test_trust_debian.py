@@ -13,7 +13,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import entry_name
-from factories import pki
+from factories import accounts, pki
 
 ROOTS = [Root("", made.sha256, pem=made.pem) for made in (pki.root("One"), pki.root("Two"))]
 ONE, TWO = ROOTS
@@ -22,7 +22,7 @@ ONE, TWO = ROOTS
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The directory of source files; the hash directory is beside it."""
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     found, links = tmp_path / "source", tmp_path / "certs"
     for path in (found, links):
         path.mkdir()

@@ -14,7 +14,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted, entry_name
-from factories import pki
+from factories import accounts, pki
 
 PUBLIC = {name: pki.root(name) for name in ("First", "Second", "Off")}
 R1, R2 = pki.root("R1"), pki.root("R2")
@@ -27,7 +27,7 @@ def wanted(*authorities: pki.Authority) -> Wanted:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A host's directories, as the package leaves them; one certificate has no newline at its end."""
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     names = {"SOURCE": "local", "DIRECTORY": "certs", "DISTRIBUTION": "public", "HOOKS": "hooks"}
     for constant, name in names.items():
         (tmp_path / name).mkdir()
@@ -58,7 +58,7 @@ def picture(host: Path) -> dict[str, bytes | str]:
 def count_programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The programs that are run from now on; update-ca-certificates itself is not, its paths are not the test's."""
     seen: list[str] = []
-    run = debian.run
+    run = commands.run
 
     def noted(command: list[str], *more: Any, **options: Any) -> subprocess.CompletedProcess[bytes]:
         seen.append(command[0])

@@ -8,15 +8,17 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import commands
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust import pem
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import java, jks
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.java import Keystore
-from factories import pki
+from factories import accounts, pki
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     return tmp_path / "cacerts"
 
 
@@ -146,11 +148,11 @@ def test_a_password_comes_from_a_file_and_is_in_no_argument(
     make_store(path, kind, {"one": ONE}, password="geheim-4711")
     secret = path.with_name("password")
     secret.write_text("geheim-4711\n")
-    real, seen = java.run, []
+    real, seen = commands.run, []
 
-    def watched(command: list[str], **options: object) -> object:
+    def watched(command: list[str], **options: Any) -> object:
         seen.extend(command)
-        return real(command, **options)  # type: ignore[arg-type]
+        return real(command, **options)
 
     monkeypatch.setattr(java, "run", watched)
     store(path, password_file=str(secret)).converge(Wanted((ROOT3,), forbidden=frozenset({ONE.sha256})))
@@ -265,7 +267,7 @@ def test_root_runs_no_keytool_that_others_could_have_put_there(tmp_path: Path, m
     planted.write_text("#!/bin/sh\ntouch $0.was-run\n")
     planted.chmod(0o755)
     path.write_bytes(b"not JKS")
-    monkeypatch.setattr(java.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
     monkeypatch.setattr(java, "is_roots_alone", lambda _path: False)
     with pytest.raises(TrustAnchorError, match="there is no keytool that root may run"):
         store(path).find(Wanted((ROOT1,)))

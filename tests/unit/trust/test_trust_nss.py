@@ -100,7 +100,7 @@ def test_no_database(tmp_path: Path) -> None:
 
 
 def test_without_certutil(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nss.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(TrustAnchorError, match="certutil is missing.*Install libnss3-tools"):
         database(path).find(Wanted((ROOT1,)))
 

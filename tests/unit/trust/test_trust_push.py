@@ -19,7 +19,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian, pem_file
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
-from factories import pki
+from factories import accounts, pki
 from factories.service_host import SETTINGS
 
 ONE, TWO = (Root("", made.sha256, pem=made.pem) for made in (pki.root("One"), pki.root("Two")))
@@ -142,7 +142,7 @@ def test_a_root_that_is_not_the_declared_one_is_refused(changes: dict[str, str],
 
 
 def test_a_push_and_its_check_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
     monkeypatch.setattr(state, "PATH", str(tmp_path / "state/trust.json"))
     monkeypatch.setattr(debian, "require", lambda: None)
     monkeypatch.setattr(debian, "distributed", set)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import ssl
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
-from factories import pki
+from factories import accounts, pki
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ FIRST, BOTH, SECOND = Wanted((ONE,)), Wanted((TWO, ONE)), Wanted((TWO,))
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch: pytest.MonkeyPatch) -> None:
-    pki.as_current_user(monkeypatch)
+    accounts.as_current_user(monkeypatch)
 
 
 def converge(store: managed.ManagedFiles, wanted: Wanted) -> None:
@@ -264,7 +265,7 @@ def test_databases_in_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     accounts = [
         Account(home) for home in (f"{tmp_path}/ada", f"{tmp_path}/[bob]", "/", "/nonexistent", f"{tmp_path}/ada")
     ]
-    monkeypatch.setattr(nss.pwd, "getpwall", lambda: accounts)
+    monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
     stores = list(nss.discover(Cache()))
     assert sorted(store.path.removeprefix(f"{tmp_path}/") for store in stores) == sorted(places)
     assert {(store.account, store.declared) for store in stores} == {((1000, 1001), False)}

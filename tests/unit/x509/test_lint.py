@@ -17,7 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from factories import x509 as make
+from factories import pki
+from factories.pki import profiled as make
 
 ROOT = make.root()
 
@@ -44,8 +45,8 @@ def built(**replaced: Any) -> x509.Certificate:
         .issuer_name(replaced.get("issuer", subject))
         .public_key(key.public_key())
         .serial_number(replaced.get("serial", 2**150))
-        .not_valid_before(make.NOW)
-        .not_valid_after(make.NOW + dt.timedelta(days=7000))
+        .not_valid_before(pki.FIXED_NOW)
+        .not_valid_after(pki.FIXED_NOW + dt.timedelta(days=7000))
     )
     for value in parts.values():
         if value is not None:
@@ -94,7 +95,7 @@ def test_a_weak_root_is_accepted_when_allowed() -> None:
 
 
 def test_an_intermediate_is_nested_in_its_issuer() -> None:
-    early = make.intermediate(ROOT, make.new_key(), make.NOW - dt.timedelta(days=1))
+    early = make.intermediate(ROOT, make.new_key(), pki.FIXED_NOW - dt.timedelta(days=1))
     assert "starts before its issuer" in " ".join(lint_intermediate(early, ROOT))
     short = make.root(days=100)
     late = make.intermediate(short, make.new_key())
@@ -123,13 +124,13 @@ def test_a_foreign_authority_key_identifier() -> None:
 
 
 def test_a_crl_of_the_builder_is_clean_and_a_bare_one_is_not() -> None:
-    good = builders.crl_builder(profiles.CrlProfile(), ROOT, 1, [], make.NOW).sign(make.ROOT_KEY, hashes.SHA384())
+    good = builders.crl_builder(profiles.CrlProfile(), ROOT, 1, [], pki.FIXED_NOW).sign(make.ROOT_KEY, hashes.SHA384())
     assert list(lint_crl(good, ROOT)) == []
     bare = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(x509.Name.from_rfc4514_string("CN=Other"))
-        .last_update(make.NOW)
-        .next_update(make.NOW + dt.timedelta(days=400))
+        .last_update(pki.FIXED_NOW)
+        .next_update(pki.FIXED_NOW + dt.timedelta(days=400))
         .sign(make.ROOT_KEY, hashes.SHA384())
     )
     assert len(list(lint_crl(bare, ROOT))) == 5

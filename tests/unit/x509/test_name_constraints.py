@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.name_constraints import permits
-from factories import x509 as make
+from factories.pki import profiled as make
 
 CASES = [
     ("corp.example", True),

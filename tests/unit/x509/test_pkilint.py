@@ -14,15 +14,16 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, pkilint, profiles
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from factories import x509 as make
+from factories import pki
+from factories.pki import profiled as make
 
 ROOT = make.root(path_length=2)
 STANDBY_KEY = make.new_key()
-REVOKED = [builders.Revoked(2**150 + at, x509.ReasonFlags[reason], make.NOW) for at, reason in enumerate(REASONS)]
+REVOKED = [builders.Revoked(2**150 + at, x509.ReasonFlags[reason], pki.FIXED_NOW) for at, reason in enumerate(REASONS)]
 
 
 def crl(days: int = 365, revoked: Any = ()) -> x509.CertificateRevocationList:
-    builder = builders.crl_builder(profiles.CrlProfile(days), ROOT, 1, revoked, make.NOW)
+    builder = builders.crl_builder(profiles.CrlProfile(days), ROOT, 1, revoked, pki.FIXED_NOW)
     return builder.sign(make.ROOT_KEY, hashes.SHA384())
 
 
@@ -62,7 +63,7 @@ def test_of_a_rehearsal_only_the_signature_is_wrong() -> None:
         x509.Name.from_rfc4514_string("CN=Test Intermediate"),
         make.new_key().public_key(),
         ROOT,
-        builders.Issuance.fresh(make.NOW),
+        builders.Issuance.fresh(pki.FIXED_NOW),
     )
     rehearsed = builder.sign(make.new_key(), hashes.SHA384())
     assert codes(pkilint.certificate_findings(rehearsed)) == []

@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import profiles
 from cryptography import x509
-from factories import x509 as make
+from factories.pki import profiled as make
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -15,8 +15,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[3])]
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import outputs, transcript  # noqa: E402
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import key_steps, seal_step  # noqa: E402
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session import seal_step  # noqa: E402
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token import provision, signing_keys  # noqa: E402
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends import softhsm  # noqa: E402
 from factories.ceremony_host import CeremonyHost  # noqa: E402
 
 KILLED = 137
@@ -70,7 +71,7 @@ def hold(home: Path, die_at: int) -> None:
         (seal_step, "save"),
     ):
         mortal(owner, name, step)
-    mortal(key_steps.SoftHsmPlan, "apply", step)
+    mortal(softhsm.SoftHsmPlan, "apply", step)
     CeremonyHost.load(home).hold()
 
 

@@ -1,20 +1,21 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates and requests for tests, made fresh each time; no key is ever kept."""
+"""Certificates and requests by the product's own profiles and builders, at a fixed time."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.draft import ephemeral_key
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
-ROOT_KEY = ephemeral_key("secp384r1")
+from . import common
+from .common import DAY, FIXED_NOW, PrivateKey, bare
+
+ROOT_KEY = common.new_key(ec.SECP384R1())
 
 ROOT = {"subject": "CN=Test Root R1,O=Test", "name_constraints": {"permitted_dns": ["corp.example"]}}
 INTERMEDIATE = {
@@ -25,17 +26,19 @@ INTERMEDIATE = {
 
 def new_key() -> ec.EllipticCurvePrivateKey:
     """A P-384 key."""
-    return ec.generate_private_key(ec.SECP384R1())
+    return common.new_key(ec.SECP384R1())
 
 
-def root(now: dt.datetime = NOW, **changes: Any) -> x509.Certificate:
+def root(now: dt.datetime = FIXED_NOW, **changes: Any) -> x509.Certificate:
     """A root with ROOT_KEY."""
     profile = profiles.parse_root({**ROOT, **changes})
     builder = builders.root_builder(profile, ROOT_KEY.public_key(), builders.Issuance.fresh(now))
     return builder.sign(ROOT_KEY, hashes.SHA384())
 
 
-def request(key: Any, subject: str = "CN=Test Intermediate", *extensions: x509.ExtensionType) -> Any:
+def request(
+    key: PrivateKey, subject: str = "CN=Test Intermediate", *extensions: x509.ExtensionType
+) -> x509.CertificateSigningRequest:
     """A request, signed by ``key``."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name.from_rfc4514_string(subject))
     for extension in extensions:
@@ -43,7 +46,9 @@ def request(key: Any, subject: str = "CN=Test Intermediate", *extensions: x509.E
     return builder.sign(key, hashes.SHA384())
 
 
-def intermediate(issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, **changes: Any) -> x509.Certificate:
+def intermediate(
+    issuer: x509.Certificate, key: builders.PrivateKey, now: dt.datetime = FIXED_NOW, **changes: Any
+) -> x509.Certificate:
     """An intermediate below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_intermediate({**INTERMEDIATE, **changes})
     subject = profile.subject or x509.Name.from_rfc4514_string("CN=Test Intermediate")
@@ -53,14 +58,14 @@ def intermediate(issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, **c
     )
 
 
-def standby(key: Any, now: dt.datetime = NOW, **changes: Any) -> x509.Certificate:
+def standby(key: builders.PrivateKey, now: dt.datetime = FIXED_NOW, **changes: Any) -> x509.Certificate:
     """A standby root with ``key``."""
     profile = profiles.parse_root({**ROOT, "subject": "CN=Test Standby Root S1,O=Test", **changes})
     builder = builders.root_builder(profile, key.public_key(), builders.Issuance.fresh(now))
     return builder.sign(key, hashes.SHA384())
 
 
-def cross(standby_root: x509.Certificate, issuer: x509.Certificate, now: dt.datetime = NOW) -> x509.Certificate:
+def cross(standby_root: x509.Certificate, issuer: x509.Certificate, now: dt.datetime = FIXED_NOW) -> x509.Certificate:
     """A cross-certificate of the standby root below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_cross(INTERMEDIATE)
     builder = builders.cross_builder(profile, standby_root, issuer, builders.Issuance.fresh(now))
@@ -68,7 +73,10 @@ def cross(standby_root: x509.Certificate, issuer: x509.Certificate, now: dt.date
 
 
 def manifest_signer(
-    issuer: x509.Certificate, key: Any, now: dt.datetime = NOW, subject: str = "CN=Test Manifest Signer M1"
+    issuer: x509.Certificate,
+    key: builders.PrivateKey,
+    now: dt.datetime = FIXED_NOW,
+    subject: str = "CN=Test Manifest Signer M1",
 ) -> x509.Certificate:
     """A manifest signer below ``issuer``, which has ROOT_KEY."""
     profile = profiles.parse_manifest_signer({"subject": subject})
@@ -76,16 +84,9 @@ def manifest_signer(
     return builders.manifest_signer_builder(profile, key.public_key(), issuer, moment).sign(ROOT_KEY, hashes.SHA384())
 
 
-def leaf(issuer: x509.Certificate, key: Any, names: list[x509.GeneralName], now: dt.datetime = NOW) -> x509.Certificate:
-    """A leaf for a day."""
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
-        .issuer_name(issuer.subject)
-        .public_key(new_key().public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=True)
-        .sign(key, hashes.SHA384())
-    )
+def leaf(
+    issuer: x509.Certificate, key: PrivateKey, names: list[x509.GeneralName], now: dt.datetime = FIXED_NOW
+) -> x509.Certificate:
+    """A leaf for a day, below ``issuer``, which has ``key``."""
+    builder = bare(x509.Name([]), issuer.subject, new_key().public_key(), now, now + DAY)
+    return builder.add_extension(x509.SubjectAlternativeName(names), critical=True).sign(key, hashes.SHA384())
