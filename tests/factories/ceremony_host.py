@@ -20,7 +20,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.se
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.context import CeremonyContext
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.session.steps import Status
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.times import utc_now
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factories import plans as plan_factory
@@ -50,7 +50,7 @@ class CeremonyHost:
         self.plan["unattended"] = True
         for key in self.plan["keys"].values():
             key["attested"] = False
-        self.set_window(utc_now() - dt.timedelta(hours=1))
+        self.set_window(times.utc_now() - dt.timedelta(hours=1))
         self.tokens: dict[str, Any] = dict(TOKENS)
         self.pins = dict(PINS)
         self.rehearsal = self.abandon = False
@@ -74,8 +74,8 @@ class CeremonyHost:
 
     def set_window(self, start: dt.datetime, hours: int = 24) -> None:
         """When the ceremony may be held."""
-        text = [(start + dt.timedelta(hours=h)).strftime("%Y-%m-%dT%H:%M:%SZ") for h in (0, hours)]
-        self.plan["window"] = {"start": text[0], "end": text[1]}
+        end = start + dt.timedelta(hours=hours)
+        self.plan["window"] = {"start": times.render(start), "end": times.render(end)}
 
     def keep(self, *ids: str) -> None:
         """Leave only these acts in the plan, and the keys that they need."""

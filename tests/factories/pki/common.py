@@ -8,6 +8,7 @@ import datetime as dt
 import ipaddress
 from typing import TypeAlias
 
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, CertificatePublicKeyTypes
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 # The clock's time: for clients and openssl, which read the clock themselves.
-NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
+NOW = times.utc_now()
 # A day that never changes: for code that is told the time.
 FIXED_NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

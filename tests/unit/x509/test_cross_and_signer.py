@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import subprocess
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from factories.pki import DAY, NOW
 from factories.pki import profiled as make
 
-NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
-DAY = dt.timedelta(days=1)
 ROOT = make.root(NOW, path_length=2)
 STANDBY_KEY = make.new_key()
 STANDBY = make.standby(STANDBY_KEY, NOW)
