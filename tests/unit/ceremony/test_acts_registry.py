@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.trustanchor.private_ca.plugins.doc_fragments import ceremony_declaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import exchange
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.base import ActKind, SigningAct
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.acts.registry import KINDS, parse_act
@@ -153,8 +154,9 @@ def test_what_is_declared_of_it_is_an_option_of_module_and_role(kind: ActKind) -
     if kind.entries is None:
         return
     option, keys = kind.entries.option, set(kind.entries.known)
-    documented = yaml.safe_load(ceremony_plan.DOCUMENTATION)["options"]
-    assert option in documented, f"ceremony_plan does not document '{option}'"
+    documented = yaml.safe_load(ceremony_declaration.ModuleDocFragment.DOCUMENTATION)["options"]
+    assert option in documented, f"doc_fragments/ceremony_declaration.py does not document '{option}'"
+    assert "trustanchor.private_ca.ceremony_declaration" in ceremony_plan.DOCUMENTATION
     assert keys <= set(documented[option]["suboptions"])
     assert keys <= set(ceremony_plan._specification()[option]["options"])
     assert f"    {option}: " in text("roles/root_ceremony/tasks/plan.yml")
