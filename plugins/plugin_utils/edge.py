@@ -14,12 +14,13 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.edge import failure as failure
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge as modules_edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.document import visible
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers
 
 COLLECTION = "trustanchor.private_ca"
+failure = modules_edge.failure  # the one form of a failure, in modules and in actions
 Result = dict[str, Any]
 _ANSIBLES = ("exception", "warnings", "deprecations")
 _SAID = answers.fields({}, failed=answers.flag, changed=answers.flag, msg=answers.text)

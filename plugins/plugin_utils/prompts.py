@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail, AnsiblePromptInterrupt, AnsiblePro
 from ansible.utils.display import Display
 
 try:  # ansible-core 2.22 and newer mask registered secrets in all output
-    from ansible.module_utils.secrets import register_secret as register_secret
+    from ansible.module_utils.secrets import register_secret
 except ImportError:
 
     def register_secret(value: str) -> None:
@@ -19,6 +19,7 @@ except ImportError:
 
 
 display = Display()
+__all__ = ("ask", "ask_parts", "ask_secret", "display", "register_secret")
 
 
 def ask(text: str, otherwise: str, private: bool = False) -> str:
