@@ -52,9 +52,14 @@ def transcript(path: Path, plan: Plan, text: str = "plain", close: bool = True, 
     )
     log.append(EventKind.CLOCK, time="2026-11-24T07:00:00Z", window_start="a", window_end="b")
     log.append(EventKind.PLAN_CONFIRMED, plan_sha256=plan.sha256, by=BY)
-    log.append(
-        EventKind.TOKEN, kind="yubikey", token="one", serial="11111111", firmware="5.7.1", nested={"a": [text, None]}
-    )
+    token = {
+        "kind": "yubikey",
+        "token": "one",
+        "serial": "11111111",
+        "firmware": "5.7.1",
+        "nested": {"a": [text, None]},
+    }
+    log.append(EventKind.TOKEN, **token)
     log.append(
         EventKind.KEY, act="key:r1", key="r1", origin="imported", public_key="QUJD", public_key_sha256=DIGESTS["a1"]
     )
