@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.config import render
 from ansible_collections.trustanchor.private_ca.plugins.modules.step_ca_config import SPECIFICATION
@@ -32,7 +33,10 @@ class ActionModule(edge.EdgeAction):
             return found
         config = answers.part(found, "config", _CONFIG)
         corrected = answers.part(found, "corrected", _CORRECTED)
-        kept = self._keep(Path(record).expanduser(), render(config))
+        try:
+            kept = self._keep(Path(record).expanduser(), render(config))
+        except TrustAnchorError as error:  # the host was converged all the same, and the result says so
+            return {**found, **edge.failure(error)}
         return {**found, "corrected": {**corrected, **kept}, "changed": bool(found.get("changed") or kept)}
 
     def _keep(self, path: Path, content: bytes) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import base
 from ansible_collections.trustanchor.private_ca.plugins.modules.trust_bundle import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
-from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.answers import choice, each, fields, number, text
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils.answers import choice, each, fields, text
 
 _HERE = ("journal", "probe_targets", "probe_clients")
 _LONGEST_LINE = 4 * 1024 * 1024  # bytes; a busy host with all its older processes has some 100 KB
@@ -28,13 +28,13 @@ _STORE = fields(
     unwanted=each(text),
     why=text,
 )
-_PROCESS = fields({"pid": answers.whole, "program": text, "unit": text, "runtime": text, "started": number})
+_PROCESS = fields({"pid": answers.whole, "program": text, "unit": text, "runtime": text, "started": answers.moment})
 _MEASURED = {
     "stores": each(_STORE),
     "repaired": each(text),
     "effective": fields(
         {"state": choice(effective.EFFECTIVE, effective.STALE, effective.UNKNOWN)},
-        changed_at=number,
+        changed_at=answers.moment,
         processes=each(_PROCESS),
     ),
     "leaves": each(fields({"name": text, "root": text})),

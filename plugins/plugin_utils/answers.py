@@ -26,6 +26,7 @@ Reader = Callable[[Any, str], T]
 LONGEST = 64 * 1024  # characters of one text
 MOST = 20_000  # entries of one list or mapping
 DEEPEST = 20  # levels of a free value
+_YEAR_9999 = 253_370_764_800  # seconds since the epoch
 LARGEST = 16 * 1024 * 1024  # bytes of one file
 
 
@@ -64,6 +65,13 @@ def _is_finite(value: float) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond what a float can hold
         return False
+
+
+def moment(value: Any, where: str) -> float:
+    """Seconds since the epoch, in a year that can be written: a host's clock may be wrong, but not that wrong."""
+    if not 0 <= number(value, where) < _YEAR_9999:
+        raise refusal(where, "seconds since the epoch", value)
+    return value
 
 
 def whole(value: Any, where: str) -> int:

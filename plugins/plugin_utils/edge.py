@@ -87,6 +87,22 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
         return {**answer, **said}
 
 
+class HostHalf(ActionBase):  # type: ignore[misc]
+    """A task may not call the half of a module that runs on the host: its other half checks, asks and masks.
+
+    `EdgeAction.on_host` runs the module itself, and not this.
+    """
+
+    module = ""  # the public one
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> Result:
+        """Refuse."""
+        raise AnsibleActionFail(
+            f"{COLLECTION}.{self.module}_host is the part of {COLLECTION}.{self.module} that runs on the host, and not "
+            f"for tasks. Use {COLLECTION}.{self.module}."
+        )
+
+
 def parse_options(
     module: str, given: Mapping[str, Any], specification: Mapping[str, Any], required_if: Sequence[Sequence[Any]] = ()
 ) -> tuple[Result, set[str]]:

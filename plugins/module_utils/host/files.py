@@ -101,8 +101,12 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read(path: str | os.PathLike[str]) -> bytes | None:
+def read(path: str | os.PathLike[str], most: int = MAX_BYTES) -> bytes | None:
     """Content of a file, None where it is absent.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
 
     Raises:
         TrustAnchorError: it is not a regular file, cannot be read, or is larger than anything here.
@@ -120,9 +124,9 @@ def read(path: str | os.PathLike[str]) -> bytes | None:
         what = "a directory" if stat.S_ISDIR(kind) else "no regular file"
         raise TrustAnchorError(f"{path} is {what}", "a file is expected there", "Move it away")
     with os.fdopen(descriptor, "rb") as handle:
-        content = handle.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise TrustAnchorError(f"{path} has more than {MAX_BYTES} bytes", "it is not what it must be", "Move it away")
+        content = handle.read(most + 1)
+    if len(content) > most:
+        raise TrustAnchorError(f"{path} has more than {most} bytes", "it is not what it must be", "Move it away")
     return content
 
 

@@ -67,7 +67,7 @@ def held_directory(
 
 def _open_file(path: str | os.PathLike[str], mode: int) -> int:
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o755, exist_ok=True)
         return os.open(path, _FILE, mode)
     except OSError as error:
         raise TrustAnchorError(
@@ -140,7 +140,8 @@ def claim(path: str | os.PathLike[str], pid: int, busy: Callable[[int], TrustAnc
     Raises:
         TrustAnchorError: ``busy``, or the file cannot be written.
     """
-    with held(path) as descriptor:
+    # Of a record that several people share by a group, each may be the next one: the umask decides.
+    with held(path, mode=0o666) as descriptor:
         holder = _parsed(_content(descriptor))
         if holder and holder["pid"] != pid and holder == _process(holder["pid"]):
             raise busy(holder["pid"])

@@ -138,7 +138,7 @@ def _check_value(value: Any, node: Any, where: str) -> None:
 
 def _check_object(value: Any, keys: Mapping[str, Any], where: str) -> None:
     if not isinstance(value, Mapping):
-        raise _wrong(where, "a mapping", value)
+        raise _wrong(where, "a mapping", value, Secrecy.SECRET)  # it may have any of the keys in it
     check_keys(value, _known(keys), where)
     for key, item in value.items():
         _check_value(item, keys[key], f"{where}: {key}" if where == "ca.json" else f"{where}.{key}")
@@ -166,5 +166,5 @@ def _is_a(value: Any, wanted: Type) -> bool:
 
 
 def _wrong(where: str, expected: str, value: Any, secrecy: Secrecy = Secrecy.PUBLIC) -> TrustAnchorError:
-    shown = "" if secrecy is Secrecy.SECRET else f": {value!r}"
+    shown = f": {value!r}" if secrecy is Secrecy.PUBLIC else ""
     return TrustAnchorError(f"{where} must be {expected}, found {type(value).__name__}{shown}")

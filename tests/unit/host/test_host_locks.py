@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -164,3 +164,23 @@ def test_a_claim_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "rollouts").touch()
     with pytest.raises(TrustAnchorError, match="cannot be written"):
         locks.claim(tmp_path / "rollouts" / "lock", os.getpid(), busy)
+
+
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], None]]:
+    """Set it for a test."""
+    before = os.umask(0o022)
+    yield lambda value: (os.umask(value), None)[1]
+    os.umask(before)
+
+
+def test_people_of_one_group_claim_one_after_the_other(tmp_path: Path, umask: Callable[[int], None]) -> None:
+    umask(0o002)
+    locks.claim(tmp_path / "lock", os.getpid(), lambda pid: TrustAnchorError(f"process {pid}"))
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o664
+
+
+def test_a_directory_that_is_made_for_a_lock_is_its_owners(tmp_path: Path, umask: Callable[[int], None]) -> None:
+    umask(0)
+    with locks.held(tmp_path / "state/lock"):
+        assert (tmp_path / "state").stat().st_mode & 0o777 == 0o755

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.journal import lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -92,6 +93,16 @@ def test_a_line_of_something_else_is_refused(journal: lines.Journal[Visit], line
         stream.write(f"{line}\n")
     with pytest.raises(TrustAnchorError, match="line 2 is not a line of a tour"):
         journal.read()
+
+
+def test_a_journal_larger_than_other_files_is_read(journal: lines.Journal[Visit]) -> None:
+    """Thousands of hosts with long lists of processes; what cannot be read could not be compacted either."""
+    large = Visit("web1", "x" * (23 << 20))
+    for _run in range(3):
+        journal.append(large)
+    assert Path(journal.path).stat().st_size > files.MAX_BYTES
+    journal.compact(lambda found: found[-1:])
+    assert journal.read() == [large]
 
 
 def test_a_line_that_is_nested_too_deep_is_torn(journal: lines.Journal[Visit]) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
+from factories.collection import CHECKOUT
 
 ANSIBLES = object()  # ansible-core puts objects of its own into results
 
@@ -164,3 +166,17 @@ def test_the_message_of_a_host_moves_no_cursor(action: Action) -> None:
 @pytest.mark.parametrize("warnings", [None, "abc", {"a": 1}])
 def test_warnings_that_are_not_a_list_are_none(warnings: Any) -> None:
     assert edge.warnings({"warnings": warnings}) == []
+
+
+HALVES = sorted(path.stem for path in (CHECKOUT / "plugins/modules").glob("*_host.py"))
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_no_task_calls_a_hosts_half(half: str) -> None:
+    """It would sign, enrol or publish without what the controller checks and asks."""
+    plugin = importlib.import_module(f"ansible_collections.trustanchor.private_ca.plugins.action.{half}")
+    action = object.__new__(plugin.ActionModule)
+    public = half.removesuffix("_host")
+    with pytest.raises(AnsibleActionFail, match=rf"Use trustanchor\.private_ca\.{public}\."):
+        action.run(None, {})
+    assert (CHECKOUT / f"plugins/modules/{public}.py").exists()

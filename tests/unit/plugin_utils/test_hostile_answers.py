@@ -81,6 +81,18 @@ def test_nothing_unreadable_gets_into_the_record(
     assert not (tmp_path / "ca.json").exists()
 
 
+def test_a_record_that_cannot_be_written_hides_no_change_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pki").write_text("a file")
+    options = {"settings": {}, "ca_url": "x", "root_sha256": "x", "record": str(tmp_path / "pki/ca.json")}
+    answer = {"changed": True, "config": {"a": 1}, "corrected": {"/etc/step-ca/config/ca.json": ["content"]}}
+    found = run(step_ca_config.ActionModule, monkeypatch, answer, **options)
+    assert found["failed"]
+    assert found["changed"]
+    assert found["corrected"] == answer["corrected"]
+
+
 @pytest.mark.parametrize("files", [None, [], "x", {"roots/r1.crt": "%"}, {"roots/r1.crt": 1}])
 def test_nothing_unreadable_is_merged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, files: Any) -> None:
     options = {"record": str(tmp_path), "directory": "/x", "direction": "out"}

@@ -136,3 +136,10 @@ def test_what_the_role_sets_and_documents_is_in_the_table() -> None:
 def test_documented_provisioners_are_in_the_table(path: str) -> None:
     kinds = set(re.findall(r"type: ([A-Z]\w+)", (ROOT / path).read_text()))
     assert kinds <= set(settings.PROVISIONERS)
+
+
+@pytest.mark.parametrize("kms", ["yubikey:pin-value=123456", {"uri": ["yubikey:pin-value=123456"]}])
+def test_a_key_uri_in_a_wrong_place_is_not_repeated(kms: Any) -> None:
+    with pytest.raises(TrustAnchorError, match="kms") as caught:
+        validation.check_declared({"kms": kms})
+    assert "123456" not in str(caught.value)

@@ -134,6 +134,7 @@ def test_a_host_whose_clients_refuse_a_service_has_failed(record: Path) -> None:
     assert "a:443 curl" in line.error["why"]
 
 
+PROCESS = {"pid": 1, "program": "java", "unit": "", "runtime": "java", "started": 1.0}
 BAD = [
     {"stores": [{}]},
     {"stores": "all are fine"},
@@ -146,6 +147,9 @@ BAD = [
     {"repaired": {"java": 1}},
     {"effective": {"state": "stale", "changed_at": float("nan"), "processes": []}},
     {"effective": {"state": "stale", "changed_at": 1.0, "processes": [{"pid": "1"}]}},
+    {"effective": {"state": "stale", "changed_at": 1e300, "processes": []}},
+    {"effective": {"state": "stale", "changed_at": 1.0, "processes": [{**PROCESS, "started": 1e12}]}},
+    {"effective": {"state": "stale", "changed_at": 1.0, "processes": [{**PROCESS, "started": -1.0}]}},
     {"leaves": [["web", "00"]]},
     {"changed": "yes"},
     {"failed": "no"},

@@ -19,6 +19,9 @@ from .state import HostState
 DISCOVERED_SECONDS = 120.0  # for all stores together that were found
 
 
+_TOLD = 20  # failures in one message; the findings have them all
+
+
 @dataclass
 class ConvergencePlan:
     """What has to change on the host.
@@ -78,10 +81,12 @@ class ConvergenceOutcome:
         if not self.failures:
             return None
         first = next(iter(self.failures.values()))
-        faults = "; ".join(
+        faults = [
             f"{name}: {error.what}{f' ({error.why})' if error.why else ''}" for name, error in self.failures.items()
-        )
-        return TrustAnchorError(f"not every trust store is as it should be: {faults}", "", first.next_step)
+        ]
+        more = [f"and {len(faults) - _TOLD} more"] if len(faults) > _TOLD else []
+        listed = "; ".join([*faults[:_TOLD], *more])
+        return TrustAnchorError(f"not every trust store is as it should be: {listed}", "", first.next_step)
 
 
 def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState) -> Wanted:
