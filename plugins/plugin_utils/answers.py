@@ -69,9 +69,10 @@ def _is_finite(value: float) -> bool:
 
 def moment(value: Any, where: str) -> float:
     """Seconds since the epoch, in a year that can be written: a host's clock may be wrong, but not that wrong."""
-    if not 0 <= number(value, where) < _YEAR_9999:
+    found = number(value, where)
+    if not 0 <= found < _YEAR_9999:
         raise refusal(where, "seconds since the epoch", value)
-    return value
+    return found
 
 
 def whole(value: Any, where: str) -> int:
