@@ -59,7 +59,7 @@ def transcript(path: Path, plan: Plan, text: str = "plain", close: bool = True, 
         "firmware": "5.7.1",
         "nested": {"a": [text, None]},
     }
-    log.append(EventKind.TOKEN, **token)
+    log.append(EventKind.TOKEN, **token)  # pylint: disable=kwarg-superseded-by-positional-arg
     log.append(
         EventKind.KEY, act="key:r1", key="r1", origin="imported", public_key="QUJD", public_key_sha256=DIGESTS["a1"]
     )
