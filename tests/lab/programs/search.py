@@ -69,12 +69,17 @@ def look_into(path: str, kind: str, place: str) -> None:
             rest = piece[-OVERLAP:]
 
 
+def _is_of_the_kernel(path: str) -> bool:
+    """Also in a tree that somebody makes an image in: a read of kmsg there waits for ever."""
+    return path in SKIPPED or (os.path.basename(path) in ("proc", "sys") and os.path.ismount(path))
+
+
 def files(paths: Iterable[str]) -> Iterator[str]:
     """All regular files below directories, each inode once."""
     seen = set()
     for start in paths:
         for top, directories, names in os.walk(start):
-            directories[:] = [name for name in directories if os.path.join(top, name) not in SKIPPED]
+            directories[:] = [name for name in directories if not _is_of_the_kernel(os.path.join(top, name))]
             for path in (os.path.join(top, name) for name in names):
                 with contextlib.suppress(OSError):
                     state = os.lstat(path)
