@@ -18,7 +18,6 @@ from .url import PublicationUrl, fetch
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
 METRICS = "trustanchor_publication.prom"
-_UNITS = {"m": 60, "h": 3600, "d": 86400}
 _METRICS = {
     "up": "Whether the artifact can be had, read, and is signed by its issuer.",
     "expiry_timestamp_seconds": "When the artifact expires, seconds since the epoch; 0 where it is not up.",
