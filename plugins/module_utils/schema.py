@@ -32,6 +32,35 @@ def check_keys(mapping: Any, known: Collection[str], where: str) -> dict[str, An
     return dict(mapping)
 
 
+def read_version(mapping: Any, known: int, where: str) -> int:
+    """The version of a file that one version of the collection writes and another one reads.
+
+    A file without one is of version 1, the first. Whoever reads a file of this or a former version lets unknown keys
+    pass, and writes them back where it writes the file again: they are of a sister version that added something.
+
+    Args:
+        mapping: what was read.
+        known: the newest version that this reader understands.
+        where: names the file for messages.
+
+    Raises:
+        TrustAnchorError: not a mapping, not a version, or a later one: nothing may be concluded from such a file, and
+            it must not be written over.
+    """
+    if not isinstance(mapping, Mapping):
+        raise TrustAnchorError(f"{where} is {type(mapping).__name__}, not a mapping", "a mapping is expected")
+    version = mapping.get("version", 1)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise _wrong(where, "version", version, "a whole number from 1")
+    if version > known:
+        raise TrustAnchorError(
+            f"{where} has version {version}, written by a later version of the collection",
+            f"version {known} is the newest that is understood here, so the file is left as it is",
+            "Bring the collection up to date where this was read, and run again",
+        )
+    return version
+
+
 def _listed(known: Collection[str]) -> str:
     return ", ".join(sorted(known))
 

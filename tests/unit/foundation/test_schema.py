@@ -8,6 +8,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.schema impo
     check_keys,
     read_int,
     read_texts,
+    read_version,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +48,22 @@ def test_numbers_are_numbers_in_range(value: object) -> None:
 def test_a_list_of_texts_is_no_text(value: object) -> None:
     with pytest.raises(TrustAnchorError, match="list of texts"):
         read_texts({"n": value}, "n", "here")
+
+
+@pytest.mark.parametrize("found, version", [({}, 1), ({"version": 1}, 1), ({"version": 3, "new": 1}, 3)])
+def test_a_known_version_is_read_and_unknown_keys_pass(found: dict[str, int], version: int) -> None:
+    assert read_version(found, 3, "x.json") == version
+
+
+@pytest.mark.parametrize(
+    "found", [[], "1", None, {"version": "1"}, {"version": True}, {"version": 0}, {"version": None}]
+)
+def test_what_is_not_a_version_is_refused(found: object) -> None:
+    with pytest.raises(TrustAnchorError, match=r"x\.json"):
+        read_version(found, 3, "x.json")
+
+
+def test_a_later_version_is_refused_with_what_to_do() -> None:
+    with pytest.raises(TrustAnchorError, match="version 4") as caught:
+        read_version({"version": 4}, 3, "x.json")
+    assert "left as it is" in caught.value.why and "up to date" in caught.value.next_step
