@@ -140,7 +140,7 @@ def parse_constraints(declared: Any, where: str) -> ConstraintSet | None:
     """Name constraints from a plain mapping, None for None.
 
     Raises:
-        TrustAnchorError: an unknown key, something that is no subtree of its type, no DNS domain that is permitted.
+        TrustAnchorError: an unknown key, a value that is not a subtree of its type, no permitted DNS domain.
     """
     if declared is None:
         return None
