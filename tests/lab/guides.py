@@ -60,7 +60,8 @@ def procedure(guide: str, heading: str) -> list[Block]:
 
 def _sections(guide: str) -> dict[str, list[Block]]:
     found: dict[str, list[Block]] = {}
-    heading, language, lines = "", None, []
+    heading, lines = "", list[str]()
+    language: str | None = None
     for line in (GUIDES / guide).read_text().splitlines():
         fence = _FENCE.match(line)
         if language is not None and line == "```":
