@@ -84,12 +84,11 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """One dictionary for each directory."""
-        self.set_options(var_options=variables, direct=kwargs)
-        given = self.get_option("anchors")
+        given = kwargs.get("anchors", (variables or {}).get("pki_anchors", []))
         try:
             anchors = parse(self._templar.template(given) if self._templar else given)
             manifests = [_read(str(term), anchors) for term in terms]
-            if name := str(self.get_option("root") or ""):
+            if name := str(kwargs.get("root") or ""):
                 return [manifest_store.usable(manifest, name).for_hosts() for manifest in manifests]
             return [manifest.for_hosts() for manifest in manifests]
         except TrustAnchorError as error:
