@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import (
+    load_certificate,
+    spki_sha256,
+)
 from ansible_collections.trustanchor.private_ca.tests.lab import hosts
 from scene import HOSTS, RECORD, declare_roots, follow, issuers, move_in, run, trusted_by
 
@@ -25,6 +29,14 @@ def states() -> dict[str, str]:
 def test_the_estate_is_whole():
     assert trusted_by("r1") == trusted_by("s1") == list(HOSTS)
     assert "Root CA R1" in issuers()
+
+
+def test_a_signer_is_stolen():
+    follow("bad-days.md", "When a manifest signer is stolen")
+    stolen = spki_sha256(load_certificate((RECORD / "signers/manifest1.crt").read_bytes(), "manifest1").public_key())
+    for host in HOSTS:
+        assert stolen in hosts.output(host, "cat /var/lib/trustanchor/trust.json")
+    hosts.run("client1", "systemctl start trustanchor-trust-agent.service")  # what the other signer signed is accepted
 
 
 def test_a_root_is_stolen():
