@@ -31,6 +31,7 @@ requirements:
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.attributes.pki
+  - trustanchor.private_ca.anchors
 options:
   record:
     description: Directory of the public record.
@@ -50,26 +51,6 @@ options:
     description: It is signed again when less than this is left.
     type: str
     default: 480h
-  anchors:
-    description:
-      - Roots that the inventory vouches for, usually C(pki_anchors); see
-        P(trustanchor.private_ca.trust_manifest#lookup).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: Name of the root.
-        type: str
-        required: true
-      sha256:
-        description: Its SHA-256 fingerprint (hex).
-        type: str
-        required: true
-      reason:
-        description: Why it is trusted, such as the ceremony whose printed report has the fingerprint.
-        type: str
-        required: true
 notes:
   - To look at it run C(openssl cms -verify -noverify -inform DER -in trust.p7m).
 seealso:

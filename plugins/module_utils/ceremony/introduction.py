@@ -76,7 +76,7 @@ def find(record: str, option: object) -> Introductions:
 
 def _stranger(root: Root, remarks: Collection[str]) -> TrustAnchorError:
     said = "; ".join(remarks) or "no ceremony of the record made it"
-    line = anchoring.line(root, "first root, see the printed report of the ceremony")
+    line = anchoring.line(root, "printed report of the first ceremony")
     return TrustAnchorError(
         f"root '{root.name}' ({root.sha256}) was introduced by no ceremony that an anchored root has sealed",
         said,
@@ -157,7 +157,7 @@ def _introduced(record: Path, anchored: Collection[str], wanted: Collection[str]
 
 def _roots(record: Path) -> Iterator[tuple[str, x509.Certificate]]:
     for path in sorted((record / "roots").glob("*.crt")):
-        with contextlib.suppress(TrustAnchorError):  # what is no certificate seals nothing
+        with contextlib.suppress(TrustAnchorError):  # what is not a certificate seals nothing
             certificate = certs.load_certificate(read(path) or b"", str(path))
             yield certs.fingerprint(certificate), certificate
 

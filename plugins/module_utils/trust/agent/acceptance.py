@@ -150,7 +150,7 @@ def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
 
 
 def _jump(host: HostState, manifest: SignedManifest, now: dt.datetime) -> Mapping[str, float]:
-    """Where the rise of the sequence is measured from: a window that has passed, or another estate, begins anew."""
+    """Where the rise of the sequence is measured from: a window begins again when it has passed."""
     found, sequence = host.manifest.get("jump"), host.manifest.get("sequence", manifest.sequence)
     moment = now.timestamp()
     if isinstance(found, Mapping) and isinstance(found.get("since"), (int, float)) and "sequence" in found:

@@ -8,6 +8,8 @@ anchors, or when a ceremony that an anchored root has sealed, or one that such a
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -78,4 +80,6 @@ def _anchor(entry: Any) -> Anchor:
 
 def line(root: Root, reason: str) -> str:
     """What to write into the inventory for a root, one entry of YAML."""
-    return f"- {{name: {root.name}, sha256: {root.sha256}, reason: {reason}}}"
+    plain = re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", root.name)
+    name = root.name if plain else json.dumps(root.name)  # nothing that somebody chose becomes a key beside it
+    return f"- {{name: {name}, sha256: {root.sha256}, reason: {reason}}}"

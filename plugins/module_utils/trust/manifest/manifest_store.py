@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import glob
 import os
 from dataclasses import replace
 
 from ...errors import TrustAnchorError
+from ...text import times
 from ...x509 import certificates
 from ..root import Root
 from .anchors import RootCheck
@@ -71,6 +73,23 @@ def identity(record: str) -> Identity:
             state = os.stat(path)
             found.append((path, state.st_ino, state.st_size, state.st_mtime_ns))
     return tuple(found)
+
+
+def expired(manifest: Manifest, now: dt.datetime) -> list[tuple[str, str, str]]:
+    """What to say of each trusted root that has ended: what, why, next step. Hosts leave it out."""
+    ends = [
+        (root.name, certificates.not_after(certificates.load_certificate(root.pem.encode(), root.name)))
+        for root in manifest.trusted
+    ]
+    return [
+        (
+            f"root '{name}' has expired ({times.render(end)})",
+            "hosts leave it out, and certificates below it are refused everywhere",
+            "Make it distrusted with playbooks/change_trust.yml; no proof is asked of one that has expired",
+        )
+        for name, end in ends
+        if end <= now
+    ]
 
 
 def usable(manifest: Manifest, name: str) -> Root:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,19 +133,10 @@ def plan(directory: str, key: PrivateKey, now: dt.datetime, span: Span, check: R
         refused_signers=tuple(one.key_sha256 for one in manifest.refused_signers),
     )
     signed.parse(content.to_json())  # what a host would refuse is not signed
-    problems = (*_expired(manifest.trusted, now), *_ending(signer, now))
+    # An expired root stays in what is signed, and hosts leave it out: the same sequence must not say two things.
+    expired = (str(TrustAnchorError(*one)) for one in manifest_store.expired(manifest, now))
+    problems = (*expired, *_ending(signer, now))
     return Signing(content, signer, _reason(directory, content, signer, now, span.renew), problems)
-
-
-def _expired(roots: Iterable[Root], now: dt.datetime) -> Iterator[str]:
-    """Hosts leave an expired root out. It stays in what is signed: the same sequence must not say two things."""
-    for root in roots:
-        end = certs.not_after(_loaded(root))
-        if end <= now:
-            yield (
-                f"root '{root.name}' has expired ({times.render(end)}), and hosts leave it out: make it distrusted "
-                "(change_trust), for which no proof is asked any more"
-            )
 
 
 def _ending(signer: x509.Certificate, now: dt.datetime) -> Iterator[str]:
