@@ -71,6 +71,12 @@ def declare_roots(*, without: str, instead: dict[str, Any] | None = None) -> Non
     path.write_text(yaml.safe_dump(declared))
 
 
+def anchor(name: str) -> None:
+    """What a guide says in words: another root takes the place of those in `pki_anchors`."""
+    entry = {"name": name, "sha256": estate.root_sha256(estate.root("pki", name)), "reason": "signed paper"}
+    (STATE / "anchors.yml").write_text(yaml.safe_dump([entry]))
+
+
 def trusted_by(root: str) -> list[str]:
     """Hosts whose bundle has a root of the record."""
     body = "".join(estate.root("pki", root).splitlines()[1:-1])

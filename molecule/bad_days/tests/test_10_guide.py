@@ -11,7 +11,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certif
     spki_sha256,
 )
 from ansible_collections.trustanchor.private_ca.tests.lab import hosts
-from scene import HOSTS, RECORD, declare_roots, follow, issuers, move_in, run, trusted_by
+from scene import HOSTS, RECORD, anchor, declare_roots, follow, issuers, move_in, run, trusted_by
 
 SITE = ["ansible-playbook", "trustanchor.private_ca.site"]
 
@@ -41,6 +41,7 @@ def test_a_signer_is_stolen():
 
 def test_a_root_is_stolen():
     follow("bad-days.md", "When a root is stolen")
+    anchor("s1")
     assert states() == {"r1": "distrusted", "s1": "trusted"}
     assert trusted_by("r1") == []
     assert trusted_by("s1") == list(HOSTS)
