@@ -147,6 +147,13 @@ def _unit_path(value: Any) -> str:
     return path.replace("%", "%%")
 
 
+def _line_path(value: Any) -> str:
+    path = _text(value)
+    if not path.startswith("/"):
+        raise _Refused("an absolute path is expected")
+    return path
+
+
 def _unit_paths(value: Any, prefix: str = "") -> str:
     words = [prefix + _unit_path(path) for path in value]
     return " ".join(f'"{word}"' if " " in word else word for word in words)
@@ -226,8 +233,9 @@ KINDS: dict[str, Callable[[Any], str]] = {
     # systemd.unit(5), systemd.exec(5), systemd.service(5)
     "unit_text": _unit_text,
     "unit_word": _unit_word,
+    "unit_words": lambda value: " ".join(map(_unit_word, value)),
     # What operators write to be expanded, such as %d for the directory of credentials.
-    "unit_word_expanded": lambda value: _quoted(_text(value)),
+    "unit_words_expanded": lambda value: " ".join(_quoted(_text(word)) for word in value),
     "unit_path": _unit_path,
     "unit_paths": _unit_paths,
     "optional_paths": _optional_paths,
@@ -245,11 +253,12 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "nginx_word": _matching(r"[A-Za-z0-9/\[][A-Za-z0-9._~:/\[\]-]*", "letters, digits and . _ ~ : / -"),
     "nginx_addresses": _nginx_addresses,
     "toml_text": _toml_text,
+    "line_path": _line_path,  # the rest of a line, for SoftHSM
     "shell_variable": _shell_variable,
     "file_variable": _file_variable,
     "json_in_template": _json_in_template,
     # deb822 and apt_preferences(5): a value ends with its line.
-    "apt_value": _matching(r"[!-~]+", "a word without blanks"),
+    "apt_value": _matching(r"[A-Za-z0-9._~:/@+,=-]+", "a word without blanks"),
     "apt_version": _matching(r"[0-9][A-Za-z0-9.+~:-]*", "a version of a package"),
 }
 
