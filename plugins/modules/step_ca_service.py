@@ -82,6 +82,12 @@ try:
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "client_networks": {"type": "list", "elements": "str", "default": []},
+    "environment": {"type": "dict", "default": {}},
+    "expect_change": {"type": "bool", "default": False},
+}
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Unit, process, proof."""
@@ -102,12 +108,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        "client_networks": {"type": "list", "elements": "str", "default": []},
-        "environment": {"type": "dict", "default": {}},
-        "expect_change": {"type": "bool", "default": False},
-    }
-    module = AnsibleModule(spec, supports_check_mode=True)
+    module = AnsibleModule(SPECIFICATION, supports_check_mode=True)
     if MISSING is not None and module.check_mode:
         module.exit_json(changed=True, action="start", verified={})
     edge.run(module, converge, MISSING)

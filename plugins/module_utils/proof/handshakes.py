@@ -179,8 +179,12 @@ def _node(results: Sequence[TargetResult]) -> Mapping[str, str]:
 
 
 def _parse(targets: Sequence[str], printed: bytes) -> Mapping[str, str]:
-    """What a program printed about each target."""
-    said = dict(line.split(" ", 1) for line in printed.decode(errors="replace").splitlines() if " " in line)
+    """What a program printed about each target, the first time that it named it.
+
+    Its messages quote certificates. Line ends are taken out of them there, and nothing else is the end of a line.
+    """
+    lines = [line.split(" ", 1) for line in printed.decode(errors="replace").split("\n") if " " in line]
+    said = dict(reversed(lines))
     return {target: said.get(target, "the client said nothing") for target in targets}
 
 

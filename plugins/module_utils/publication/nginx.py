@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
-from ..host import commands, files, systemd
+from ..host import commands, files, preflight, systemd
 from ..text.configuration import Rendered, fill
+from ..text.document import visible
 from .artifacts import KINDS
 from .url import PublicationUrl, get
 
@@ -221,10 +222,12 @@ def require_port(port: int) -> None:
         TrustAnchorError: another program does.
     """
     asked = ["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes", f"sport = :{port}"]
-    found = set(re.findall(r'\("([^"]+)",pid=', commands.run(asked).stdout.decode(errors="replace")))
-    if others := found - {"nginx"}:
+    listed = commands.run(asked).stdout.decode(errors="replace")
+    # The name that stands beside a number was chosen by the process; a number in a name makes one more to look at.
+    programs = {preflight.program_of(int(pid)) for pid in re.findall("pid=([0-9]{1,10})", listed)}
+    if others := programs - {os.path.realpath(PROGRAM)}:
         raise TrustAnchorError(
-            f"port {port} is in use by {min(others)}",
+            f"port {port} is in use by {visible(min(others)) or 'another program'}",
             "nginx has to listen there",
             "Stop that program, or publish under a URL with another port",
         )

@@ -75,7 +75,7 @@ class _Refused(ValueError):
 
 
 def _text(value: Any) -> str:
-    """A text of printable characters; bytes of a name that are no UTF-8 are surrogates in Python, and not printable."""
+    """A text of printable characters; bytes of a name that are not UTF-8 are surrogates in Python, and not printable."""
     if not isinstance(value, str) or not value:
         raise _Refused("a text that is not empty is expected")
     if not value.isprintable():
@@ -168,7 +168,7 @@ def _assignment(value: Any) -> str:
     """``NAME=value`` of a pair."""
     name, text = value
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", _text(name)):
-        raise _Refused(f"'{name}' is no name of a variable")
+        raise _Refused(f"'{name}' is not a name of a variable")
     return f"{name}={_text(text) if text else ''}"
 
 
