@@ -75,7 +75,7 @@ class _Refused(ValueError):
 
 
 def _text(value: Any) -> str:
-    """A text of printable characters; bytes of a name that are not UTF-8 are surrogates in Python, and not printable."""
+    """A text of printable characters; what of a name is not UTF-8 is a surrogate in Python, and not printable."""
     if not isinstance(value, str) or not value:
         raise _Refused("a text that is not empty is expected")
     if not value.isprintable():
