@@ -23,6 +23,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollo
 )
 
 RELEASE = {"id": "ab" * 16, "sequence": 7}
+OF = journal.Release("ab" * 16, 7)
 
 
 def entry(host: str = "web1", **more: Any) -> journal.Entry:
@@ -83,10 +84,10 @@ def test_a_bad_answer_on_record_is_a_fault_of_its_host_alone(path: str, said: di
     journal.of(path).append(entry("web2"))
     first, second = Path(path).read_text().splitlines()
     Path(path).write_text(json.dumps({**json.loads(first), **said}) + f"\n{second}\n")
-    states = plan.states(journal.of(path).read(), journal.Release(**RELEASE))
+    states = plan.states(journal.of(path).read(), OF)
     assert {host: state.outcome for host, state in states.items()} == {"web1": "failed", "web2": "converged"}
     scope = plan.Scope(("web1", "web2"), ("web1", "web2"), (), ())
-    built = report.build(journal.Release(**RELEASE), scope, states, times.utc_now())
+    built = report.build(OF, scope, states, times.utc_now())
     assert built["missing"] == ["web1"]
     assert "its line in the journal cannot be used" in report.markdown(built)
     assert plan.plan(scope, states, times.utc_now(), dt.timedelta(days=9999)).todo == ("web1",)
