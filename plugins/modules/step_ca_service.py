@@ -14,8 +14,8 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
-  - Refuses a step-ca below 0.30.0 that is on the host, however it got there; M(trustanchor.private_ca.step_ca_preflight)
-    says why.
+  - Refuses a step-ca below 0.30.0 that is on the host, however it got there, for the reason that
+    M(trustanchor.private_ca.step_ca_preflight) gives.
   - Writes the hardened systemd unit and enables it.
   - Compares what the running process has loaded with what is on the disk (unit, program, password, ca.json,
     certificates, key, templates) and chooses nothing, reload, restart or start. A reload does not apply listeners, the
