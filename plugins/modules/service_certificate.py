@@ -67,7 +67,8 @@ corrected:
   type: dict
   sample: {}
 not_after:
-  description: Until when clients accept the certificate and its chain, ISO 8601; empty in check mode where there is none.
+  description:
+    - Until when clients accept the certificate and its chain, ISO 8601; empty in check mode where there is none.
   returned: success
   type: str
   sample: "2026-11-24T15:00:00Z"

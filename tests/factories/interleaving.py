@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 
 class Other:
@@ -32,7 +32,7 @@ class Other:
             os.read(gate, 1)
             try:
                 found = json.dumps({"found": work()})
-            except BaseException:
+            except BaseException:  # noqa: BLE001 it is told to the first process, whatever it is
                 found = json.dumps({"failed": traceback.format_exc()})
             os.write(answer, found.encode())
             os._exit(0)
@@ -61,7 +61,7 @@ class Other:
         assert "failed" not in said, said["failed"]
         return said["found"]
 
-    def __enter__(self) -> Other:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

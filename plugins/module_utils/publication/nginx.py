@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from ..errors import TrustAnchorError
 from ..host import commands, files, systemd
 from .artifacts import KINDS
+from .clients import LOOPBACK
+from .servers import rivals
 from .url import PublicationUrl, get
 
 UNIT = "nginx.service"
@@ -246,7 +248,7 @@ def is_loaded(url: PublicationUrl, configuration: bytes) -> bool:
 
 def _serves(url: PublicationUrl, configuration: bytes) -> bool:
     with contextlib.suppress(TrustAnchorError):
-        return get(url, LOADED).content.decode(errors="replace") == digest_in(configuration)
+        return get(url, LOADED, LOOPBACK).content.decode(errors="replace") == digest_in(configuration)
     return False
 
 
@@ -284,6 +286,16 @@ def test() -> None:
         ) from error
 
 
+def explain(url: PublicationUrl, address: str) -> str:
+    """Which other servers of this nginx may answer for the publication at an address; empty where none is found."""
+    try:
+        printed = commands.run([PROGRAM, "-T", "-q"]).stdout.decode(errors="replace")
+    except TrustAnchorError:
+        return ""
+    found = rivals(printed, url.host, address, url.port, CONFIGURATION)
+    return f"nginx prefers another server there: {'; '.join(found)}" if found else ""
+
+
 def run(url: PublicationUrl, configuration: bytes, found: Sequence[str]) -> None:
     """Correct what `faults` found, and wait until nginx serves by this configuration.
 
@@ -303,7 +315,7 @@ def run(url: PublicationUrl, configuration: bytes, found: Sequence[str]) -> None
         if time.monotonic() > deadline:
             raise TrustAnchorError(
                 f"nginx does not serve {url.authority} by {CONFIGURATION}",
-                systemd.journal(UNIT, since=began) or "another server block may have that name",
+                explain(url, LOOPBACK) or systemd.journal(UNIT, since=began),
                 "Look for the name in 'nginx -T' and in /var/log/nginx/error.log",
             )
         time.sleep(0.05)

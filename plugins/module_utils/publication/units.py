@@ -8,7 +8,7 @@ from ..host.files import Directory, File
 from ..host.timed_program import TimedProgram
 from . import program, watch
 
-# It reads from nginx of this host alone, so no other address is reachable for it.
+# It asks as clients do, by each address of the published name, and DNS before that; so no address is denied to it.
 _SERVICE = """{mark}[Unit]
 Description=Look whether CRLs, certificates and the trust manifest that are published expire soon
 After=nginx.service time-sync.target
@@ -23,9 +23,7 @@ CapabilityBoundingSet=CAP_DAC_OVERRIDE
 {sandbox}{writable}ProtectHome=yes
 ProtectProc=invisible
 MemoryDenyWriteExecute=yes
-IPAddressAllow=localhost
-IPAddressDeny=any
-RestrictAddressFamilies=AF_UNIX AF_INET
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 SystemCallFilter=~@resources
 """
 

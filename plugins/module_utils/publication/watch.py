@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +15,9 @@ from ..host import metrics, openssl
 from ..host.files import read
 from ..host.metrics import Metric, Sample
 from ..trust.manifest import signed
-from .url import PublicationUrl, fetch
+from . import clients, nginx
+from .clients import Way
+from .url import NoAnswer, PublicationUrl, fetch
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
 METRICS = "trustanchor_publication.prom"
@@ -30,6 +33,7 @@ _NEXT_STEP = {
     "root_crl": "Renew it: plan_ceremony, ceremony, then publish",
     "ca_crl": "Look at step-ca on its CA host, and at the network between",
     "manifest": "Sign it again, then publish",
+    "manifest_signer": "Have a new signer certified: plan_ceremony, ceremony; then sign it again",
     "bundle": "Publish again",
 }
 
@@ -40,7 +44,7 @@ class Watched:
 
     Args:
         name: last part of its URL.
-        kind: one of `artifacts.KINDS`.
+        kind: one of `artifacts.KINDS`, or ``manifest_signer``: the certificate within the manifest.
         margin: seconds before its end at which somebody must know.
         issuer: PEM of the certificate that must have signed a CRL; empty: not looked at.
     """
@@ -129,15 +133,23 @@ def span(value: float) -> str:
 
 
 def look(watch: Watch) -> list[WatchFinding]:
-    """Fetch and read each artifact."""
-    return [_look_at(watch.url, one) for one in watch.watched]
+    """Fetch and read each artifact by each way that clients come."""
+    ways = [way for way in clients.ways(watch.url.host, nginx.has_ipv6()) if way.named]
+    return [_look_at(watch.url, one, ways) for one in watch.watched]
 
 
-def _look_at(url: PublicationUrl, watched: Watched) -> WatchFinding:
-    try:
-        return WatchFinding(watched, _end(watched, fetch(url, watched.name)))
-    except TrustAnchorError as error:
-        return WatchFinding(watched, None, str(error))
+def _look_at(url: PublicationUrl, watched: Watched, ways: Sequence[Way]) -> WatchFinding:
+    """What the unluckiest client gets."""
+    ends = []
+    for way in ways:
+        try:
+            ends.append(_end(watched, fetch(url, watched.name, way.address)))
+        except NoAnswer as error:
+            if way.own:  # another host behind the name may not be reachable from here, and has a watch of its own
+                return WatchFinding(watched, None, str(error))
+        except TrustAnchorError as error:
+            return WatchFinding(watched, None, f"{error} It came from {way.address}.")
+    return WatchFinding(watched, min((end for end in ends if end is not None), default=None))
 
 
 def _end(watched: Watched, content: bytes) -> float | None:
@@ -147,11 +159,21 @@ def _end(watched: Watched, content: bytes) -> float | None:
         return openssl.read_crl(content).next_update
     if watched.kind == "manifest":
         return signed.read_unverified(content).not_after.timestamp()
+    if watched.kind == "manifest_signer":
+        return _signer_end(content)
     if watched.kind == "bundle":
         if b"-----BEGIN CERTIFICATE-----" not in content:
             raise TrustAnchorError("there is no certificate in it")
         return None
     return openssl.read_certificate(content).not_after
+
+
+def _signer_end(message: bytes) -> float:
+    """When the certificate of a manifest's signer ends; a manifest is good for no longer."""
+    with tempfile.NamedTemporaryFile(prefix="signer-", suffix=".pem") as signer:
+        options = ["-verify", "-noverify", "-binary", "-inform", "DER", "-signer", signer.name]
+        openssl.run(["cms", *options], stdin=message)
+        return openssl.read_certificate(signer.read()).not_after
 
 
 def as_metrics(findings: Sequence[WatchFinding], now: float) -> list[Metric]:

@@ -15,7 +15,7 @@ def main() -> int:
     """Renew one certificate if it is due.
 
     Returns:
-        0: good; 1: it was due and could not be renewed, or ends with the CA's own certificate; 2: called in a wrong way.
+        0: good; 1: it was due and could not be renewed, or ends with the CA's; 2: called in a wrong way.
     """
     if len(sys.argv) != 2:
         print("usage: renew-certificate NAME", file=sys.stderr)

@@ -21,7 +21,6 @@ from ..host.files import Directory, File, Kept, read
 from ..host.generations import Generations
 from .settings import Settings, canonical, is_address
 
-
 _NEVER = 253_402_300_799  # the last second of the year 9999 (RFC 5280 section 4.1.2.5)
 
 

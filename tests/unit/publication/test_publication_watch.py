@@ -23,7 +23,7 @@ ROOT, OTHER = pki.root(), pki.root("Other")
 
 
 def look(monkeypatch: pytest.MonkeyPatch, watched: watch.Watched, content: bytes) -> watch.WatchFinding:
-    monkeypatch.setattr(watch, "fetch", lambda _url, _name: content)
+    monkeypatch.setattr(watch, "fetch", lambda _url, _name, _address: content)
     (found,) = watch.look(watch.Watch(URL, (watched,)))
     return found
 
