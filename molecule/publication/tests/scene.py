@@ -31,6 +31,7 @@ RECORD = STATE / "pki"
 PUBLISH = "playbooks/publish.yml"
 TASK = "Publish the record, and watch it"
 DIRECTORY = "/var/lib/trustanchor/publication"
+PUBLISHED_RECORD = "/var/lib/trustanchor/publication-record.json"
 CONFIGURATION = "/etc/nginx/conf.d/trustanchor-publication.conf"
 SERVICE = "trustanchor-publication-watch.service"
 TIMER = "trustanchor-publication-watch.timer"
@@ -71,6 +72,12 @@ def published(record: Path = RECORD, **variables: Any) -> dict[str, Any]:
     done = publish(record, **variables)
     assert done.rc == 0, done.output
     return done.result(TASK, "web1")
+
+
+def restore() -> None:
+    """Publish what was declared, although it is older than what a test has published."""
+    hosts.run("web1", f"rm -f {DIRECTORY}/trust.p7m {PUBLISHED_RECORD}")
+    published()
 
 
 def watch() -> tuple[bool, str]:

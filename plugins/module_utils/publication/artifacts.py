@@ -56,10 +56,6 @@ class Version:
     number: int
     moment: int
 
-    def text(self) -> str:
-        """For messages."""
-        return f"{f'number {self.number} ' if self.number else ''}of {times.render_epoch(self.moment)}"
-
     def is_older_than(self, published: Version, now: float) -> bool:
         """Whether this would take back what is published.
 

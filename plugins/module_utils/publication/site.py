@@ -14,9 +14,9 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host import files, locks
 from ..host.files import Directory, File, Kept
-from ..text import durations
+from ..text import durations, times
 from . import nginx, proof, units, watch
-from .artifacts import Artifact, check_name
+from .artifacts import Artifact, Version, check_name
 from .record_state import RecordState
 from .url import PublicationUrl, parse_url
 
@@ -69,9 +69,17 @@ class Site:
     def watched(self) -> watch.Watch:
         """What the watch looks at; also at what should be published and is not."""
         files = (*self.artifacts, *self.kept)
-        found = [watch.Watched(one.name, one.kind, self.margins.get(one.kind, 0), one.issuer) for one in files]
-        margin = self.margins["manifest_signer"]
-        found += [watch.Watched(one.name, "manifest_signer", margin) for one in files if one.kind == "manifest"]
+        signer = self.margins["manifest_signer"]
+        found = [
+            watch.Watched(
+                one.name,
+                one.kind,
+                self.margins.get(one.kind, 0),
+                one.issuer,
+                signer if one.kind == "manifest" else 0,
+            )
+            for one in files
+        ]
         for one in self.sources:
             issuer = self.issuers.get(one.name, "")
             found.append(watch.Watched(one.file, "ca_crl", self.margins["ca_crl"], issuer))
@@ -251,10 +259,17 @@ def _rollback(wanted: Artifact, present: Artifact) -> TrustAnchorError | None:
     if not version.is_older_than(published, time.time()):
         return None
     return TrustAnchorError(
-        f"{wanted.name} is {version.text()} in the record, this host publishes {published.text()}",
+        f"{wanted.name} is {_told(version, published)} in the record, this host publishes {_told(published, version)}",
         "the record on the controller is older than what clients have; a revocation would be taken back",
         f"Bring the record up to date; if {nginx.DIRECTORY} is what is wrong, remove {wanted.name} there",
     )
+
+
+def _told(version: Version, other: Version) -> str:
+    """What tells a version from another one."""
+    if version.number != other.number:
+        return f"number {version.number}"
+    return f"of {times.render_epoch(version.moment)}"
 
 
 def _configure(wanted: File, check: bool) -> dict[str, list[str]]:

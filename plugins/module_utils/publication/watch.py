@@ -23,8 +23,8 @@ CONFIGURATION = "/etc/trustanchor/publication.json"
 METRICS = "trustanchor_publication.prom"
 _METRICS = {
     "up": "Whether the artifact can be had, read, and is signed by its issuer.",
-    "expiry_timestamp_seconds": "When the artifact expires, seconds since the epoch; 0 where it is not up.",
-    "margin_seconds": "How long before it expires the artifact must have been replaced.",
+    "expiry_timestamp_seconds": "When what is due first in the artifact expires, seconds since the epoch; 0: not up.",
+    "margin_seconds": "How long before that it must have been replaced.",
     "stale": "Whether the artifact is not up, or has less than its margin left.",
 }
 _NEXT_STEP = {
@@ -44,15 +44,17 @@ class Watched:
 
     Args:
         name: last part of its URL.
-        kind: one of `artifacts.KINDS`, or ``manifest_signer``: the certificate within the manifest.
+        kind: one of `artifacts.KINDS`.
         margin: seconds before its end at which somebody must know.
         issuer: PEM of the certificate that must have signed a CRL; empty: not looked at.
+        signer_margin: the same as ``margin`` for the certificate of a manifest's signer.
     """
 
     name: str
     kind: str
     margin: int
     issuer: str = ""
+    signer_margin: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,22 +79,42 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class End:
+    """An end.
+
+    Args:
+        at: seconds since the epoch.
+        of: what ends: a kind of artifact, or ``manifest_signer``.
+        margin: seconds before it at which somebody must know.
+    """
+
+    at: float
+    of: str
+    margin: int
+
+    @property
+    def due(self) -> float:
+        """When somebody must know, seconds since the epoch."""
+        return self.at - self.margin
+
+
+@dataclass(frozen=True)
 class WatchFinding:
     """What was found of one artifact.
 
     Args:
         watched: it.
-        end: when it expires, seconds since the epoch; None: never, or it could not be read.
+        end: of what in it is due first; None: it never ends, or could not be read.
         fault: why it is not as it should be; empty: it is.
     """
 
     watched: Watched
-    end: float | None
+    end: End | None
     fault: str = ""
 
     def stale(self, now: float) -> bool:
         """Whether somebody has to do something."""
-        return bool(self.fault) or (self.end is not None and self.end - now < self.watched.margin)
+        return bool(self.fault) or (self.end is not None and self.end.due < now)
 
     def text(self, now: float) -> str:
         """For the log."""
@@ -100,11 +122,13 @@ class WatchFinding:
             return f"{self.watched.name}: {self.fault}"
         if self.end is None:
             return f"{self.watched.name}: good"
-        left = self.end - now
+        left = self.end.at - now
         said = f"{span(left)} left" if left >= 0 else f"expired {span(-left)} ago"
+        if self.end.of != self.watched.kind:
+            said = f"its signer: {said}"
         if not self.stale(now):
             return f"{self.watched.name}: {said}"
-        return f"{self.watched.name}: {said}, wanted {span(self.watched.margin)}. {_NEXT_STEP[self.watched.kind]}."
+        return f"{self.watched.name}: {said}, wanted {span(self.end.margin)}. {_NEXT_STEP[self.end.of]}."
 
 
 def load() -> Watch:
@@ -140,31 +164,40 @@ def look(watch: Watch) -> list[WatchFinding]:
 
 def _look_at(url: PublicationUrl, watched: Watched, ways: Sequence[Way]) -> WatchFinding:
     """What the unluckiest client gets."""
-    ends = []
+    ends: list[End] = []
     for way in ways:
         try:
-            ends.append(_end(watched, fetch(url, watched.name, way.address)))
+            ends += _ends(watched, fetch(url, watched.name, way.address))
         except NoAnswer as error:
             if way.own:  # another host behind the name may not be reachable from here, and has a watch of its own
                 return WatchFinding(watched, None, str(error))
         except TrustAnchorError as error:
             return WatchFinding(watched, None, f"{error} It came from {way.address}.")
-    return WatchFinding(watched, min((end for end in ends if end is not None), default=None))
+    return WatchFinding(watched, min(ends, key=lambda end: end.due, default=None))
 
 
-def _end(watched: Watched, content: bytes) -> float | None:
+def _ends(watched: Watched, content: bytes) -> Iterator[End]:
+    """When what was fetched ends.
+
+    Raises:
+        TrustAnchorError: it is not what it should be.
+    """
+    if watched.kind == "bundle":
+        if b"-----BEGIN CERTIFICATE-----" not in content:
+            raise TrustAnchorError("there is no certificate in it")
+        return
+    yield End(_end(watched, content), watched.kind, watched.margin)
+    if watched.kind == "manifest":
+        yield End(_signer_end(content), "manifest_signer", watched.signer_margin)
+
+
+def _end(watched: Watched, content: bytes) -> float:
     if watched.kind in ("root_crl", "ca_crl"):
         if watched.issuer:
             openssl.require_crl_signed_by(content, watched.issuer)
         return openssl.read_crl(content).next_update
     if watched.kind == "manifest":
         return signed.read_unverified(content).not_after.timestamp()
-    if watched.kind == "manifest_signer":
-        return _signer_end(content)
-    if watched.kind == "bundle":
-        if b"-----BEGIN CERTIFICATE-----" not in content:
-            raise TrustAnchorError("there is no certificate in it")
-        return None
     return openssl.read_certificate(content).not_after
 
 
@@ -192,8 +225,10 @@ def _samples(name: str, findings: Sequence[WatchFinding], now: float) -> Iterato
 
 def _values(finding: WatchFinding, now: float) -> Mapping[str, float]:
     found: dict[str, float] = {"up": 0 if finding.fault else 1, "stale": 1 if finding.stale(now) else 0}
-    if finding.end is not None or finding.fault:  # an alert on the end must see what cannot be read, too
-        found |= {"expiry_timestamp_seconds": finding.end or 0, "margin_seconds": finding.watched.margin}
+    if finding.end is not None:
+        found |= {"expiry_timestamp_seconds": finding.end.at, "margin_seconds": finding.end.margin}
+    elif finding.fault:  # an alert on the end must see what cannot be read, too
+        found |= {"expiry_timestamp_seconds": 0, "margin_seconds": finding.watched.margin}
     return found
 
 

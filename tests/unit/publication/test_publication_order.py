@@ -53,10 +53,10 @@ DAY, OLD = pki.DAY, 25 * pki.DAY
 @pytest.mark.parametrize(
     ("newer", "older", "words"),
     [
-        (manifest(2, DAY), manifest(1, pki.HOUR), "trust.p7m is number 1 of"),
-        (manifest(2, DAY), manifest(2, OLD), "trust.p7m is number 2 of"),
-        (root_crl(7, DAY), root_crl(6, pki.HOUR), "root-r1.crl is number 6 of"),
-        (root_crl(7, DAY), root_crl(7, OLD), "root-r1.crl is number 7 of"),
+        (manifest(2, DAY), manifest(1, pki.HOUR), "trust.p7m is number 1 in the record"),
+        (manifest(2, DAY), manifest(2, OLD), "trust.p7m is of 2"),
+        (root_crl(7, DAY), root_crl(6, pki.HOUR), "root-r1.crl is number 6 in the record"),
+        (root_crl(7, DAY), root_crl(7, OLD), "root-r1.crl is of 2"),
         (intermediate(DAY), intermediate(OLD), "ca1.crt is of"),
     ],
     ids=["sequence", "signature", "number", "this update", "intermediate"],
@@ -175,5 +175,5 @@ def test_two_controllers_publish_one_after_the_other(monkeypatch: pytest.MonkeyP
             patched.setattr(site, "_configure", configure)
             site.converge(wanted(3), check=False)
         (fault,) = second.result()
-    assert "is number 2 of" in fault
+    assert "is number 2 in the record" in fault
     assert Path(nginx.DIRECTORY, "root-r1.crl").read_bytes() == wanted(3).artifacts[1].content

@@ -22,7 +22,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.artifacts import KINDS, Artifact
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.clients import Way
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import PublicationUrl
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import Answer, PublicationUrl
 from factories import pki, publication_host
 from factories.publication_host import ROOT, wanted
 from factories.publication_record import crl, der
@@ -148,12 +148,12 @@ def test_the_watch_sees_what_the_unluckiest_client_gets(monkeypatch: pytest.Monk
         if isinstance(expected, str):
             assert expected in found.fault
         else:
-            assert (found.end, found.fault) == (expected, "")
+            assert (found.end, found.fault) == (watch.End(expected, "root_crl", 60), "")
 
 
 def test_the_fault_names_the_other_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = publication_host.make(tmp_path, monkeypatch)
-    host.elsewhere["10.0.0.6"] = lambda _name: publication_host.Answer(200, "text/plain", b"other")
+    host.elsewhere["10.0.0.6"] = lambda _name: Answer(200, "text/plain", b"other")
     host.printed = PRINTED.replace("10.0.0.5", "10.0.0.6")
     publication_host.reached_at(monkeypatch, Way("10.0.0.5", True, True), Way("10.0.0.6", True, True))
     done = site.converge(wanted(), check=False)
