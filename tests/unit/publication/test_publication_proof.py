@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import addresses
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
     clients,
     proof,
@@ -217,8 +218,8 @@ def ways_of(monkeypatch: pytest.MonkeyPatch, named: list[str], own: list[str], i
         return [(None, None, None, "", (one, 0)) for one in (*named, *named)]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(clients, "own_addresses", lambda: own)
-    monkeypatch.setattr(clients, "is_own", lambda one: one in own or one.startswith("127."))
+    monkeypatch.setattr(addresses, "own", lambda: own)
+    monkeypatch.setattr(addresses, "is_own", lambda one: one in own or one.startswith("127."))
     return clients.ways(HOST, ipv6)
 
 
@@ -236,16 +237,6 @@ def test_by_which_ways_clients_come(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ways_of(monkeypatch, ["127.0.1.1"], both) == anywhere  # /etc/hosts of Debian
     assert ways_of(monkeypatch, [], []) == [Way("127.0.0.1", own=True, named=True)]
     assert ways_of(monkeypatch, [one, "fd00::9"], [one, "fd00::1"], ipv6=False) == [Way(one, own=True, named=True)]
-
-
-def test_the_addresses_of_this_machine() -> None:
-    assert clients.is_own("127.0.0.1")
-    assert not clients.is_own("192.0.2.1")
-    assert all(clients.is_own(one) for one in clients.own_addresses())
-    assert not any(one.startswith(("127.", "fe80:")) for one in clients.own_addresses())
-    table = "Local:\n  +-- 0.0.0.0/0 3 0 5\n        |-- 10.0.0.5\n           /32 host LOCAL\n        |-- 10.0.0.255\n"
-    assert list(clients._ipv4(f"{table}           /32 link BROADCAST\n")) == ["10.0.0.5"]
-    assert list(clients._ipv6("fd000000000000000000000000000001 02 40 00 80 eth0\n")) == ["fd00::1"]
 
 
 def test_what_may_be_another_version() -> None:
