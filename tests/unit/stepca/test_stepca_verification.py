@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import stat
@@ -107,7 +108,7 @@ def test_something_else_answers_where_a_name_leads(
     names["ca.corp.example"] = ["127.0.0.1"]
     with tls_server.serve(pki.root("Other").leaf("ca.corp.example"), tmp_path) as other:
         reached = f"https://ca.corp.example:{other.port}"
-        real = verification.replace
+        real = dataclasses.replace
         monkeypatch.setattr(verification, "replace", lambda client, **more: real(client, **{**more, "url": reached}))
         with pytest.raises(TrustAnchorError, match="leads to 127.0.0.1, and what answers there is not this CA"):
             ca.verify()
