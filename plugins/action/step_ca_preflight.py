@@ -35,10 +35,11 @@ class ActionModule(edge.EdgeAction):
         facts = inputs.check(declared, times.utc_now(), planning=self._task.check_mode)
         payload = {"ports": facts["ports"], "key_sha256": facts["key_sha256"], "controller_time": time.time()}
         found = self.on_host("step_ca_preflight_host", payload)
-        found["warnings"] = [*inputs.warnings(declared, times.utc_now()), *edge.warnings(found)]
         if found.get("failed"):
             return found
-        return {**found, **self._check_installation(answers.part(found, "installed", _INSTALLED))}
+        checked = self._check_installation(answers.part(found, "installed", _INSTALLED))
+        warnings = [*inputs.warnings(declared, times.utc_now()), *edge.warnings(found)]
+        return {**found, **checked, "warnings": warnings}
 
     def _check_installation(self, installed: dict[str, str]) -> edge.Result:
         """What has to be installed, and whether the controller has what that needs."""

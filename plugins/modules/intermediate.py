@@ -19,7 +19,7 @@ description:
   - Makes the certificate signing request that is carried to the root ceremony.
   - Keeps the request in the public record on the controller when O(record) names a file there.
   - With O(state=installed), puts the certificate that the ceremony made, and the root, where step-ca reads them, after
-    it has checked that the certificate belongs to the key on the host.
+    it has checked that the certificate belongs to the key on the host, and is not older than the one that is installed.
   - An existing key is never replaced. Needs systemd 250 or newer (systemd-creds).
 requirements:
   - cryptography >= 42 on the controller
@@ -150,6 +150,7 @@ def _converge_locked(options: Mapping[str, Any], layout: Layout, check: bool) ->
     if options["state"] == "installed":
         bundle = certificates.load_bundle(options["certificate"].encode(), "the intermediate certificate")
         intermediate.require_match(layout, bundle[0])
+        intermediate.require_not_older(layout, bundle[0])
         corrected |= intermediate.install(layout, options["certificate"].encode(), options["root"].encode(), check)
         after["certificate"] = certificates.describe(bundle[0])
     return {

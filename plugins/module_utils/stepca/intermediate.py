@@ -22,6 +22,7 @@ from ..errors import TrustAnchorError
 from ..host import commands
 from ..host.files import Directory, File, Item, Kept, converge, read
 from ..host.preflight import require_same_key
+from ..text import times
 from ..x509 import certificates
 from .layout import Layout
 
@@ -172,6 +173,28 @@ def require_match(layout: Layout, certificate: x509.Certificate) -> None:
     """
     ours = certificates.spki_sha256(load_key(layout).public_key())
     require_same_key(certificates.spki_sha256(certificate.public_key()), ours)
+
+
+def require_not_older(layout: Layout, certificate: x509.Certificate) -> None:
+    """Refuse to put a former certificate over its successor: of the same key, by the same issuer, but made earlier.
+
+    Raises:
+        TrustAnchorError: the installed one is newer.
+    """
+    pem = read(layout.certificate)
+    try:
+        present = certificates.load_bundle(pem or b"", layout.certificate)[0]
+    except TrustAnchorError:  # absent or damaged: anything is better
+        return
+    same = present.issuer == certificate.issuer and present.public_key() == certificate.public_key()
+    begin, installed = certificates.not_before(certificate), certificates.not_before(present)
+    if same and begin < installed:
+        raise TrustAnchorError(
+            f"the intermediate certificate in the record is of {times.render(begin)}, "
+            f"this host has its successor of {times.render(installed)}",
+            "the record on the controller is older than this CA; what it issues would end sooner again",
+            f"Bring the record up to date; if the older one is right, remove {layout.certificate} on this host",
+        )
 
 
 def install(layout: Layout, certificate_pem: bytes, root_pem: bytes, check: bool) -> dict[str, list[str]]:
