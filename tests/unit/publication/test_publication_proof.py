@@ -89,8 +89,8 @@ def test_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (OTHER_SITE, "root-r1.crt is not served as it should be at 127.0.0.3. the answer is 200 text/plain"),
-        (FORMER, "root-r1.crl is not served as it should be at 127.0.0.3. the answer is 200 application/pkix-crl"),
+        (OTHER_SITE, "root-r1.crt is not served as it should be at 127.0.0.3: the answer is 200 text/plain"),
+        (FORMER, "root-r1.crl is not served as it should be at 127.0.0.3: the answer is 200 application/pkix-crl"),
         ({}, "the answer is 404 text/html"),
         (None, "nobody answers for /root-r1.crt at 127.0.0.3"),
     ],
