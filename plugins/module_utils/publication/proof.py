@@ -13,9 +13,7 @@ from ..host import openssl
 from . import clients, nginx
 from .artifacts import KINDS, Artifact
 from .clients import Way
-from .url import Answer, NoAnswer, PublicationUrl, fetch, get
-
-_ELSEWHERE_SECONDS = 5.0  # another host may not be reachable from here at all
+from .url import Answer, NoAnswer, PublicationUrl, fetch, get, patience
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def _fault(url: PublicationUrl, artifacts: Sequence[Artifact], way: Way) -> Trus
     """The first thing that is wrong at an address; whatever is wrong with one is likely to be wrong with all."""
     for one in artifacts:
         try:
-            answer = get(url, one.name, way.address, *(() if way.own else (_ELSEWHERE_SECONDS,)))
+            answer = get(url, one.name, way.address, patience(way.own))
         except NoAnswer as error:
             return error if way.own else _Behind(error.what, error.why, _LOOK_THERE)
         expected = (200, KINDS[one.kind].media_type, one.content)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ..errors import TrustAnchorError
 
 TIMEOUT = 20  # seconds; nginx waits a few seconds for step-ca
+_ELSEWHERE = 5
 MAX_BYTES = 32 << 20  # of a CRL with about half a million entries
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -87,6 +88,11 @@ class NoAnswer(TrustAnchorError):
     """Nobody answers at an address."""
 
 
+def patience(own: bool) -> float:
+    """How long an answer of this host, or of another one, is waited for, seconds: that may not be reachable at all."""
+    return TIMEOUT if own else _ELSEWHERE
+
+
 def get(url: PublicationUrl, name: str, address: str, timeout: float = TIMEOUT) -> Answer:
     """Fetch an artifact as a client does that was sent to an address.
 
@@ -113,14 +119,14 @@ def get(url: PublicationUrl, name: str, address: str, timeout: float = TIMEOUT) 
         connection.close()
 
 
-def fetch(url: PublicationUrl, name: str, address: str) -> bytes:
+def fetch(url: PublicationUrl, name: str, address: str, timeout: float = TIMEOUT) -> bytes:
     """Content of an artifact, as a client gets it at an address.
 
     Raises:
         NoAnswer: no answer.
         TrustAnchorError: a status other than 200.
     """
-    answer = get(url, name, address)
+    answer = get(url, name, address, timeout)
     if answer.status != 200:
         raise TrustAnchorError(
             f"{url.path(name)} cannot be fetched from {address}", f"the web server answers {answer.status}"

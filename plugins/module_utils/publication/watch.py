@@ -17,7 +17,7 @@ from ..host.metrics import Metric, Sample
 from ..trust.manifest import signed
 from . import clients, nginx
 from .clients import Way
-from .url import NoAnswer, PublicationUrl, fetch
+from .url import NoAnswer, PublicationUrl, fetch, patience
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
 METRICS = "trustanchor_publication.prom"
@@ -159,18 +159,29 @@ def span(value: float) -> str:
 def look(watch: Watch) -> list[WatchFinding]:
     """Fetch and read each artifact by each way that clients come."""
     ways = [way for way in clients.ways(watch.url.host, nginx.has_ipv6()) if way.named]
-    return [_look_at(watch.url, one, ways) for one in watch.watched]
+    silent: set[str] = set()
+    return [_look_at(watch.url, one, ways, silent) for one in watch.watched]
 
 
-def _look_at(url: PublicationUrl, watched: Watched, ways: Sequence[Way]) -> WatchFinding:
-    """What the unluckiest client gets."""
+def _look_at(url: PublicationUrl, watched: Watched, ways: Sequence[Way], silent: set[str]) -> WatchFinding:
+    """What the unluckiest client gets.
+
+    Args:
+        url: where everything is published.
+        watched: the artifact.
+        ways: by which clients come.
+        silent: other hosts' addresses at which nobody answers; not asked again, and what is found is added.
+    """
     ends: list[End] = []
     for way in ways:
+        if way.address in silent:
+            continue
         try:
-            ends += _ends(watched, fetch(url, watched.name, way.address))
+            ends += _ends(watched, fetch(url, watched.name, way.address, patience(way.own)))
         except NoAnswer as error:
-            if way.own:  # another host behind the name may not be reachable from here, and has a watch of its own
+            if way.own:
                 return WatchFinding(watched, None, str(error))
+            silent.add(way.address)  # it may not be reachable from here, and has a watch of its own
         except TrustAnchorError as error:
             return WatchFinding(watched, None, f"{error} It came from {way.address}.")
     return WatchFinding(watched, min(ends, key=lambda end: end.due, default=None))

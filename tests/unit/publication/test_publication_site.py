@@ -195,7 +195,7 @@ def test_a_worker_by_the_old_configuration_may_answer_once(host: Host, monkeypat
     site.converge(wanted(), check=False)
     old = [Answer(404, "text/html", b"")] * 3
 
-    def get(where: PublicationUrl, name: str, address: str) -> Answer:
+    def get(where: PublicationUrl, name: str, address: str, _timeout: float) -> Answer:
         return old.pop() if old else host.get(where, name, address)
 
     monkeypatch.setattr(proof, "get", get)

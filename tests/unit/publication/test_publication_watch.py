@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, metrics
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import artifacts, units, url, watch
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
+    artifacts,
+    clients,
+    units,
+    url,
+    watch,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import notice
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
@@ -26,7 +32,7 @@ ROOT, OTHER = pki.root(), pki.root("Other")
 
 
 def look(monkeypatch: pytest.MonkeyPatch, watched: watch.Watched, content: bytes) -> watch.WatchFinding:
-    monkeypatch.setattr(watch, "fetch", lambda _url, _name, _address: content)
+    monkeypatch.setattr(watch, "fetch", lambda _url, _name, _address, _timeout: content)
     (found,) = watch.look(watch.Watch(URL, (watched,)))
     return found
 
@@ -182,3 +188,21 @@ def test_the_users_own_alert(alert: str) -> None:
     assert "ReadWritePaths=-/metrics\n" in service
     head = service.partition("[Service]")[0]
     assert ("OnFailure" in head) is bool(alert)
+
+
+def test_another_host_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may not be reachable from here; waiting for it once for each file would take longer than the unit may."""
+    asked: list[str] = []
+
+    def fetch(_url: url.PublicationUrl, _name: str, address: str, _timeout: float) -> bytes:
+        asked.append(address)
+        if address == "192.0.2.1":
+            raise url.NoAnswer("nobody answers")
+        return crl(ROOT)
+
+    ways = [clients.Way("10.0.0.5", own=True, named=True), clients.Way("192.0.2.1", own=False, named=True)]
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
+    monkeypatch.setattr(watch, "fetch", fetch)
+    watched = tuple(watch.Watched(f"{name}.crl", "root_crl", 1, ROOT.pem) for name in "abc")
+    assert [one.fault for one in watch.look(watch.Watch(URL, watched))] == ["", "", ""]
+    assert asked.count("192.0.2.1") == 1
