@@ -13,6 +13,7 @@ from ansible import constants
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import (
     journal,
     lock,
@@ -43,18 +44,18 @@ class ActionModule(edge.EdgeAction):
     def _declared(self) -> journal.Release:
         """What is rolled out: the record may be changed while a run is under way."""
         if given := self.options["manifest"]:
-            return journal.Release(given["id"], given["sequence"])
-        declared = manifest_store.read_declared(self._record)
-        return journal.Release(declared.id, declared.sequence)
+            lists = {name: tuple(given[name]) for name in ("trusted", "distrusted")}
+            return journal.Release(given["id"], given["sequence"], given["digest"], **lists)
+        return _release(manifest_store.read_declared(self._record))
 
     def _journal(self) -> str:
         """The journal of this manifest; in check mode one that Ansible takes away with its temporary directory."""
         if self._task.check_mode:
             return os.path.join(str(constants.DEFAULT_LOCAL_TMP), "rollout.jsonl")
-        return report.path(self._record, self._release, "jsonl")
+        return report.path(self._record, self._release.sequence, "jsonl")
 
     def _states(self) -> dict[str, plan.HostRollout]:
-        entries = journal.of(report.path(self._record, self._release, "jsonl")).read()
+        entries = journal.of(report.path(self._record, self._release.sequence, "jsonl")).read()
         if self._task.check_mode:
             entries += journal.of(self._journal()).read()
         return plan.states(entries, self._release, check=self._task.check_mode)
@@ -62,13 +63,14 @@ class ActionModule(edge.EdgeAction):
     def _scope(self) -> plan.Scope:
         options = self.options
         path = str(Path(options["waivers"]).expanduser()) if options["waivers"] else ""
-        hosts = tuple(options["hosts"])
+        hosts, outside = plan.declared(options["hosts"], self.task_vars.get("groups") or {}, options["outside"])
         content = _read(path, "it lists the hosts that are waived") if path else b""
         return plan.Scope(
             hosts=hosts,
-            only=tuple(options["only"]) or hosts,
+            only=hosts if options["only"] is None else tuple(one for one in options["only"] if one not in outside),
             canaries=tuple(options["canaries"]),
             waivers=waivers.parse(content, path, hosts, self._now.date()),
+            outside=outside,
         )
 
     def _plan(self) -> Result:
@@ -77,19 +79,25 @@ class ActionModule(edge.EdgeAction):
         if not 0 <= self.options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
         manifest = manifest_store.read(self._record)
+        if _release(manifest) != self._release:
+            raise TrustAnchorError(
+                "the trust manifest of the record changed while it was read",
+                "hosts would be told something else than is planned",
+                "Run again",
+            )
         planned = plan.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
         sizes = plan.check_waves(self.options["waves"], canaries)
         if not self._task.check_mode:
             # The worker's parent is ansible-playbook itself, which lives as long as the run.
             lock.claim(os.path.join(self._record, "rollouts", ".lock"), os.getppid())
-        release = {"id": self._release.id, "sequence": self._release.sequence}
         return {
             "changed": False,
-            "manifest": release,
-            "trust": {**manifest.for_hosts(), **release},
+            "manifest": self._release.as_dict(),
+            "trust": manifest.for_hosts(),
             "record": self._record,
-            "hosts": list(scope.hosts),
+            "hosts": list(self.options["hosts"]),
+            "outside": dict(self.options["outside"]),
             "waivers": self.options["waivers"] or "",
             "journal": self._journal(),
             "started": times.render(self._now),
@@ -113,7 +121,7 @@ class ActionModule(edge.EdgeAction):
     def _report(self) -> Result:
         scope = self._scope()
         built = report.build(self._release, scope, self._states(), self._now, self._task.check_mode)
-        path = report.path(self._record, self._release, "json")
+        path = report.path(self._record, self._release.sequence, "json")
         before = _parsed(path)
         changed = not report.same({**built, "check": False}, before)
         if changed and not self._task.check_mode:
@@ -128,12 +136,18 @@ class ActionModule(edge.EdgeAction):
             "summary": lines,
             "diff": _diff(before, built),
         }
-        result["files"] = [report.path(self._record, self._release, form) for form in ("md", "html", "json")]
+        result["files"] = [report.path(self._record, self._release.sequence, form) for form in ("md", "html", "json")]
         if not built["complete"] and self.options["require"] and not self._task.check_mode:
             left = ", ".join(built["missing"][:10]) + (" ..." if len(built["missing"]) > 10 else "")
             what, why = f"The rollout is not complete: {left}", f"{result['files'][1]} says why"
             result |= edge.failure(TrustAnchorError(what, why))
         return result
+
+
+def _release(manifest: Manifest) -> journal.Release:
+    trusted = tuple(root.sha256 for root in manifest.trusted)
+    distrusted = tuple(root.sha256 for root in manifest.roots if root.is_distrusted)
+    return journal.Release(manifest.id, manifest.sequence, manifest.digest, trusted, distrusted)
 
 
 def _read(path: str, why: str) -> bytes:

@@ -24,7 +24,10 @@ options:
     elements: path
     required: true
   root:
-    description: Name of one root; then that root alone is given, and it must be one that hosts trust.
+    description:
+      - Name of one root; then that root alone is given, as the one that something is issued under. It must be one that
+        hosts trust, and unless it is one of the first roots of the estate, the report of a complete rollout must have
+        shown it on every host, or an incident be noted with it.
     type: str
     default: ""
 """
@@ -55,7 +58,10 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+    estate_evidence,
+    manifest_store,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 
 # Directory of a record to what it was read from, and what was read.
@@ -70,10 +76,17 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         try:
             manifests = [_read(str(term)) for term in terms]
             if name := str(kwargs.get("root") or ""):
-                return [manifest_store.usable(manifest, name).for_hosts() for manifest in manifests]
+                return [_issuer(str(term), manifest, name) for term, manifest in zip(terms, manifests, strict=True)]
             return [manifest.for_hosts() for manifest in manifests]
         except TrustAnchorError as error:
             raise AnsibleLookupError(str(error)) from error
+
+
+def _issuer(record: str, manifest: Manifest, name: str) -> dict[str, Any]:
+    """The root of that name, once something may be issued under it."""
+    root = manifest_store.usable(manifest, name)
+    estate_evidence.require_proven(record, manifest, root)
+    return root.for_hosts()
 
 
 def _read(record: str) -> Manifest:

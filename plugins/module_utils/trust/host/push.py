@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...host.pem import fingerprint
 from ...x509.fingerprints import normalise_fingerprint
 from .. import pem
 from ..root import Root
@@ -148,6 +149,17 @@ def push(
         if not check:
             assigned.note(host)
         return convergence.converge(assigned.trusted, assigned.distrusted, stores, host, check), host
+
+
+def told(option: Mapping[str, Any]) -> str:
+    """`digest` of what an option that has the form of `SPEC` tells a host, for the controller's journal.
+
+    Empty where a certificate cannot be read; `parse` says what is wrong with it.
+    """
+    try:
+        return digest([fingerprint(entry["pem"]) for entry in option["trusted"]], option.get("distrusted") or ())
+    except ValueError:
+        return ""
 
 
 def digest(trusted: Sequence[str], distrusted: Sequence[str]) -> str:

@@ -11,21 +11,37 @@ from typing import Any
 
 from ...journal import lines
 from ...text import times
+from ..host import push
 
 OUTCOMES = ("converged", "failed", "unreachable")
 
 
 @dataclass(frozen=True)
 class Release:
-    """Which version of which trust manifest.
+    """Which content of which trust manifest.
 
     Args:
         id: of the manifest; names the estate.
         sequence: of the manifest.
+        digest: `Manifest.digest`: a sequence may have had another content, in another clone or before an edit by hand.
+        trusted: fingerprints of the roots that hosts are told to trust.
+        distrusted: fingerprints of those that they are told not to trust.
     """
 
     id: str
     sequence: int
+    digest: str
+    trusted: tuple[str, ...]
+    distrusted: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """Digest of what hosts are told, as they keep it."""
+        return push.digest(self.trusted, self.distrusted)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form."""
+        return {**asdict(self), "trusted": list(self.trusted), "distrusted": list(self.distrusted)}
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,7 @@ class Entry:
         outcome: one of `OUTCOMES`.
         check: it was check mode: nothing was changed.
         changed: something was, or would be, changed.
-        manifest: id and sequence of what was rolled out.
+        manifest: id and sequence of what was rolled out, and the digest of what the host was told.
         stores: each store as it was found.
         repaired: stores that were wrong and are right.
         effective: whether all processes have the new roots, and which have not.
@@ -66,8 +82,9 @@ class Entry:
         return times.parse(self.time, f"the time of {self.host}")
 
     def is_of(self, release: Release) -> bool:
-        """Whether it is of this version of the manifest."""
-        return (self.manifest.get("id"), self.manifest.get("sequence")) == (release.id, release.sequence)
+        """Whether it is of this content of the manifest; a line without a digest, of a former version, is of none."""
+        of = tuple(self.manifest.get(key) for key in ("id", "sequence", "digest"))
+        return of == (release.id, release.sequence, release.told)
 
 
 def of(path: str) -> lines.Journal[Entry]:
