@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from ansible import constants
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, versioned
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
@@ -158,12 +158,16 @@ def _read(path: str, why: str) -> bytes:
 
 
 def _parsed(path: str) -> Result | None:
-    """The last report; none where there is none, or one that was damaged and is written again."""
+    """The last report; none where there is none, or one that was damaged and is written again.
+
+    Raises:
+        TrustAnchorError: it is of a later version, and must not be written over.
+    """
+    content = files.read(path)
     try:
-        found = json.loads(Path(path).read_bytes())
-    except (FileNotFoundError, ValueError):
+        return None if content is None else report.FILE.parse(content, path)
+    except versioned.DamagedFileError:
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _diff(before: Result | None, after: Result) -> Result:

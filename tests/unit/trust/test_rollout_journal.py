@@ -40,17 +40,26 @@ def test_the_bytes_on_record(path: str) -> None:
     assert Path(path).read_text() == (
         '{"changed": true, "check": false, "effective": {}, "error": {}, "handshakes": [], "host": "web1", '
         '"leaves": [], "manifest": {"id": "abababababababababababababababab", "sequence": 7}, "outcome": "converged", '
-        '"repaired": [], "stores": [], "time": "2026-11-26T12:00:00Z"}\n'
+        '"repaired": [], "stores": [], "time": "2026-11-26T12:00:00Z", "version": 1}\n'
     )
 
 
-@pytest.mark.parametrize("change", [{"outcome": "fine"}, {"time": "noon"}, {"colour": "red"}, {"manifest": 7}])
+@pytest.mark.parametrize("change", [{"outcome": "fine"}, {"time": "noon"}, {"manifest": 7}, {"version": "1"}])
 def test_a_line_of_something_else_is_refused(path: str, change: dict[str, Any]) -> None:
     journal.of(path).append(entry())
     data = json.loads(Path(path).read_bytes())
     Path(path).write_text(json.dumps({**data, **change}) + "\n")
-    with pytest.raises(TrustAnchorError, match="line 1 is not a line of a rollout"):
+    with pytest.raises(TrustAnchorError, match="line 1( is not a line of a rollout|: 'version' is '1')"):
         journal.of(path).read()
+
+
+def test_what_a_sister_version_noted_is_kept(path: str) -> None:
+    """Also where the journal is shortened."""
+    journal.of(path).append(entry())
+    data = {**json.loads(Path(path).read_bytes()), "colour": "red", "more": {"colour": "blue"}}
+    Path(path).write_text(json.dumps(data) + "\n")
+    journal.of(path).compact(lambda entries: entries)
+    assert json.loads(Path(path).read_bytes()) == data
 
 
 def test_one_rollout_at_a_time(path: str) -> None:

@@ -127,7 +127,11 @@ def _root(entry: Mapping[str, Any], number: int) -> Root:
 
 
 def push(
-    assigned: AssignedManifest, stores: StoreDeclaration, override: bool = False, check: bool = False
+    assigned: AssignedManifest,
+    stores: StoreDeclaration,
+    override: bool = False,
+    check: bool = False,
+    forget: bool = False,
 ) -> tuple[ConvergenceOutcome, HostState]:
     """Make a host follow a manifest.
 
@@ -136,6 +140,7 @@ def push(
         stores: which trust stores the host has.
         override: take it whatever the host was told before.
         check: change nothing, neither stores nor what the host knows.
+        forget: go on where what the host was told is damaged.
 
     Returns:
         What was, or would be, done; and what the host knows afterwards.
@@ -144,7 +149,7 @@ def push(
         TrustAnchorError: the host refuses the manifest, or cannot follow it; nothing was changed.
     """
     with contextlib.nullcontext() if check else state.locked():
-        host = state.load()
+        host = state.load(forget)
         assigned.check(host, override)
         if not check:
             assigned.note(host)

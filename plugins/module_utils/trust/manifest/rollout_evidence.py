@@ -9,13 +9,12 @@ every other declared host nothing is known: neither its stores nor its service c
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import TrustAnchorError
-from ...schema import read_version
+from ...host.versioned import DamagedFileError
 from ...text import times
 from ..rollout import plan, report
 
@@ -107,8 +106,7 @@ def parse(content: bytes, source: str) -> Rollout:
         TrustAnchorError: it is damaged, of check mode, or of a later version.
     """
     try:
-        found = json.loads(content)
-        read_version(found, report.VERSION, source)
+        found = report.FILE.parse(content, source)
         if found.get("check", False) is not False:
             raise ValueError("it is of check mode")
         release = found["manifest"]
@@ -125,7 +123,7 @@ def parse(content: bytes, source: str) -> Rollout:
             trusted=frozenset(str(one) for one in release.get("trusted", [])),
             complete=found["complete"] is True,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (DamagedFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrustAnchorError(f"{source} is not a report of a rollout", str(error), "Roll out again") from error
 
 

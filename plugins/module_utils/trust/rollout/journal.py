@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ...host import versioned
 from ...journal import lines
 from ...text import times
 from ..host import push
@@ -61,6 +62,7 @@ class Entry:
         leaves: service certificates on the host.
         handshakes: what the host's clients said about the probed services.
         error: why it failed: what, why, next_step.
+        more: what else a sister version of the collection noted; kept as it is.
     """
 
     host: str
@@ -75,6 +77,7 @@ class Entry:
     leaves: list[dict[str, Any]] = field(default_factory=list)
     handshakes: list[dict[str, Any]] = field(default_factory=list)
     error: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def moment(self) -> dt.datetime:
@@ -92,11 +95,17 @@ def of(path: str) -> lines.Journal[Entry]:
     return lines.Journal(path, _FORM)
 
 
+def _plain(entry: Entry) -> dict[str, Any]:
+    plain = asdict(entry)
+    return {**plain.pop("more"), **plain}
+
+
 def _entry(data: Mapping[str, Any]) -> Entry:
-    entry = Entry(**data)
+    known = versioned.known(Entry, {key: value for key, value in data.items() if key != "more"})
+    entry = Entry(**known, more=versioned.others(data, known))
     if entry.outcome not in OUTCOMES or not isinstance(entry.manifest, Mapping) or not times.parsed(entry.time):
         raise ValueError("its values are not known")
     return entry
 
 
-_FORM = lines.EventForm("a rollout", asdict, _entry)
+_FORM = lines.EventForm("a rollout", _plain, _entry)

@@ -5,18 +5,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...host import versioned
 from ...host.files import save
 from ...text import times
 from ...text.document import Banner, Block, Cell, Heading, Mark, Paragraph, Table, as_html, as_markdown
 from . import plan
 from .journal import Release
 
-VERSION = 1
+FILE = versioned.VersionedFile("report of a rollout", 1, "Roll out again")
 # Worst first: who reads a report looks for what is wrong.
 _ORDER = (
     plan.FAILED,
@@ -62,7 +62,7 @@ def build(
     missing = [name for name, host in hosts.items() if host["outcome"] != plan.CONVERGED and name not in waived]
     outcomes = [host["outcome"] for host in hosts.values()]
     return {
-        "version": VERSION,
+        "version": FILE.version,
         "manifest": release.as_dict(),
         "complete": not missing,
         "check": check,
@@ -102,7 +102,8 @@ def _host(state: plan.HostRollout | None, now: dt.datetime) -> Report:
 
 def same(one: Report, other: Report | None) -> bool:
     """Whether two reports say the same, whenever they were written."""
-    return other is not None and {**one, "written": ""} == {**other, "written": ""}
+    known = {key: other.get(key) for key in one} if other is not None else None
+    return known is not None and {**one, "written": ""} == {**known, "written": ""}
 
 
 def path(directory: str, sequence: int, suffix: str) -> str:
@@ -120,7 +121,7 @@ def write(directory: str, release: Release, report: Report) -> list[str]:
         "md": markdown(report).encode(),
         "html": html(report).encode(),
         # The evidence comes last: people have read about it when it counts.
-        "json": json.dumps(report, indent=1, sort_keys=True).encode() + b"\n",
+        "json": FILE.rewritten(path(directory, release.sequence, "json"), report),
     }
     for suffix, content in forms.items():
         save(path(directory, release.sequence, suffix), content)
