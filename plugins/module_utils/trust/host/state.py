@@ -139,7 +139,8 @@ def _checked(found: dict[str, Any]) -> HostState:
     for root, entry in zip(roots, entries, strict=True):
         if more := versioned.others(entry, _OF_ROOT):
             state.more_of_roots[root.sha256] = more
-    if state.manifest and not isinstance(state.manifest.get("sequence", 0), int):
+    sequence = state.manifest.get("sequence")
+    if "id" in state.manifest and (isinstance(sequence, bool) or not isinstance(sequence, int)):
         raise TypeError("the sequence is not a whole number")
     return state
 

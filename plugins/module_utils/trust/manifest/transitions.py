@@ -169,14 +169,13 @@ def _require_unused(manifest: Manifest, root: Root, evidence: EstateEvidence) ->
         )
     consequence = f"services may still have certificates under '{root.name}'"
     rollout = _require_rollout(manifest, evidence, consequence)
-    leaves = [*rollout.leaves(root.sha256), *rollout.leaves("")]
-    if leaves:
+    _require_overlap(root, evidence, rollout, _require_measured(evidence, rollout, consequence))
+    if leaves := [*rollout.leaves(root.sha256), *rollout.leaves("")]:
         raise TrustAnchorError(
             f"root '{root.name}' still has live certificates below it, or nobody knows: {_first(leaves)}",
             "they would be refused everywhere",
             "Have these services enrolled under another root, and roll out again",
         )
-    _require_overlap(root, evidence, rollout, _require_measured(evidence, rollout, consequence))
 
 
 def _require_overlap(root: Root, evidence: EstateEvidence, rollout: Rollout, measured: Iterable[str]) -> None:
