@@ -101,7 +101,7 @@ def known(kind: type[Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a dataclass that were found; a key that it does not have is passed over.
 
     Raises:
-        TypeError: it is no mapping.
+        TypeError: it is not a mapping.
     """
     if not isinstance(found, Mapping):
         raise TypeError(f"{type(found).__name__}, an object is expected")

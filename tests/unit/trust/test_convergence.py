@@ -181,7 +181,8 @@ DAMAGED += [
     '{"roots": [{"pem": "x", "not_before": 0}]}',
     '{"roots": [5]}',
     '{"roots": 5}',
-    '{"manifest": {"id": "a", "sequence": "9"}}', '{"manifest": {"id": "a"}}',
+    '{"manifest": {"id": "a", "sequence": "9"}}',
+    '{"manifest": {"id": "a"}}',
 ]
 
 

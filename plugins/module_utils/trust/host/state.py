@@ -85,7 +85,7 @@ class HostState:
             if present is not None:
                 _parse(present)
         except versioned.DamagedFileError:
-            os.replace(PATH, f"{PATH}.damaged-{time.time_ns()}")
+            write_atomically(f"{PATH}.damaged-{time.time_ns()}", present or b"", 0o644, "root", "root")
         write_atomically(PATH, content, 0o644, "root", "root")
 
 
