@@ -12,6 +12,7 @@ from ansible import constants
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, versioned
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import (
@@ -44,8 +45,7 @@ class ActionModule(edge.EdgeAction):
     def _declared(self) -> journal.Release:
         """What is rolled out: the record may be changed while a run is under way."""
         if given := self.options["manifest"]:
-            lists = {name: tuple(given[name]) for name in ("trusted", "distrusted")}
-            return journal.Release(given["id"], given["sequence"], given["digest"], **lists)
+            return journal.Release(**{**given, "trusted": tuple(given["trusted"])})
         return _release(manifest_store.read_declared(self._record))
 
     def _journal(self) -> str:
@@ -146,8 +146,7 @@ class ActionModule(edge.EdgeAction):
 
 def _release(manifest: Manifest) -> journal.Release:
     trusted = tuple(root.sha256 for root in manifest.trusted)
-    distrusted = tuple(root.sha256 for root in manifest.roots if root.is_distrusted)
-    return journal.Release(manifest.id, manifest.sequence, manifest.digest, trusted, distrusted)
+    return journal.Release(manifest.id, manifest.sequence, manifest.digest, push.told(manifest.for_hosts()), trusted)
 
 
 def _read(path: str, why: str) -> bytes:

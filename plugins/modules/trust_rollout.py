@@ -109,13 +109,12 @@ options:
         description: SHA-256 of what the trust manifest says.
         type: str
         required: true
+      told:
+        description: SHA-256 of what hosts are told.
+        type: str
+        required: true
       trusted:
         description: Fingerprints of the roots that hosts are told to trust.
-        type: list
-        elements: str
-        required: true
-      distrusted:
-        description: Fingerprints of the roots that hosts are told not to trust.
         type: list
         elements: str
         required: true
@@ -153,8 +152,8 @@ manifest:
     id: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a
     sequence: 7
     digest: 5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8
+    told: 449270f5248ce4b9f59d163abc96f79b9de1eff1d2ea334046bf6bcc414c3c7c
     trusted: [0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0]
-    distrusted: []
 trust:
   description: The manifest with its roots, as the lookup trust_manifest gives it.
   returned: for V(plan)
@@ -278,8 +277,8 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
             "id": {"type": "str", "required": True},
             "sequence": {"type": "int", "required": True},
             "digest": {"type": "str", "required": True},
+            "told": {"type": "str", "required": True},
             "trusted": {"type": "list", "elements": "str", "required": True},
-            "distrusted": {"type": "list", "elements": "str", "required": True},
         },
     },
     "require": {"type": "bool", "default": True},

@@ -24,6 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.se
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import watch
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import PublicationUrl
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import settings as service
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import daemon
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.devices import parse_tokens
@@ -32,6 +33,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import rollout_evidence, signed
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import parse_manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, report
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import pkilint
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.certificates import load_certificate
 from dev.imports import sources
@@ -62,11 +64,11 @@ class Kind:
 
 
 def _agent(_path: Path) -> bytes:
-    return agent.AgentSettings(("http://a.example/trust.p7m",), agent.StoreDeclaration()).dump()
+    return agent.AgentSettings(("http://a.example/trust.p7m",), StoreDeclaration()).dump()
 
 
 def _report(path: Path) -> list[str]:
-    release = journal.Release("ab" * 16, 9, "", (), ())
+    release = journal.Release("ab" * 16, 9, "", "", ())
     return report.write(str(path.parents[1]), release, json.loads(path.read_bytes()) | {"version": 1, "outside": {}})
 
 
@@ -96,7 +98,7 @@ KINDS = {
         "publication.json",
         "module_utils.publication.watch",
         lambda _path: watch.load(),
-        lambda _path: watch.Watch(watch.PublicationUrl("a.example"), ()).dump(),
+        lambda _path: watch.Watch(PublicationUrl("a.example"), ()).dump(),
     ),
     "what step-ca has loaded": Kind(
         "loaded.json",
@@ -260,7 +262,7 @@ def test_what_the_former_version_noted_is_still_known(home: Path) -> None:
     assert (rollout.sequence, rollout.complete, set(rollout.waived)) == (9, True, {"kiosk7"})
     # It did not say which content was rolled out, so it is evidence for nothing, and neither are the journal's lines.
     assert rollout.digest == ""
-    assert not any(line.is_of(journal.Release(rollout.id, 9, "", (), ())) for line in lines)
+    assert not any(line.is_of(journal.Release(rollout.id, 9, "", "", ())) for line in lines)
     assert service.load("web").reload == ("nginx.service",)
 
 

@@ -16,7 +16,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-RELEASE = Release("ab" * 16, 7, "cd" * 32, ("ef" * 32,), ())
+RELEASE = Release("ab" * 16, 7, "cd" * 32, "12" * 32, ("ef" * 32,))
 ROLLED = {"id": RELEASE.id, "sequence": RELEASE.sequence, "digest": RELEASE.told}
 NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 HOURS_12 = dt.timedelta(hours=12)

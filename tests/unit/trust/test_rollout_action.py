@@ -226,7 +226,7 @@ def test_a_journal_that_cannot_be_written_fails_the_task(tmp_path: Path) -> None
 def test_a_whole_rollout(record: Path) -> None:
     plan = rolled(record, "plan", hosts=["web1", "web2"])
     assert plan["todo"] == ["web1", "web2"]
-    release = {"id": ID, "sequence": 7, "trusted": [ROOT.sha256], "distrusted": []}
+    release = {"id": ID, "sequence": 7, "trusted": [ROOT.sha256], "told": push.digest([ROOT.sha256], [])}
     assert plan["manifest"] == {**release, "digest": CONTENT.digest}
     assert plan["journal"] == journal_path(record)
     gate = {"since": plan["started"], "wave": ["web1"]}

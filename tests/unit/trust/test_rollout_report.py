@@ -18,7 +18,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollo
 from hypothesis import given
 from hypothesis import strategies as st
 
-RELEASE = Release("ab" * 16, 7, "cd" * 32, ("ef" * 32,), ())
+RELEASE = Release("ab" * 16, 7, "cd" * 32, "12" * 32, ("ef" * 32,))
 ROLLED = {"id": RELEASE.id, "sequence": RELEASE.sequence, "digest": RELEASE.told}
 NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 HOSTS = ("web1", "web2", "old1")
@@ -45,7 +45,7 @@ def test_complete_is_every_declared_host() -> None:
     built = build(*ALL)
     assert built["complete"]
     assert built["missing"] == []
-    assert built["manifest"] == {**ROLLED, "digest": "cd" * 32, "trusted": ["ef" * 32], "distrusted": []}
+    assert built["manifest"] == {**ROLLED, "digest": "cd" * 32, "told": "12" * 32, "trusted": ["ef" * 32]}
     assert built["counts"]["converged"] == 3
     assert report.summary(built)[0].endswith("sequence 7: complete")
 

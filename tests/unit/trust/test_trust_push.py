@@ -211,3 +211,4 @@ def test_the_digest_of_what_a_host_is_told(trusted: list[dict[str, str]], *, sam
     found = told({"trusted": trusted, "distrusted": ["ab" * 32]})
     assert (found == digest([ONE.sha256], ["ab" * 32])) is same
     assert told({"trusted": [{"pem": "none"}]}) == ""
+    assert told({"trusted": [{"pem": "", "sha256": ONE.sha256}]}) == digest([ONE.sha256], [])

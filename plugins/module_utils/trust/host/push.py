@@ -159,10 +159,12 @@ def push(
 def told(option: Mapping[str, Any]) -> str:
     """`digest` of what an option that has the form of `SPEC` tells a host, for the controller's journal.
 
+    A certificate counts, whatever fingerprint is declared beside it; where only that is known (in ``trust.yml``), it.
     Empty where a certificate cannot be read; `parse` says what is wrong with it.
     """
     try:
-        return digest([fingerprint(entry["pem"]) for entry in option["trusted"]], option.get("distrusted") or ())
+        trusted = [fingerprint(entry["pem"]) if entry["pem"] else entry["sha256"] for entry in option["trusted"]]
+        return digest(trusted, option.get("distrusted") or ())
     except ValueError:
         return ""
 

@@ -12,7 +12,6 @@ from typing import Any
 from ...host import versioned
 from ...journal import lines
 from ...text import times
-from ..host import push
 
 OUTCOMES = ("converged", "failed", "unreachable")
 
@@ -25,24 +24,19 @@ class Release:
         id: of the manifest; names the estate.
         sequence: of the manifest.
         digest: `Manifest.digest`: a sequence may have had another content, in another clone or before an edit by hand.
+        told: `push.told`: the digest of what hosts are told.
         trusted: fingerprints of the roots that hosts are told to trust.
-        distrusted: fingerprints of those that they are told not to trust.
     """
 
     id: str
     sequence: int
     digest: str
+    told: str
     trusted: tuple[str, ...]
-    distrusted: tuple[str, ...]
-
-    @property
-    def told(self) -> str:
-        """Digest of what hosts are told, as they keep it."""
-        return push.digest(self.trusted, self.distrusted)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form."""
-        return {**asdict(self), "trusted": list(self.trusted), "distrusted": list(self.distrusted)}
+        return {**asdict(self), "trusted": list(self.trusted)}
 
 
 @dataclass(frozen=True)
