@@ -99,7 +99,7 @@ class ChainForm(Generic[K]):
         closed: kind of its last event; nothing comes behind it.
         restore: what to do with a journal that was changed.
         refused: why nothing is done while a line cannot be written.
-        version: of the lines; the first event says it in its data. The newest one that is understood.
+        version: of the lines, the newest that is understood. The first event says it in its data, as ``version``.
     """
 
     what: str
@@ -241,7 +241,6 @@ class Chain(Generic[K]):
                 written: then it is as it was before.
         """
         events = self._events
-        data = {"version": self.form.version, **data} if kind == self.form.opened else data
         event = Event(len(events), times.render(self._clock()), head(events), str(kind), data)
         try:
             line = event.line() + b"\n"

@@ -32,7 +32,8 @@ class EventForm(Generic[E]):
         what: names the journal in messages, such as ``a rollout``.
         dump: an event to a mapping that JSON can hold.
         load: such a mapping to the event; raises TypeError or ValueError for anything else.
-        version: of a line; the newest that is understood. Each line has its own, since versions may take turns.
+        version: of a line, the newest that is understood. Each line has its own, as ``version``: versions of the
+            collection may take turns.
     """
 
     what: str
@@ -42,7 +43,7 @@ class EventForm(Generic[E]):
 
     def line(self, event: E) -> bytes:
         """An event as one line, with its end."""
-        return json.dumps({**self.dump(event), "version": self.version}, sort_keys=True).encode() + b"\n"
+        return json.dumps(self.dump(event), sort_keys=True).encode() + b"\n"
 
     def event(self, data: Any, where: str) -> E:
         """What a line holds.

@@ -99,8 +99,7 @@ def test_the_last_of_a_kind(tmp_path: Path) -> None:
 def test_the_bytes_of_a_line(tmp_path: Path) -> None:
     data = {"kind": "é", "a": {"y": [1, True, None]}}
     opened(tmp_path / "log").append(Kind.OPENED, **data)  # pylint: disable=kwarg-superseded-by-positional-arg
-    expected = '{"data":{"a":{"y":[1,true,null]},"kind":"é","version":1},"event":"opened",'
-    expected += '"previous":"%s","seq":0,"time":"%s"}\n'
+    expected = '{"data":{"a":{"y":[1,true,null]},"kind":"é"},"event":"opened","previous":"%s","seq":0,"time":"%s"}\n'
     assert (tmp_path / "log").read_text() == expected % (GENESIS, "2026-11-24T12:00:00Z")
 
 

@@ -56,7 +56,7 @@ def test_what_is_appended_is_read(journal: lines.Journal[Visit]) -> None:
     for visit in visits:
         journal.append(visit)
     assert journal.read() == visits
-    assert content(journal).splitlines()[0] == b'{"host": "web1", "note": "", "version": 1}'
+    assert content(journal).splitlines()[0] == b'{"host": "web1", "note": ""}'
     assert Path(journal.path).stat().st_mode & 0o777 == 0o644
 
 

@@ -13,6 +13,7 @@ from ...host import versioned
 from ...journal import lines
 from ...text import times
 
+VERSION = 1  # of a line
 OUTCOMES = ("converged", "failed", "unreachable")
 
 
@@ -91,7 +92,7 @@ def of(path: str) -> lines.Journal[Entry]:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     plain = asdict(entry)
-    return {**plain.pop("more"), **plain}
+    return {**plain.pop("more"), **plain, "version": VERSION}
 
 
 def _entry(data: Mapping[str, Any]) -> Entry:
@@ -102,4 +103,4 @@ def _entry(data: Mapping[str, Any]) -> Entry:
     return entry
 
 
-_FORM = lines.EventForm("a rollout", _plain, _entry)
+_FORM = lines.EventForm("a rollout", _plain, _entry, VERSION)
