@@ -18,7 +18,7 @@ class ActionModule(edge.OnHost):
     required_if = REQUIRED_IF
 
     def handle(self) -> edge.Result:
-        """What is no request gets into no record."""
+        """What is not a request gets into no record."""
         found = super().handle()
         if not found.get("failed"):
             request = answers.part(found, "request", answers.text)
