@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
@@ -21,8 +22,9 @@ def tree(text: str) -> x509.GeneralName:
     kind, _colon, value = text.partition(":")
     if kind == "IP":
         return x509.IPAddress(ipaddress.ip_network(value))
-    kinds = {"DNS": x509.DNSName, "email": x509.RFC822Name, "URI": x509.UniformResourceIdentifier}
-    return kinds[kind]._init_without_validation(value)
+    kinds: dict[str, Any] = {"DNS": x509.DNSName, "email": x509.RFC822Name, "URI": x509.UniformResourceIdentifier}
+    made: x509.GeneralName = kinds[kind]._init_without_validation(value)
+    return made
 
 
 def root(permitted: Sequence[str] = (), excluded: Sequence[str] = (), critical: bool = True) -> str:

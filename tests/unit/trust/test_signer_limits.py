@@ -123,7 +123,9 @@ def test_a_manifest_cannot_refuse_its_own_signer(host: HostState) -> None:
 
 
 def test_a_push_tells_it_too_and_only_an_override_takes_it_back(host: HostState) -> None:
-    told = push.parse({"id": R1.sha256[:32], "sequence": 8, "trusted": [{"pem": R1.pem}], "refused_signers": [GOOD_KEY]})
+    told = push.parse(
+        {"id": R1.sha256[:32], "sequence": 8, "trusted": [{"pem": R1.pem}], "refused_signers": [GOOD_KEY]}
+    )
     told.note(host)
     assert "which is refused" in offered(host, sign(manifest(9), GOOD))
     silent = push.parse({"id": R1.sha256[:32], "sequence": 9, "trusted": [{"pem": R1.pem}]})
@@ -228,6 +230,11 @@ def test_a_longer_validity_than_hosts_accept_is_not_signed() -> None:
 def test_what_a_sister_version_adds_passes(host: HostState) -> None:
     class More(SignedManifest):
         def to_json(self) -> bytes:
-            return super().to_json().replace(b'"roots":', b'"more": 1,\n "roots":').replace(b'"state"', b'"new": 1, "state"')
+            return (
+                super()
+                .to_json()
+                .replace(b'"roots":', b'"more": 1,\n "roots":')
+                .replace(b'"state"', b'"new": 1, "state"')
+            )
 
     assert offered(host, sign(More(**vars(manifest(8))), GOOD)) == ""
