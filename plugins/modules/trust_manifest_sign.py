@@ -58,7 +58,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Sign the trust manifest when it changed or comes of age
+- name: Sign the trust manifest when it changed or is about to expire
   trustanchor.private_ca.trust_manifest_sign:
     record: pki
     anchors: "{{ pki_anchors }}"
