@@ -83,7 +83,8 @@ options:
     elements: str
     default: []
   incident:
-    description: Reference of the incident that is the reason for O(states) and O(refuse_signers), such as a ticket's number.
+    description:
+      - Reference of the incident that is the reason for O(states) and O(refuse_signers), such as a ticket's number.
     type: str
     default: ""
   retired_intermediates:

@@ -17,8 +17,8 @@ description:
   - The controller's side of C(trustanchor.private_ca.rollout_trust). The hosts' side is
     M(trustanchor.private_ca.trust_bundle), which notes each outcome in the journal of the rollout,
     C(rollouts/SEQUENCE.jsonl) in the public record.
-  - V(plan) checks the roots against O(anchors), the waivers and the waves, and finds the hosts that are to do. It refuses a second rollout of the
-    same record while one is at work on this machine.
+  - V(plan) checks the roots against O(anchors), the waivers and the waves, and finds the hosts that are to do. It
+    refuses a second rollout of the same record while one is at work on this machine.
   - V(gate) looks back at a wave.
   - V(report) writes C(rollouts/SEQUENCE.json), C(.md) and C(.html), and fails when the rollout is not complete, or
     when hosts had to leave out a root that has expired.

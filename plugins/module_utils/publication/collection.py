@@ -63,8 +63,8 @@ def collect(home: Path, url: str, now: dt.datetime, check: RootCheck) -> Collect
         check: knows which roots may be trusted.
 
     Raises:
-        TrustAnchorError: no root; a trusted root that nothing but the record vouches for; a CRL or manifest that has expired or is signed by somebody else; an intermediate of
-            an unknown issuer.
+        TrustAnchorError: no root; a trusted root that nothing but the record vouches for; a CRL or manifest that has
+            expired or is signed by somebody else; an intermediate of an unknown issuer.
     """
     artifacts: list[Artifact] = []
     warnings: list[str] = []
@@ -92,7 +92,8 @@ def collect(home: Path, url: str, now: dt.datetime, check: RootCheck) -> Collect
 def _roots(home: Path, check: RootCheck, warnings: list[str]) -> _Roots:
     """All roots of the record but the distrusted ones: what is below those is to be refused, not to be found."""
     found = {path.stem: _certificate(path) for path in sorted((home / "roots").glob("*.crt"))}
-    distrusted, trusted, sequence, refused = [], tuple(found), 0, ()
+    distrusted, trusted, sequence = [], tuple(found), 0
+    refused: tuple[str, ...] = ()
     if (home / "trust.yml").exists():
         manifest = manifest_store.read_for_hosts(str(home), check)
         distrusted = [found.pop(one.name) for one in manifest.roots if one.is_distrusted and one.pem]

@@ -153,7 +153,9 @@ def test_the_lookup_gives_what_a_host_is_told(tmp_path: Path) -> None:
 
 def test_the_lookup_of_one_root(tmp_path: Path) -> None:
     directory = write(tmp_path, ENTRY, {"name": "two", "sha256": TWO.sha256, "state": "distrusted"})
-    assert LookupModule().run([directory], ANCHORS, root="one") == [{"name": "one", "sha256": ONE.sha256, "pem": ONE.pem}]
+    assert LookupModule().run([directory], ANCHORS, root="one") == [
+        {"name": "one", "sha256": ONE.sha256, "pem": ONE.pem}
+    ]
     with pytest.raises(AnsibleLookupError, match="'two' is distrusted.*nothing may be issued under it"):
         LookupModule().run([directory], ANCHORS, root="two")
     with pytest.raises(AnsibleLookupError, match="has no root 'x'"):
