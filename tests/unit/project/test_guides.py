@@ -17,7 +17,7 @@ ELSEWHERE = {
     (
         "bad-days.md",
         "When a trusted root has expired",
-    ): "no root of the lab ends in a test's time; test_transitions has one",
+    ): "no root of the lab ends in a test's time; test_expired_roots has one",
     ("install.md", "When something stops it"): "a table of messages; bad_input provokes them",
     (
         "rollout.md",
