@@ -68,6 +68,7 @@ class Targets(Lab):
             "ansible_ssh_common_args": f"-F {config}",
             "ansible_python_interpreter": "/usr/bin/python3",
             "pki_directory": str(self.state / "pki"),
+            "pki_anchors": f"{{{{ lookup('ansible.builtin.file', '{self.state}/pki/anchors.json') | from_json }}}}",
         }
         self.inventory = self.state / "targets.json"
         agent = {self.boxes[0]: {"ansible_host": f"10.77.{self.index}.101"}}
@@ -147,6 +148,8 @@ def make_record(record: Path, roots: Path, count: int) -> None:
         path = Path(shutil.copy(roots / f"r{number}.crt", record / "roots"))
         entries.append({"name": path.stem, "sha256": fingerprint(path), "state": "trusted"})
     (record / "trust.yml").write_text(json.dumps({"version": 1, "sequence": count, "roots": entries}))
+    anchors = [{"name": one["name"], "sha256": one["sha256"], "reason": "benchmark"} for one in entries]
+    (record / "anchors.json").write_text(json.dumps(anchors))
 
 
 def measure(lab: Targets, name: str, playbook: Path, root: Path, additional: bool = True) -> list[Measure]:

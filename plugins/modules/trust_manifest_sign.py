@@ -74,7 +74,7 @@ reason:
   type: str
   sample: there is no signed manifest
 problems:
-  description: Expired roots, which hosts leave out, and a signer that ends within 45 days.
+  description: Expired roots, which hosts leave out, and a signer that ends within 60 days.
   returned: success
   type: list
   elements: str

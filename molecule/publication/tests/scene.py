@@ -64,7 +64,7 @@ def ask(path: str, method: str = "GET", headers: Mapping[str, str] | None = None
 
 
 def publish(record: Path = RECORD, check: bool = False, **variables: Any) -> Play:
-    """Run the playbook that publishes. Of another record, the inventory vouches for the root whose key is at hand."""
+    """Run the playbook that publishes; the inventory vouches for the root whose key is at hand, too."""
     anchors = yaml.safe_load((STATE / "anchors.yml").read_text())
     scratch = record / "roots/t1.crt"
     if scratch.exists():

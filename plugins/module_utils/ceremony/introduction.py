@@ -142,6 +142,7 @@ def _introduced(record: Path, anchored: Collection[str], wanted: Collection[str]
             break
         try:
             made = held.made()
+            sealers |= {one: certificate for one, certificate in made.items() if one in accepted}
             if not accepted.issuperset(made):
                 verify_sealed_by(held.directory / TRANSCRIPT, held.directory / SEAL, sealers.values())
         except (TypeError, KeyError, ValueError) as error:

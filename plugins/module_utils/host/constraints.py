@@ -109,9 +109,13 @@ def read(certificate: str) -> Constraints:
     if lines == [""]:
         return Constraints()
     head = _HEAD.fullmatch(lines[0].rstrip())
-    if head is None or _FORGED.search(pem.decode(pem.blocks(certificate)[0])):
+    der = pem.decode(pem.blocks(certificate)[0])
+    if head is None or _FORGED.search(der):
         raise _unreadable(lines[0])
     permitted, excluded = _sections(lines[1:])
+    for kind, value in (*permitted, *excluded):  # openssl prints a dot for what is not printable
+        if kind in ("DNS", "email", "URI") and value.encode() not in der.lower():
+            raise _unreadable(value)
     return Constraints(permitted, excluded, critical=bool(head[1]))
 
 

@@ -61,6 +61,12 @@ def test_an_anchored_root_and_those_that_its_ceremonies_made(held: Path) -> None
     require(held, "s1", anchors=anchor(held, "s1"))
 
 
+def test_an_anchored_root_that_has_left_the_record_has_still_sealed(record: Path) -> None:
+    anchors = anchor(record)
+    (record / "roots/r1.crt").unlink()
+    require(record, "s1", anchors=anchors)
+
+
 @pytest.mark.parametrize("forge", [lambda _record: None, forge_a_ceremony])
 def test_what_is_only_in_the_record_is_refused(record: Path, forge: Callable[[Path], None]) -> None:
     commit_a_root(record)

@@ -14,6 +14,10 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 PLAYBOOKS = {f"trustanchor.private_ca.{path.stem}" for path in (CHECKOUT / "playbooks").glob("*.yml")}
 # Sections that no scenario takes its commands from, each with the reason.
 ELSEWHERE = {
+    (
+        "bad-days.md",
+        "When a trusted root has expired",
+    ): "no root of the lab ends in a test's time; test_expired_roots has one",
     ("install.md", "When something stops it"): "a table of messages; bad_input provokes them",
     (
         "rollout.md",

@@ -152,11 +152,10 @@ def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
 def _jump(host: HostState, manifest: SignedManifest, now: dt.datetime) -> Mapping[str, float]:
     """Where the rise of the sequence is measured from: a window begins again when it has passed."""
     found, sequence = host.manifest.get("jump"), host.manifest.get("sequence", manifest.sequence)
-    moment = now.timestamp()
-    since = found.get("since") if isinstance(found, Mapping) and "sequence" in found else None
-    if isinstance(since, (int, float)) and 0 <= moment - since < JUMP_WINDOW.total_seconds():
-        return dict(found or {})
-    return {"sequence": sequence, "since": moment}
+    fresh = {"sequence": sequence, "since": now.timestamp()}
+    if not isinstance(found, Mapping) or not all(isinstance(found.get(key), (int, float)) for key in fresh):
+        return fresh
+    return found if 0 <= fresh["since"] - found["since"] < JUMP_WINDOW.total_seconds() else fresh
 
 
 def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:

@@ -27,8 +27,6 @@ FILE_NAME = "trust.p7m"
 MAX_BYTES = 1 << 20  # a root is about 1 KiB
 MAX_VALID = dt.timedelta(days=45)  # from the signature to its end; a host accepts no longer one
 SKEW = dt.timedelta(minutes=5)  # by which clocks of the signer and of a host may differ
-# Before the end of the signer's certificate: the remedy is a ceremony, for which people and tokens come together.
-SIGNER_NOTICE = dt.timedelta(days=45)
 STATES = (*TRUSTED_STATES, "distrusted")
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from ...errors import TrustAnchorError
 from ...host.files import read
-from ...text import times
+from ...text import notice, times
 from ...x509 import certificates as certs
 from ...x509.builders import PrivateKey, checked_key, digest_for
 from ..root import Root
@@ -86,8 +86,7 @@ class Span:
     """How long a signature is good.
 
     Args:
-        valid: how long hosts accept the manifest; not longer than `signed.MAX_VALID`, nor than the signer's
-            certificate.
+        valid: how long hosts accept the manifest; at most `signed.MAX_VALID`, and not longer than its signer lives.
         renew: it is signed again when less than that is left.
     """
 
@@ -141,7 +140,7 @@ def plan(directory: str, key: PrivateKey, now: dt.datetime, span: Span, check: R
 
 
 def _ending(signer: x509.Certificate, now: dt.datetime) -> Iterator[str]:
-    if signers.ends_soon(signer, now, signed.SIGNER_NOTICE):
+    if signers.ends_soon(signer, now, dt.timedelta(seconds=notice.seconds("manifest_signer"))):
         yield (
             f"the manifest signer '{signer.subject.rfc4514_string()}' ends at {times.render(certs.not_after(signer))}: "
             "plan a ceremony that renews it"
