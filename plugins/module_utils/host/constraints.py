@@ -21,6 +21,9 @@ _TREE = re.compile(r" {6}(DNS|IP|email|URI|DirName|Registered ID):([ -~]*)")
 _FORGED = re.compile(rb"[\r\n]\s*(DNS|IP|email|URI|DirName|othername|Registered ID|Permitted|Excluded|X509v3)")
 _EVERYTHING = {"IP": {"0.0.0.0/0", "::/0"}, "DNS": {""}, "email": {""}, "URI": {""}}
 
+# Subtrees that hold no name of anybody: with them a certificate says that it permits nothing of a type.
+_NOBODY = {"invalid", "0.0.0.0/32", "::/128"}
+
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 (pylint of ansible-test)
 Subtree = tuple[str, str]  # its kind in openssl's words, and its value; of an address range as ``10.0.0.0/8``
 
@@ -58,14 +61,16 @@ class Constraints:
         if not mine:
             excluded = {value for found, value in self.excluded if found == kind}
             return excluded.issuperset(_EVERYTHING.get(kind, {None}))
-        return all(any(_is_below(tree, above) for above in other.permitted) for tree in mine)
+        inhabited = [tree for tree in mine if tree[1] not in _NOBODY]
+        return all(any(_is_below(tree, above) for above in other.permitted) for tree in inhabited)
 
     def _excludes(self, tree: Subtree) -> bool:
         """Whether nothing in a subtree may be certified."""
         if any(_is_below(tree, above) for above in self.excluded):
             return True
         mine = [one for one in self.permitted if one[0] == tree[0]]
-        return bool(mine) and not any(_is_below(one, tree) or _is_below(tree, one) for one in mine)
+        inhabited = [one for one in mine if one[1] not in _NOBODY]
+        return bool(mine) and not any(_is_below(one, tree) or _is_below(tree, one) for one in inhabited)
 
 
 def _is_below(tree: Subtree, above: Subtree) -> bool:

@@ -72,9 +72,7 @@ def test_what_is_only_in_the_record_is_refused(record: Path, forge: Callable[[Pa
     commit_a_root(record)
     forge(record)
     require(record, "r1", "s1")
-    with pytest.raises(
-        TrustAnchorError, match="'evil' .*was introduced by no ceremony that an anchored root has sealed"
-    ):
+    with pytest.raises(TrustAnchorError, match="'evil' .*introduced by no ceremony that an anchored root has sealed"):
         require(record, "r1", "evil")
     check = introduction.find(str(record), anchor(record))
     with pytest.raises(TrustAnchorError, match="'evil'"):
@@ -140,9 +138,9 @@ def later(record: Path, sealed_by: str) -> None:
     """A ceremony that makes a third root."""
     factory.KEYS.setdefault("r3", pki.new_key())
     act = {"act": "root", "days": 7305, "name_constraints": factory.NAMES, "name": "r3", "subject": "CN=Root R3"}
-    pinned = (
-        {} if sealed_by == "r3" else {sealed_by: {"sha256": factory.root_sha256(record, sealed_by), "standby": False}}
-    )
+    pinned = {}
+    if sealed_by != "r3":
+        pinned[sealed_by] = {"sha256": factory.root_sha256(record, sealed_by), "standby": False}
     plan = json.loads(factory.plan_of("0004", 24, [act], pinned))
     key = json.loads(factory.plan_of("0004", 24, []))["keys"]["r1"]
     plan["keys"] = {name: {**key, "tokens": [f"token-{name}"]} for name in {"r3", sealed_by}}
