@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,33 +37,25 @@ def add_stranger(record: Record) -> None:
     record.write("crls/evil.crl", crl(record.roots["evil"]))
 
 
-def without_manifest(record: Record) -> None:
-    (record.home / "trust.yml").unlink()
+def left_out(found: collection.Collection) -> str:
+    """What is said of what is not published."""
+    return "; ".join(str(one) for one in found.faults)
 
 
-@pytest.mark.parametrize(
-    ("declare", "is_fault"),
-    [
-        (lambda record: record.write_manifest(2), True),
-        (without_manifest, True),
-        (lambda record: record.write_manifest(2, evil="staged"), True),
-        (lambda record: record.write_manifest(2, evil="distrusted"), False),
-    ],
-    ids=["trusted", "no manifest", "staged", "distrusted"],
-)
-def test_a_root_that_somebody_committed_is_left_out(
-    record: Record, declare: Callable[[Record], None], is_fault: bool
-) -> None:
+@pytest.mark.parametrize("state", ["trusted", "staged", "distrusted", ""])
+def test_a_root_that_somebody_committed_is_left_out_alone(record: Record, state: str) -> None:
+    """Without a manifest too, in which every root would be trusted."""
     add_stranger(record)
-    declare(record)
+    if state:
+        record.write_manifest(2, evil=state)
+    else:
+        (record.home / "trust.yml").unlink()
     found = collected(record)
     content = {one.name: one.content for one in found.artifacts}
     assert "root-r1.crt" in content
     assert not content.keys() & {"root-evil.crt", "root-evil.crl"}
     assert record.roots["evil"].pem.encode() not in content["roots.pem"]
-    assert ["'evil'" in one.what and "introduced by no ceremony" in one.what for one in found.faults] == [
-        True
-    ] * is_fault
+    assert ("'evil'" in left_out(found)) is (state != "distrusted")
 
 
 def test_an_expired_root_is_not_in_the_bundle(record: Record) -> None:
@@ -89,7 +80,7 @@ def test_a_manifest_from_the_future_is_not_published(record: Record) -> None:
     record.write("trust.p7m", message(record, signer, pki.NOW + pki.HOUR))
     found = collected(record)
     assert "trust.p7m" not in {one.name for one in found.artifacts}
-    assert "trust.p7m is from the future" in found.faults[0].what
+    assert "future" in left_out(found)
 
 
 def test_a_manifest_by_a_refused_signer_is_not_published(record: Record) -> None:
@@ -101,4 +92,4 @@ def test_a_manifest_by_a_refused_signer_is_not_published(record: Record) -> None
     record.write("trust.yml", Manifest(2, roots, "ab" * 16, (refused,)).to_yaml())
     found = collected(record)
     assert "trust.p7m" not in {one.name for one in found.artifacts}
-    assert "which is refused" in str(found.faults[0])
+    assert "which is refused" in left_out(found)
