@@ -23,6 +23,7 @@ class Broken:
     """A store that cannot be measured, or not be written."""
 
     path = "/broken"
+    user: int | None = None
 
     def __init__(self, name: str, declared: bool, *, readable: bool = False) -> None:
         self.name, self.declared, self.readable = name, declared, readable
@@ -100,6 +101,6 @@ def test_users_stores_come_after_the_hosts_own(host: Host) -> None:
 
 
 def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convergence, "DISCOVERED_SECONDS", 0.0)
+    monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
     host.others = [Sluggish("nss", False)]
     assert "took more than" in host.plan([ONE]).listed[-1].why

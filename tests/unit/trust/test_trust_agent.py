@@ -298,9 +298,9 @@ def test_a_push_waits_for_no_web_server(web: Web, roots: Path) -> None:
     """The lock is taken when all is fetched."""
     url = web.put("/trust.p7m", signed(2))
 
-    def get(asked: str, limit: int) -> bytes:
+    def get(asked: str, limit: int, seconds: float) -> bytes:
         with state.locked():
-            return fetch.fetch(asked, limit)
+            return fetch.fetch(asked, limit, seconds)
 
     content = cycle.run(settings.AgentSettings((url,), StoreDeclaration()), pki.NOW, get)
     assert (content["result"], roots.read_text()) == ("unchanged", R1.pem)

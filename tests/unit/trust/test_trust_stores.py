@@ -243,29 +243,9 @@ def test_discovery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "jvm/b/lib/security/cacerts").symlink_to(debian)
     monkeypatch.setattr(java, "DEBIAN", str(debian))
     monkeypatch.setattr(java, "JDKS", (f"{tmp_path}/jvm/*",))
-    found = [*java.debian_keystores(Cache()), *java.discover(Cache())]
+    found = [*java.debian_keystores(Cache()), *java.discover(Cache(), ())]
     assert [(store.path.removeprefix(str(tmp_path)), store.declared) for store in found] == [
         ("/ssl/cacerts", True),
         ("/jvm/a/lib/security/cacerts", False),
         ("/jvm/c/jre/lib/security/cacerts", False),
     ]
-
-
-def test_databases_in_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    places = ("ada/.pki/nssdb", "ada/.mozilla/firefox/x.default", "[bob]/snap/chromium/current/.pki/nssdb")
-    for place in places:
-        (tmp_path / place).mkdir(parents=True)
-        (tmp_path / place / "cert9.db").touch()
-    (tmp_path / "ada/.mozilla/firefox/empty").mkdir()
-
-    class Account:
-        def __init__(self, home: str) -> None:
-            self.pw_dir, self.pw_uid, self.pw_gid = home, 1000, 1001
-
-    accounts = [
-        Account(home) for home in (f"{tmp_path}/ada", f"{tmp_path}/[bob]", "/", "/nonexistent", f"{tmp_path}/ada")
-    ]
-    monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
-    stores = list(nss.discover(Cache()))
-    assert sorted(store.path.removeprefix(f"{tmp_path}/") for store in stores) == sorted(places)
-    assert {(store.account, store.declared) for store in stores} == {((1000, 1001), False)}

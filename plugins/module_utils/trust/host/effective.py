@@ -8,12 +8,15 @@ really verifies certificates, and with which store, nobody can see from outside.
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from ...text.document import visible
 
 EFFECTIVE, STALE, UNKNOWN = "effective", "stale", "unknown"
 _LIBRARIES = {
@@ -28,6 +31,9 @@ _LIBRARY = re.compile(
 )
 _UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
 _GO_SECTION = b".go.buildinfo"
+SECONDS = 30.0  # for all processes
+MAPS_BYTES = 8 << 20  # of the mappings of one process; a large Java program has some 500 KB
+MOST_OF_USER = 500  # processes of one user that are listed
 _SECTIONS_BYTES = 1 << 16  # more than any section table; a larger one is not a Go program
 
 
@@ -56,7 +62,7 @@ class Effect:
 
     Args:
         state: `EFFECTIVE`, `STALE`, or `UNKNOWN` when some process could not be looked into.
-        changed_at: when the stores changed, seconds since the epoch; 0: never.
+        changed_at: when the stores changed, those of single users apart; seconds since the epoch, 0: never.
         processes: those that may hold what was before.
     """
 
@@ -65,27 +71,45 @@ class Effect:
     processes: tuple[Process, ...] = ()
 
 
-def measure(changed_at: float, proc: str = "/proc") -> Effect:
-    """Look at all processes that are older than a moment.
+def measure(changed_at: float, of_users: Mapping[str, float] | None = None, proc: str = "/proc") -> Effect:
+    """Look at all processes that are older than the stores that they may read.
+
+    What users run, and how much of it, is bounded: what is not looked at is unknown.
 
     Args:
         changed_at: when the trust stores changed, seconds since the epoch.
+        of_users: the same of a user's own stores, by uid.
         proc: where procfs is mounted.
     """
-    if not changed_at:
+    clocks = {uid: max(changed_at, moment) for uid, moment in (of_users or {}).items()}
+    last = max([changed_at, *clocks.values()])
+    if not last:
         return Effect(EFFECTIVE, 0.0)
-    found, hidden = [], False
-    for pid, started in _older(changed_at, proc):
+    found: list[Process] = []
+    hidden, listed = False, collections.Counter[str]()
+    end = time.monotonic() + SECONDS
+    for pid, started in _older(last, proc):
+        if time.monotonic() > end:
+            hidden = True
+            break
         try:
+            user = str(os.stat(f"{proc}/{pid}").st_uid)
+            if started >= clocks.get(user, changed_at):
+                continue
             runtime = _runtime(f"{proc}/{pid}")
-            if runtime:
+            if runtime and listed[user] < MOST_OF_USER:
                 found.append(_described(pid, started, runtime, proc))
-        except PermissionError:
+                listed[user] += 1
+        except (PermissionError, _TooLargeError):
             hidden = True
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile
     state = STALE if found else UNKNOWN if hidden else EFFECTIVE
     return Effect(state, changed_at, tuple(found))
+
+
+class _TooLargeError(Exception):
+    """A process has more mappings than are read."""
 
 
 def _older(moment: float, proc: str) -> Iterator[tuple[int, float]]:
@@ -109,11 +133,13 @@ def _older(moment: float, proc: str) -> Iterator[tuple[int, float]]:
 def _runtime(directory: str) -> str:
     """What a process verifies certificates with; empty for nothing, and for a thread of the kernel."""
     with open(f"{directory}/maps", "rb") as handle:
-        maps = handle.read()
+        maps = handle.read(MAPS_BYTES)
+    if len(maps) == MAPS_BYTES:
+        raise _TooLargeError
     if not maps:
         return ""
     libraries = {_LIBRARIES[name.decode()] for name in _LIBRARY.findall(maps)}
-    program = os.path.basename(os.readlink(f"{directory}/exe")).removesuffix(" (deleted)")
+    program = _program(directory)
     if program in ("node", "nodejs"):
         return "node"
     for runtime in ("java", "nss", "openssl", "gnutls"):
@@ -143,7 +169,11 @@ def _is_go(path: str) -> bool:
 
 
 def _described(pid: int, started: float, runtime: str, proc: str) -> Process:
-    program = os.path.basename(os.readlink(f"{proc}/{pid}/exe")).removesuffix(" (deleted)")
-    with open(f"{proc}/{pid}/cgroup", encoding="utf-8") as handle:
+    with open(f"{proc}/{pid}/cgroup", encoding="utf-8", errors="replace") as handle:
         units = _UNIT.findall(handle.read())
-    return Process(pid, program, units[-1] if units else "", runtime, round(started, 2))
+    unit = visible(units[-1]) if units else ""
+    return Process(pid, visible(_program(f"{proc}/{pid}")), unit, runtime, round(started, 2))
+
+
+def _program(directory: str) -> str:
+    return os.path.basename(os.readlink(f"{directory}/exe")).removesuffix(" (deleted)")

@@ -27,21 +27,21 @@ def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, An
     return {
         "manifest": {"id": state.manifest.get("id", ""), "sequence": state.manifest.get("sequence", 0)},
         "stores": [_plain(finding) for finding in findings],
-        "effective": _effect(effective.measure(state.changed_at)),
+        "effective": _effect(effective.measure(state.changed_at, state.users_changed_at)),
         "leaves": [asdict(leaf) for leaf in leaves.measure()],
     }
 
 
 def pushed(outcome: ConvergenceOutcome, state: HostState) -> dict[str, Any]:
-    """The result of a push; the stores as they were before it.
+    """The result of a push; the stores as they were before it, and those that are not right as they are now.
 
     Args:
         outcome: of the push, or of its check mode.
         state: of the host, after the run.
     """
     return {
-        **measured(outcome.plan.listed, state),
-        "changed": outcome.plan.changed,
+        **measured(outcome.reported, state),
+        "changed": outcome.changed,
         "repaired": outcome.repaired,
     }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +37,9 @@ class HostState:
             the epoch) and signed (SHA-256 of the file). Empty where nobody said.
         roots: those that must be trusted, in the manifest's order; they were checked when they came.
         distrusted: fingerprints that must not be trusted.
-        changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
+        changed_at: when the set of trusted roots changed last in any store that is not one user's; seconds since the
+            epoch, 0: never.
+        users_changed_at: the same of the stores of each user, by uid as text: a user moves nobody else's clock.
         cache: what slow programs said about files.
     """
 
@@ -44,6 +48,7 @@ class HostState:
     roots: list[Root] = field(default_factory=list)
     distrusted: list[str] = field(default_factory=list)
     changed_at: float = 0.0
+    users_changed_at: dict[str, float] = field(default_factory=dict)
     cache: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,8 +59,28 @@ class HostState:
             "roots": [{"pem": root.pem, "not_before": root.not_before} for root in self.roots],
             "absent": self.distrusted,
             "changed_at": self.changed_at,
+            "users_changed_at": self.users_changed_at,
             "cache": self.cache,
         }
+
+    def clocks(self) -> tuple[float, dict[str, float]]:
+        """When stores changed; for `restore`."""
+        return self.changed_at, dict(self.users_changed_at)
+
+    def restore(self, clocks: tuple[float, dict[str, float]]) -> None:
+        """Set the clocks back to what they were."""
+        self.changed_at, self.users_changed_at = clocks[0], dict(clocks[1])
+
+    def note_change(self, readers: Collection[int | None]) -> None:
+        """What is trusted changes now.
+
+        Args:
+            readers: uid of each user whose stores do; None for stores that anybody reads.
+        """
+        now = time.time()
+        if None in readers:
+            self.changed_at = now
+        self.users_changed_at |= {str(uid): now for uid in readers if uid is not None}
 
     def save(self) -> None:
         """Keep it, when it is not what is kept already."""
@@ -84,6 +109,8 @@ def _checked(found: dict[str, Any]) -> HostState:
     state = HostState(**{**given, "roots": [_root(one) for one in given.get("roots", [])]})
     texts = [*state.ever_installed, *state.distrusted]
     if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
+        raise TypeError("not what was written")
+    if not all(isinstance(moment, (int, float)) for moment in state.users_changed_at.values()):
         raise TypeError("not what was written")
     if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):
         raise TypeError("not what was written")

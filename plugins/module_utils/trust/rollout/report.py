@@ -21,6 +21,7 @@ VERSION = 1
 _ORDER = (
     plan.FAILED,
     plan.UNREACHABLE,
+    plan.WRONG,
     plan.UNKNOWN,
     plan.NOT_REACHED,
     plan.TO_CHANGE,
@@ -268,6 +269,12 @@ def _why(host: Report) -> str:
             f"{one['name']}: {one.get('why') or 'it could not be looked into'}"
             for one in host["stores"]
             if one["state"] == plan.UNKNOWN
+        )
+    if host["outcome"] == plan.WRONG:
+        return "still wrong: " + "; ".join(
+            f"{one['name']}: {one.get('why') or 'it could not be corrected'}"
+            for one in host["stores"]
+            if one["state"] == plan.WRONG
         )
     return str(host.get("reason") or host["outcome"])
 

@@ -45,6 +45,7 @@ class SystemStore:
     name = "system"
     path = BUNDLE
     declared = True
+    user: int | None = None
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure each of the three; OpenSSL reads the second or the third, and never the first."""

@@ -64,6 +64,7 @@ class Keystore:
     owner: str = "root"
     group: str = "root"
     declared: bool = True
+    user: int | None = None
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Compare what it trusts. What bears our name in it is ours, also what Debian's hook has put there for us."""
@@ -212,7 +213,7 @@ def debian_keystores(cache: Cache) -> list[Keystore]:
     return [Keystore(DEBIAN, "java", cache)] if os.path.exists(DEBIAN) else []
 
 
-def discover(cache: Cache) -> Iterator[Keystore]:
+def discover(cache: Cache, _declared: Declared) -> Iterator[Keystore]:
     """That of each JDK that has one of its own, and does not share Debian's."""
     seen = {os.path.realpath(DEBIAN)}
     for path in sorted(path for top in JDKS for name in _CACERTS for path in glob.glob(f"{top}/{name}")):

@@ -38,6 +38,7 @@ class ManagedFiles:
     holds_roots: bool = True
     after: Callable[[], None] | None = None
     declared: bool = True
+    user: int | None = None
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Compare byte by byte, and say what that means in fingerprints."""
