@@ -99,6 +99,7 @@ def test_a_home_is_one_home(accounts: Accounts) -> None:
 
 @pytest.mark.parametrize(("text", "first"), [("", 1000), ("#UID_MIN 5\nUID_MIN 500\n", 500), ("UID_MIN x", 1000)])
 def test_where_ordinary_accounts_begin(accounts: Accounts, text: str, first: int) -> None:
+    assert accounts.base.is_dir()
     Path(homes.LOGIN).write_text(text)
     assert homes.first_uid() == first
     Path(homes.LOGIN).unlink()

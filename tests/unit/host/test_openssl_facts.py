@@ -8,7 +8,6 @@ import datetime as dt
 import hashlib
 import ipaddress
 import locale
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

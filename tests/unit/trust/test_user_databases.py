@@ -8,13 +8,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import children
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import children, homes
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.homes import Home
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import (
@@ -43,12 +44,17 @@ OURS = f"trustanchor-{TWO.sha256[:32]}"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def base() -> Iterator[Path]:
+    """A directory that everybody may enter; pytest's own is its user's alone."""
+    with tempfile.TemporaryDirectory(prefix="homes-", dir="/tmp") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.fixture
+def home(base: Path) -> Path:
     """Of a user who has no account here."""
-    for parent in (tmp_path, *tmp_path.parents):
-        if str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    return directory(tmp_path / "mallory")
+    return directory(base / "mallory")
 
 
 def directory(path: Path) -> Path:
@@ -79,16 +85,16 @@ def find(home: Path) -> list[StoreFinding]:
 
 
 @pytest.fixture
-def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+def double(base: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Put a program in certutil's place; returns a file that it has touched when it was run."""
 
     def put(script: str) -> Path:
-        said = tmp_path / "run"
-        (tmp_path / "bin").mkdir()
-        program = tmp_path / "bin/certutil"
+        said = base / "run"
+        (base / "bin").mkdir()
+        program = base / "bin/certutil"
         program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
         program.chmod(0o755)
-        monkeypatch.setattr(os, "defpath", str(tmp_path / "bin"))
+        monkeypatch.setattr(os, "defpath", str(base / "bin"))
         return said
 
     return put
@@ -310,7 +316,7 @@ def test_users_share_their_time() -> None:
 
 
 def discovered(monkeypatch: pytest.MonkeyPatch, *listed: Home) -> list[StoreFinding]:
-    monkeypatch.setattr(user_databases.homes, "listed", lambda: list(listed))
+    monkeypatch.setattr(homes, "listed", lambda: list(listed))
     stores = list(user_databases.discover(Cache(), ()))
     return [finding for store in stores for finding in store.find(WANTED)]
 
@@ -330,7 +336,7 @@ def test_what_is_not_looked_at_is_named(
 def test_homes_that_cannot_be_listed_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name service, or a file system, does not answer."""
     monkeypatch.setattr(user_databases, "_HOMES_SECONDS", 0.2)
-    monkeypatch.setattr(user_databases.homes, "listed", lambda: os.kill(os.getpid(), signal.SIGSTOP))
+    monkeypatch.setattr(homes, "listed", lambda: os.kill(os.getpid(), signal.SIGSTOP))
     stores = declaration.parse({}).stores(Cache())
     (unmeasured,) = [store for store in stores if store.name == "NSS databases that are found"]
     assert not unmeasured.declared

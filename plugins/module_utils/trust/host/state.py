@@ -23,7 +23,7 @@ from ..root import Root
 
 DIRECTORY = "/var/lib/trustanchor"
 PATH = f"{DIRECTORY}/trust.json"
-LOCK_SECONDS = 900.0
+LOCK_SECONDS = 600.0  # the agent's unit ends before; less than a push may take (trust_store_timeout)
 
 
 @dataclass

@@ -69,9 +69,15 @@ class StoreFinding:
 class Store(Protocol):
     """One trust store, or several that are converged together."""
 
-    name: str
-    path: str
     declared: bool  # the host's own, or by the operator: that it cannot be converged is a fault, of others a report
+
+    @property
+    def name(self) -> str:
+        """For people; unique on the host."""
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
 
     @property
     def user(self) -> int | None:

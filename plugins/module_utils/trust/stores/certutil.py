@@ -94,12 +94,15 @@ class Database:
                 continue
             if not stat.S_ISREG(state.st_mode):
                 raise TrustAnchorError(f"{path} is not a regular file", "nothing waits for what is behind it")
-            if not is_alone(path, os.geteuid()):
-                raise TrustAnchorError(
-                    f"{self.path} can be changed by users other than its own and root",
-                    "they could have their code run as this user",
-                    "Correct owners and modes of all that leads there",
-                )
+            self._require_alone(path)
+
+    def _require_alone(self, path: str) -> None:
+        if not is_alone(path, os.geteuid()):
+            raise TrustAnchorError(
+                f"{self.path} can be changed by users other than its own and root",
+                "they could have their code run as this user",
+                "Correct owners and modes of all that leads there",
+            )
 
     def trusted(self) -> dict[str, bytes]:
         """Fingerprint to nickname of each certificate that is trusted for servers.
@@ -138,7 +141,12 @@ class Database:
         self._with(wanted.roots, present)
 
     def make(self) -> None:
-        """A new one."""
+        """A new one.
+
+        Raises:
+            TrustAnchorError: as `require_alone`.
+        """
+        self._require_alone(self.path)
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         self._run("-N", *(self._secret or ["--empty-password"]))
 

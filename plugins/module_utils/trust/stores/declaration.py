@@ -52,7 +52,7 @@ class StoreDeclaration:
         ]
 
     def _found(self, kind: StoreKind, cache: Cache) -> list[Store]:
-        """What is found on a host is no reason to fail; that it cannot be looked for is said."""
+        """What cannot be looked for is said, and fails no host."""
         try:
             return list(kind.discover(cache, self._of(kind)))
         except TrustAnchorError as error:

@@ -34,7 +34,8 @@ DEBIAN = "/etc/ssl/certs/java/cacerts"
 PASSWORD = "changeit"  # noqa: S105 the JDK's public default, which Debian keeps; it protects nothing
 # Debian's and other packages' JDKs, and archives that were unpacked by hand; lib/security since JDK 9, jre before.
 JDKS = ("/usr/lib/jvm/*", "/opt/*", "/opt/*/*", "/usr/local/*")
-_CACERTS = ("lib/security/cacerts", "jre/lib/security/cacerts")
+# A JDK with a jssecacerts does not read its cacerts (JSSE Reference Guide, "Customizing the Default Truststores").
+_CACERTS = tuple(f"{top}lib/security/{name}" for top in ("", "jre/") for name in ("cacerts", "jssecacerts"))
 # Entries in what ``keytool -list -rfc`` prints, also that of JDK 8.
 _RFC = re.compile(
     r"^Alias name: (.*)$(?:\n(?!Alias name: ).*)*?\n(-----BEGIN CERTIFICATE-----\n[^-]*-----END CERTIFICATE-----)",

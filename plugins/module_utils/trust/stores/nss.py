@@ -79,19 +79,19 @@ class NssDatabase:
                 database.make()
             database.converge(wanted)
 
-        self._as_owner(work)
+        self._as_owner(work, absent)
         return []
 
     def writes(self, _wanted: Wanted) -> list[str]:
         """The databases of certificates and of keys."""
         return [os.path.join(self.path, name) for name in ("cert9.db", "key4.db", "pkcs11.txt")]
 
-    def _as_owner(self, work: Callable[[Database], Any]) -> Any:
+    def _as_owner(self, work: Callable[[Database], Any], absent: bool = False) -> Any:
         uid, gid = self._account()
 
         def with_database() -> Any:
             database = Database(self.path, Certutil(SECONDS, _home(uid)), self.password_file)
-            if os.path.exists(self._file):
+            if not absent:
                 database.require_alone()
             return work(database)
 
