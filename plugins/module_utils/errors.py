@@ -21,7 +21,8 @@ class TrustAnchorError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        return " ".join(f"{part.rstrip('.')}." for part in (self.what, self.why, self.next_step) if part)
+        fault = ": ".join(part.rstrip(".") for part in (self.what, self.why) if part)
+        return " ".join(f"{part.rstrip('.')}." for part in (fault, self.next_step) if part)
 
     def as_dict(self) -> dict[str, str]:
         """The parts, for a module's structured result."""

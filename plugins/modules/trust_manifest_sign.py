@@ -51,7 +51,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Sign the trust manifest when it changed or comes of age
+- name: Sign the trust manifest when it changed or is about to expire
   trustanchor.private_ca.trust_manifest_sign:
     record: pki
     key: "{{ lookup('community.hashi_vault.vault_kv2_get', 'pki/manifest', engine_mount_point='kv').secret.key }}"

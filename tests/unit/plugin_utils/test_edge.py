@@ -99,7 +99,7 @@ def test_an_error_is_told_as_modules_tell_it(action: Action) -> None:
     assert run(action, name="x") == {
         "base": 1,
         "failed": True,
-        "msg": "no key. it is needed. Give one.",
+        "msg": "no key: it is needed. Give one.",
         "error": {"what": "no key", "why": "it is needed", "next_step": "Give one"},
     }
 

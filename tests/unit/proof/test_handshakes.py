@@ -49,6 +49,12 @@ def test_failures() -> None:
     assert handshakes.failures([GOOD]) == handshakes.failures([]) == []
 
 
+@pytest.fixture(autouse=True)
+def _no_declared_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may be a host of an estate itself."""
+    monkeypatch.setattr(handshakes, "ENVIRONMENT", str(tmp_path / "absent.conf"))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tls_server.Server]:
     with tls_server.serve(LEAF, tmp_path_factory.mktemp("server")) as running:
