@@ -24,7 +24,7 @@ from ...host.pem import fingerprints
 from ..root import Root
 from .base import Wanted, entry_name
 
-CALL_SECONDS = 8.0  # for one certutil, which takes some milliseconds
+CALL_SECONDS = 5.0  # for one certutil, which takes some milliseconds
 MOST_CALLS = 1000  # of one child: one for each trusted certificate, of which browsers have few
 MOST_BYTES = 4 << 20  # that one certutil prints
 _TRUST = "C,,"  # a CA for servers' certificates (certutil(1), trust arguments)

@@ -83,6 +83,7 @@ class UserDatabases:
         cache: what was read before.
         budget: shared by all users of the host.
         but: paths that are declared, and so not found.
+        unmeasured: paths of databases that could not be looked at: nothing is tried there.
     """
 
     home: Home
@@ -90,6 +91,7 @@ class UserDatabases:
     budget: Budget = field(repr=False)
     but: frozenset[str] = frozenset()
     declared: bool = False
+    unmeasured: set[str] = field(default_factory=set, init=False)
 
     @property
     def name(self) -> str:
@@ -141,6 +143,7 @@ class UserDatabases:
             raise TrustAnchorError(f"a process of user {self.home.uid} said what is not an answer")
         name = f"nss {visible(path)}"
         if "why" in said:
+            self.unmeasured.add(path)
             return StoreFinding(name, visible(path), UNKNOWN, why=_text(said["why"]))
         trusted = read_fingerprints(said.get("trusted"))
         self.cache.keep(os.path.join(path, "cert9.db"), _identity(said.get("file")), dict.fromkeys(trusted, ""))
@@ -174,6 +177,8 @@ class UserDatabases:
         certutil = Certutil(seconds * 0.9, self.path)
         faults = []
         for path in databases(self.path, self.but)[0]:
+            if path in self.unmeasured:
+                continue
             database = Database(path, certutil)
             try:
                 database.require_alone()
