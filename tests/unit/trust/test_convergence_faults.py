@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import convergence, report, state
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import StoreFinding, Wanted
 from factories.trust_host import ONE, THREE, TWO, Host, make_host, run
@@ -130,6 +131,24 @@ def test_what_is_tried_in_vain_changes_nothing_and_moves_no_clock(host: Host, lo
     assert (state.load().changed_at, state.load().users_changed_at) == (before.changed_at, {})
     assert [(one.name, one.state) for one in outcome.reported if one.state != "ok"] == [("nss", "wrong")]
     assert (outcome.failure() is not None) == locked.declared
+
+
+def test_check_mode_announces_no_change_that_was_tried_in_vain(host: Host) -> None:
+    """Until something about the store, or about what is wanted, is another."""
+    locked = Locked(user=1000)
+    host.others = [locked]
+    outcome_of(host)
+
+    def would(*roots: Root) -> bool:
+        return convergence.converge(roots, {TWO.sha256}, host.declaration, state.load(), check=True).changed
+
+    assert not would(ONE)
+    locked.unwanted = (TWO.sha256,)
+    assert would(ONE)
+    locked.unwanted = ()
+    assert would(ONE, THREE)
+    run(host, [ONE, THREE])
+    assert not would(ONE, THREE)
 
 
 def test_no_store_of_a_user_fails_the_host(host: Host) -> None:

@@ -202,7 +202,7 @@ def test_nothing_waits_for_a_pipe(home: Path, name: str) -> None:
     (found,) = find(home)
     assert (found.state, found.why) == (
         "unknown",
-        f"{path}/{name} is not a regular file. nothing waits for what is behind it.",
+        f"{path}/{name} is not a regular file: nothing waits for what is behind it.",
     )
 
 

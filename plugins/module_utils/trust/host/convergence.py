@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class ConvergenceOutcome:
         failures: name of a store to why it is not as wanted.
         warnings: what a person should know though all is right.
         check: nothing was done.
+        in_vain: names of stores of which a former run has learned that trying changes nothing.
     """
 
     plan: ConvergencePlan
@@ -71,14 +73,17 @@ class ConvergenceOutcome:
     failures: dict[str, TrustAnchorError] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     check: bool = False
+    in_vain: frozenset[str] = frozenset()
 
     @property
     def changed(self) -> bool:
         """Whether anything was, or in check mode would be, changed: what was tried in vain is not a change."""
-        return self.plan.changed if self.check else any(map(self._was_changed, self.plan.stores))
+        return any(map(self._is_change, filter(self.plan.needs, self.plan.stores)))
 
-    def _was_changed(self, store: Store) -> bool:
-        return self.plan.needs(store) and self.plan.findings[store.name] != self.after.findings[store.name]
+    def _is_change(self, store: Store) -> bool:
+        if self.check:
+            return store.name not in self.in_vain
+        return self.plan.findings[store.name] != self.after.findings[store.name]
 
     @property
     def repaired(self) -> list[str]:
@@ -227,7 +232,13 @@ def converge(
         failures=own.failures | found.failures,
         warnings=[*own.warnings, *found.warnings],
         check=check,
+        in_vain=frozenset(name for name, digest in state.in_vain.items() if digest == _digest(found.plan, name)),
     )
+
+
+def _digest(plan: ConvergencePlan, name: str) -> str:
+    """Of what was found in a store; empty of one that is not there."""
+    return hashlib.sha256(repr(plan.findings[name]).encode()).hexdigest() if name in plan.findings else ""
 
 
 def _joined(one: ConvergencePlan, other: ConvergencePlan, stores: Sequence[Store]) -> ConvergencePlan:
@@ -268,6 +279,10 @@ def _apply(todo: ConvergencePlan, measurement: _Measurement, state: HostState) -
     # A process that began before this moment may have read what was before.
     state.note_change(_readers(store for store in needy if _roots(todo, store) != _roots(after, store)))
     state.cache = todo.cache.as_dict()
+    vain = [
+        store.name for store in needy if not store.declared and todo.findings[store.name] == after.findings[store.name]
+    ]
+    state.in_vain = {name: _digest(todo, name) for name in vain}
     state.save()
     return ConvergenceOutcome(todo, after, failures, warnings)
 

@@ -13,7 +13,7 @@ import os
 import re
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...text.document import visible
@@ -71,7 +71,12 @@ class Effect:
     processes: tuple[Process, ...] = ()
 
 
-def measure(changed_at: float, of_users: Mapping[str, float] | None = None, proc: str = "/proc") -> Effect:
+def measure(
+    changed_at: float,
+    of_users: Mapping[str, float] | None = None,
+    own: Collection[int] = frozenset(),
+    proc: str = "/proc",
+) -> Effect:
     """Look at all processes that are older than the stores that they may read.
 
     What users run, and how much of it, is bounded: what is not looked at is unknown.
@@ -79,6 +84,7 @@ def measure(changed_at: float, of_users: Mapping[str, float] | None = None, proc
     Args:
         changed_at: when the trust stores changed, seconds since the epoch.
         of_users: the same of a user's own stores, by uid.
+        own: processes of this program, which are not looked at.
         proc: where procfs is mounted.
     """
     clocks = {uid: max(changed_at, moment) for uid, moment in (of_users or {}).items()}
@@ -88,7 +94,7 @@ def measure(changed_at: float, of_users: Mapping[str, float] | None = None, proc
     found: list[Process] = []
     hidden, listed = False, collections.Counter[str]()
     end = time.monotonic() + SECONDS
-    for pid, started in _older(last, proc):
+    for pid, started in _older(last, {os.getpid(), *own}, proc):
         if time.monotonic() > end:
             hidden = True
             break
@@ -112,13 +118,12 @@ class _TooLargeError(Exception):
     """A process has more mappings than are read."""
 
 
-def _older(moment: float, proc: str) -> Iterator[tuple[int, float]]:
+def _older(moment: float, own: Collection[int], proc: str) -> Iterator[tuple[int, float]]:
     """Processes with a program that began before a moment (proc(5): field 22 of stat, in ticks since the boot)."""
     boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)  # btime of /proc/stat is rounded to seconds
     ticks = os.sysconf("SC_CLK_TCK")
-    own = os.getpid()
     for name in os.listdir(proc):
-        if not name.isdigit() or int(name) == own:
+        if not name.isdigit() or int(name) in own:
             continue
         try:
             with open(f"{proc}/{name}/stat", encoding="utf-8", errors="replace") as handle:

@@ -7,14 +7,20 @@ Standard library only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from ...errors import TrustAnchorError
+from ...host import children
 from ..stores.base import StoreFinding
 from . import effective, leaves
 from .convergence import ConvergenceOutcome
 from .state import HostState
+
+EFFECT_SECONDS = 1.5 * effective.SECONDS
+_EFFECT_BYTES = 64 << 20
 
 
 def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, Any]:
@@ -27,7 +33,7 @@ def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, An
     return {
         "manifest": {"id": state.manifest.get("id", ""), "sequence": state.manifest.get("sequence", 0)},
         "stores": [_plain(finding) for finding in findings],
-        "effective": _effect(effective.measure(state.changed_at, state.users_changed_at)),
+        "effective": _effect(state),
         "leaves": [asdict(leaf) for leaf in leaves.measure()],
     }
 
@@ -50,8 +56,18 @@ def _plain(finding: StoreFinding) -> dict[str, Any]:
     return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted)}
 
 
-def _effect(effect: effective.Effect) -> dict[str, Any]:
-    return {**asdict(effect), "processes": [asdict(process) for process in effect.processes]}
+def _effect(state: HostState) -> dict[str, Any]:
+    """In a child process: what root reads of a user's process may keep it waiting (proc(5), maps)."""
+    own = frozenset({os.getpid()})
+
+    def measure() -> dict[str, Any]:
+        return asdict(effective.measure(state.changed_at, state.users_changed_at, own))
+
+    try:
+        found: dict[str, Any] = children.call(measure, EFFECT_SECONDS, most=_EFFECT_BYTES)
+    except TrustAnchorError:
+        return {"state": effective.UNKNOWN, "changed_at": state.changed_at, "processes": []}
+    return found
 
 
 def summary(findings: Iterable[StoreFinding]) -> dict[str, str]:

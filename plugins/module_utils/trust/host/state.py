@@ -40,6 +40,7 @@ class HostState:
         changed_at: when the set of trusted roots changed last in any store that is not one user's; seconds since the
             epoch, 0: never.
         users_changed_at: the same of the stores of each user, by uid as text: a user moves nobody else's clock.
+        in_vain: name of a store that was found to a digest of how, where the last run changed nothing about it.
         cache: what slow programs said about files.
     """
 
@@ -49,6 +50,7 @@ class HostState:
     distrusted: list[str] = field(default_factory=list)
     changed_at: float = 0.0
     users_changed_at: dict[str, float] = field(default_factory=dict)
+    in_vain: dict[str, str] = field(default_factory=dict)
     cache: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,6 +62,7 @@ class HostState:
             "absent": self.distrusted,
             "changed_at": self.changed_at,
             "users_changed_at": self.users_changed_at,
+            "in_vain": self.in_vain,
             "cache": self.cache,
         }
 
@@ -111,6 +114,8 @@ def _checked(found: dict[str, Any]) -> HostState:
     if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
         raise TypeError("not what was written")
     if not all(isinstance(moment, (int, float)) for moment in state.users_changed_at.values()):
+        raise TypeError("not what was written")
+    if not isinstance(state.in_vain, dict):
         raise TypeError("not what was written")
     if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):
         raise TypeError("not what was written")

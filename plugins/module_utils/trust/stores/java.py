@@ -26,7 +26,7 @@ from ...host.files import read, replace, write_atomically
 from ...host.pem import fingerprint
 from ..root import Root
 from . import jks
-from .base import PREFIX, StoreFinding, Wanted, compared, entry_name
+from .base import StoreFinding, Wanted, compared, entry_name
 from .cache import Cache
 from .kind import OWNER, PASSWORD_FILE, Declared, StoreKind, directories, entries
 
@@ -68,7 +68,9 @@ class Keystore:
     user: int | None = None
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
-        """Compare what it trusts. What bears our name in it is ours, also what Debian's hook has put there for us."""
+        """Compare what it trusts. What bears the name that we give to its fingerprint is ours, also what Debian's hook
+        has put there for us.
+        """
         if not os.path.exists(self.path) and self.create:
             return [compared(self.name, self.path, (), wanted)]
         if not self.declared and not is_roots_alone(self.path):
@@ -78,7 +80,7 @@ class Keystore:
                 "Declare it as a keystore",
             )
         entries = self.entries()
-        ours = {sha256 for alias, sha256 in entries.items() if PREFIX in alias}
+        ours = {sha256 for alias, sha256 in entries.items() if entry_name(sha256) in alias}
         return [compared(self.name, self.path, entries.values(), wanted, ours)]
 
     def entries(self) -> dict[str, str]:
@@ -168,7 +170,10 @@ class Keystore:
 
     def _listed(self) -> dict[str, str]:
         listed = self._keytool("-list", "-rfc", "-keystore", self.path)
-        return {alias: fingerprint(block) for alias, block in _RFC.findall(listed)}
+        try:
+            return {alias: fingerprint(block) for alias, block in _RFC.findall(listed)}
+        except ValueError as error:  # an alias may hold lines that look like a certificate
+            raise TrustAnchorError(f"what keytool says of {self.path} cannot be read", str(error)) from error
 
     def _keytool(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run the keytool on PATH, else that of the JDK that the store belongs to. No secret is an argument."""
