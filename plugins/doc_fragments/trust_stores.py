@@ -67,9 +67,9 @@ options:
       - Homes are those of the host's accounts, and the directories below C(/home). All that is done in one is done by a
         process of its user, in a limited time. Nothing is run as a system account, nor where another user could change
         the way to a database.
-      - A found store that cannot be measured, because C(certutil) is missing, or its user is a system account or keeps us
-        from it, is reported as V(unknown), with the reason. One that stays V(wrong), such as a database with a password,
-        is reported as that. Neither fails the host.
+      - A found store that cannot be measured, because C(certutil) is missing, or its user is a system account or keeps
+        us from it, is reported as V(unknown), with the reason. One that stays V(wrong), such as a database with a
+        password, is reported as that. Neither fails the host.
     type: bool
     default: true
   keystores:

@@ -48,6 +48,7 @@ class Certutil:
 
     def __post_init__(self) -> None:
         self._end = time.monotonic() + self.seconds
+        self._parent = os.getppid()
 
     def __call__(self, *arguments: str | bytes, stdin: bytes = b"") -> bytes:
         """What it prints.
@@ -55,6 +56,8 @@ class Certutil:
         Raises:
             TrustAnchorError: it is missing, fails, prints too much; time or calls are used up.
         """
+        if os.getppid() != self._parent:  # it was killed: the next run must not meet us here
+            raise TrustAnchorError("who has started this process is gone")
         left = min(CALL_SECONDS, self._end - time.monotonic())
         if not self.calls or left <= 0:
             raise TrustAnchorError(f"more than {self.seconds:.0f} seconds or {MOST_CALLS} calls of certutil are needed")
