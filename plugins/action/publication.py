@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import introduction
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import parse_url
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
@@ -25,7 +26,8 @@ class ActionModule(edge.EdgeAction):
     def handle(self) -> edge.Result:
         """The host gets what is published, and no path of the record."""
         _url, url = parse_url(self.options["url"], "url")
-        found = collection.collect(Path(self.options["record"]), url, times.utc_now())
+        check = introduction.find(self.options["record"], self.options["anchors"])
+        found = collection.collect(Path(self.options["record"]), url, times.utc_now(), check)
         payload = {
             "artifacts": [
                 {

@@ -63,7 +63,9 @@ options:
     type: str
     default: "*:0/5"
   alert_unit:
-    description: A unit of your own that systemd starts when the watch finds something (C(OnFailure=)); none when empty.
+    description:
+      - A unit of your own that systemd starts when the watch finds something (C(OnFailure=)); none when empty. Of
+        systemd's specifiers C(%n), C(%N) and C(%p) may stand in it, for the name of the watch's unit.
     type: str
     default: ""
 """

@@ -112,6 +112,16 @@ try:
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["requested", "installed"], "default": "installed"},
+    "common_name": {"type": "str", "required": True},
+    "organization": {"type": "str", "default": ""},
+    "curve": {"type": "str", "choices": ["P-384", "P-256"], "default": "P-384"},
+    "certificate": {"type": "str"},
+    "root": {"type": "str"},
+}
+REQUIRED_IF = [("state", "installed", ("certificate", "root"))]
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Key, request, certificate: each only where it is not as wanted."""
@@ -142,17 +152,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        "state": {"type": "str", "choices": ["requested", "installed"], "default": "installed"},
-        "common_name": {"type": "str", "required": True},
-        "organization": {"type": "str", "default": ""},
-        "curve": {"type": "str", "choices": ["P-384", "P-256"], "default": "P-384"},
-        "certificate": {"type": "str"},
-        "root": {"type": "str"},
-    }
-    module = AnsibleModule(
-        spec, supports_check_mode=True, required_if=[("state", "installed", ("certificate", "root"))]
-    )
+    module = AnsibleModule(SPECIFICATION, supports_check_mode=True, required_if=REQUIRED_IF)
     if MISSING is not None and module.check_mode:
         # A virgin host: the role installs the library first, and then makes everything.
         module.exit_json(changed=True, corrected={Layout().key: ["absent"]}, request="", request_path=Layout().request)

@@ -55,7 +55,10 @@ options:
     choices: [apt, deb, file]
     default: apt
   version:
-    description: Wanted version of the package step-ca.
+    description:
+      - Wanted version of the package step-ca. Below 0.30.0 it is refused, since such versions issue certificates
+        without authentication over SCEP (CVE-2026-30836), and can be stopped by a forged device attestation
+        (CVE-2026-40097).
     type: str
     required: true
   cli_version:

@@ -14,6 +14,8 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
+  - Refuses a step-ca below 0.30.0 that is on the host, however it got there, for the reason that
+    M(trustanchor.private_ca.step_ca_preflight) gives.
   - Writes the hardened systemd unit and enables it.
   - Compares what the running process has loaded with what is on the disk (unit, program, password, ca.json,
     certificates, key, templates) and chooses nothing, reload, restart or start. A reload does not apply listeners, the
@@ -82,6 +84,12 @@ try:
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "client_networks": {"type": "list", "elements": "str", "default": []},
+    "environment": {"type": "dict", "default": {}},
+    "expect_change": {"type": "bool", "default": False},
+}
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Unit, process, proof."""
@@ -102,12 +110,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        "client_networks": {"type": "list", "elements": "str", "default": []},
-        "environment": {"type": "dict", "default": {}},
-        "expect_change": {"type": "bool", "default": False},
-    }
-    module = AnsibleModule(spec, supports_check_mode=True)
+    module = AnsibleModule(SPECIFICATION, supports_check_mode=True)
     if MISSING is not None and module.check_mode:
         module.exit_json(changed=True, action="start", verified={})
     edge.run(module, converge, MISSING)

@@ -155,7 +155,8 @@ def forget_record() -> None:
     """Remove what the hosts of the lab have made: it fits no other hosts."""
     for record in directory().glob("*pki"):
         shutil.rmtree(record)
-    (directory() / "known_hosts").unlink(missing_ok=True)
+    for name in ("anchors.yml", "known_hosts"):
+        (directory() / name).unlink(missing_ok=True)
 
 
 def unpinned(these: list[Host]) -> list[Host]:

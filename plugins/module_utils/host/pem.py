@@ -8,39 +8,19 @@ import base64
 import hashlib
 import re
 import ssl
-from bisect import bisect_left
-from collections.abc import Iterator
 
-_EDGE = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
-
-
-def _found(text: str) -> Iterator[tuple[str, str]]:
-    """Label and text of each block, to the first end of its label. The time it takes grows with the text, not faster:
-    a user may have written a million beginnings without an end.
-    """
-    edges = list(_EDGE.finditer(text))
-    ends: dict[str, list[tuple[int, int]]] = {}
-    for edge in edges:
-        if edge.group(1) == "END":
-            ends.setdefault(edge.group(2), []).append(edge.span())
-    behind = 0
-    for edge in edges:
-        if edge.group(1) == "BEGIN" and edge.start() >= behind:
-            of_label = ends.get(edge.group(2), [])
-            first = bisect_left(of_label, (edge.end(), 0))
-            if first < len(of_label):
-                behind = of_label[first][1]
-                yield edge.group(2), text[edge.start() : behind]
+# No five dashes inside: a mention of a beginning in the text before a block must not take the block's own with it.
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]*(?:-(?!----)[^-]*)*-----END \1-----")
 
 
 def blocks(text: str) -> list[str]:
     """All PEM blocks of a text, each with a newline at its end."""
-    return [f"{block}\n" for _label, block in _found(text)]
+    return [f"{match.group(0)}\n" for match in _BLOCK.finditer(text)]
 
 
 def labels(text: str) -> list[str]:
     """What each PEM block of a text says that it is, for example ``CERTIFICATE``."""
-    return [label for label, _block in _found(text)]
+    return [match.group(1) for match in _BLOCK.finditer(text)]
 
 
 def fingerprint(block: str) -> str:
@@ -55,10 +35,10 @@ def fingerprint(block: str) -> str:
 def fingerprints(text: str) -> set[str]:
     """Fingerprints of all certificates in a PEM text; blocks that cannot be decoded are passed over."""
     found = set()
-    for label, block in _found(text):
-        if label.endswith("CERTIFICATE"):
+    for match in _BLOCK.finditer(text):
+        if match.group(1).endswith("CERTIFICATE"):
             try:
-                found.add(hashlib.sha256(_first_element(decode(block))).hexdigest())
+                found.add(hashlib.sha256(_first_element(decode(match.group(0)))).hexdigest())
             except ValueError:
                 continue
     return found

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 from ..errors import TrustAnchorError
+from ..text.document import visible
 from . import files, openssl
 
 SUPPORTED = {("ubuntu", "24.04"), ("debian", "12"), ("debian", "13")}
@@ -146,9 +147,17 @@ def _socket_inodes(pid: int) -> set[str]:
 def _owner(inodes: set[str]) -> str:
     for name in os.listdir("/proc"):
         if name.isdigit() and inodes & _socket_inodes(int(name)):
-            with open(f"/proc/{name}/comm", encoding="utf-8") as handle:
-                return f"{handle.read().strip()} (process {name})"
+            with open(f"/proc/{name}/comm", encoding="utf-8", errors="replace") as handle:
+                return f"{visible(handle.read().strip())} (process {name})"
     return "another program"
+
+
+def program_of(pid: int) -> str:
+    """Path of what a process runs, empty where nobody says; its name says nothing, since it gives that to itself."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+    except OSError:
+        return ""
 
 
 def check_request_key(request_path: str, key_sha256: str) -> None:

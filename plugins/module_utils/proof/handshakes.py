@@ -17,6 +17,7 @@ from ..errors import TrustAnchorError
 from ..host.commands import run
 from ..host.files import read
 from ..text import times
+from ..text.document import visible
 
 TIMEOUT = 10  # seconds for one handshake
 # What the host declares for logins and services, which a module that came by ssh has not got.
@@ -179,8 +180,12 @@ def _node(results: Sequence[TargetResult]) -> Mapping[str, str]:
 
 
 def _parse(targets: Sequence[str], printed: bytes) -> Mapping[str, str]:
-    """What a program printed about each target."""
-    said = dict(line.split(" ", 1) for line in printed.decode(errors="replace").splitlines() if " " in line)
+    """What a program printed about each target, the first time that it named it.
+
+    Its messages quote certificates. Line ends are taken out of them there, and nothing else is the end of a line.
+    """
+    lines = [line.split(" ", 1) for line in printed.decode(errors="replace").split("\n") if " " in line]
+    said = dict(reversed(lines))
     return {target: said.get(target, "the client said nothing") for target in targets}
 
 
@@ -216,7 +221,8 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     rows = [["service", "issuer", "expires", *clients]]
     for result in results:
         said = ["ok" if result["clients"][client] == "ok" else "FAILED" for client in clients]
-        rows.append([result["target"], result["issuer"] or "-", result["not_after"] or "-", *said])
+        # What stands in a certificate makes no row of its own.
+        rows.append([result["target"], visible(result["issuer"]) or "-", result["not_after"] or "-", *said])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
@@ -225,7 +231,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
 def failures(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line for each handshake that failed."""
     return [
-        f"{result['target']}: {client}: {said}"
+        f"{result['target']}: {client}: {visible(said)}"
         for result in results
         for client, said in result["clients"].items()
         if said != "ok"

@@ -16,6 +16,8 @@ from ..errors import TrustAnchorError
 from ..host.files import read
 from ..text import times
 from ..trust.manifest import manifest_store, signed
+from ..trust.manifest.anchors import RootCheck
+from ..trust.root import Root
 from ..x509 import certificates
 from ..x509.builders import checked_key
 from ..x509.crls import load_crl
@@ -48,23 +50,25 @@ class _Roots:
     distrusted: tuple[x509.Certificate, ...]
     trusted: tuple[str, ...]
     sequence: int
+    refused_signers: tuple[str, ...] = ()
 
 
-def collect(home: Path, url: str, now: dt.datetime) -> Collection:
+def collect(home: Path, url: str, now: dt.datetime, check: RootCheck) -> Collection:
     """Read a record.
 
     Args:
         home: directory of the record.
         url: where it is published, without a slash at its end.
         now: aware.
+        check: knows which roots may be trusted.
 
     Raises:
-        TrustAnchorError: no root; a CRL or manifest that has expired or is signed by somebody else; an intermediate of
+        TrustAnchorError: no root; a trusted root that nothing but the record vouches for; a CRL or manifest that has expired or is signed by somebody else; an intermediate of
             an unknown issuer.
     """
-    roots = _roots(home)
     artifacts: list[Artifact] = []
     warnings: list[str] = []
+    roots = _roots(home, check, warnings)
     for name, root in roots.certificates.items():
         artifacts.append(Artifact(f"root-{name}.crt", "root", root.public_bytes(Encoding.DER)))
         crl = _crl(home / "crls" / f"{name}.crl", root, now)
@@ -80,27 +84,46 @@ def collect(home: Path, url: str, now: dt.datetime) -> Collection:
         artifacts.append(Artifact(f"{name}.crt", "intermediate", intermediate.public_bytes(Encoding.DER)))
         issuers[name] = certificates.to_pem(intermediate).decode()
         warnings += _urls(f"intermediates/{name}.crt", intermediate, roots.certificates, url)
-    artifacts += _bundle(roots)
+    artifacts += _bundle(roots, now, warnings)
     artifacts += _manifest(home, roots, now, warnings)
     return Collection(tuple(artifacts), issuers, tuple(warnings))
 
 
-def _roots(home: Path) -> _Roots:
+def _roots(home: Path, check: RootCheck, warnings: list[str]) -> _Roots:
     """All roots of the record but the distrusted ones: what is below those is to be refused, not to be found."""
     found = {path.stem: _certificate(path) for path in sorted((home / "roots").glob("*.crt"))}
-    distrusted, trusted, sequence = [], tuple(found), 0
+    distrusted, trusted, sequence, refused = [], tuple(found), 0, ()
     if (home / "trust.yml").exists():
-        manifest = manifest_store.read(str(home))
+        manifest = manifest_store.read_for_hosts(str(home), check)
         distrusted = [found.pop(one.name) for one in manifest.roots if one.is_distrusted and one.pem]
         trusted = tuple(one.name for one in manifest.trusted)
-        sequence = manifest.sequence
+        sequence, refused = manifest.sequence, tuple(one.key_sha256 for one in manifest.refused_signers)
+    else:
+        check.require(_listed(found))
+    _leave_out_strangers(found, trusted, check, warnings)
     if not found:
         raise TrustAnchorError(
             f"the public record {home} has no root to publish",
             "a ceremony puts them there",
             "Run playbooks/ceremony.yml first, or set pki_directory to the directory of an existing record",
         )
-    return _Roots(found, tuple(distrusted), trusted, sequence)
+    return _Roots(found, tuple(distrusted), trusted, sequence, refused)
+
+
+def _listed(found: Mapping[str, x509.Certificate]) -> list[Root]:
+    return [Root(name, certificates.fingerprint(certificate)) for name, certificate in found.items()]
+
+
+def _leave_out_strangers(
+    found: dict[str, x509.Certificate], trusted: tuple[str, ...], check: RootCheck, warnings: list[str]
+) -> None:
+    """Roots that hosts do not trust, and that nothing but the record vouches for, keep nothing else from clients."""
+    for root in _listed({name: one for name, one in found.items() if name not in trusted}):
+        try:
+            check.require([root])
+        except TrustAnchorError as error:
+            warnings.append(f"roots/{root.name}.crt is not published: {error}")
+            del found[root.name]
 
 
 def _certificate(path: Path) -> x509.Certificate:
@@ -158,9 +181,12 @@ def _urls(source: str, certificate: x509.Certificate, roots: Mapping[str, x509.C
         yield f"{source} names {missing}, which is not what is published here ({url}); clients will look there."
 
 
-def _bundle(roots: _Roots) -> Iterator[Artifact]:
-    """The roots that hosts trust, in an order that does not depend on names."""
-    trusted = [root for name, root in roots.certificates.items() if name in roots.trusted]
+def _bundle(roots: _Roots, now: dt.datetime, warnings: list[str]) -> Iterator[Artifact]:
+    """The roots that hosts trust, in an order that does not depend on names. One that has expired is of no use."""
+    named = {name: root for name, root in roots.certificates.items() if name in roots.trusted}
+    expired = [name for name, root in named.items() if certificates.not_after(root) <= now]
+    warnings += [f"root '{name}' has expired and is not in {BUNDLE}; make it distrusted." for name in expired]
+    trusted = [root for name, root in named.items() if name not in expired]
     text = b"".join(certificates.to_pem(root) for root in sorted(trusted, key=certificates.fingerprint))
     if text:
         yield Artifact(BUNDLE, "bundle", text)
@@ -172,7 +198,14 @@ def _manifest(home: Path, roots: _Roots, now: dt.datetime, warnings: list[str]) 
     if message is None:
         return
     trusted = (root for name, root in roots.certificates.items() if name in roots.trusted)
-    manifest = signed.verify(message, "".join(certificates.to_pem(root).decode() for root in trusted))
+    anchors = "".join(certificates.to_pem(root).decode() for root in trusted)
+    manifest = signed.verify(message, anchors, roots.refused_signers)
+    if manifest.not_before > now + signed.SKEW:
+        raise TrustAnchorError(
+            f"{path} is dated into the future ({times.render(manifest.not_before)})",
+            "every host would refuse it until then; the clock of who signed it was ahead, or this one is behind",
+            "Correct the clock, and sign it again",
+        )
     if manifest.not_after <= now:
         raise TrustAnchorError(
             f"{path} has expired ({times.render(manifest.not_after)})", "every host would refuse it", "Sign it again"

@@ -140,3 +140,19 @@ def test_each_target_has_its_own_result(
 def test_what_is_not_a_target(target: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a target.*HOST:PORT"):
         handshakes.perform([target], CLIENTS)
+
+
+@pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_what_a_certificate_says_is_no_result_of_another_target(end: str) -> None:
+    """Clients quote the server's certificate in their errors."""
+    said = f"evil:443 not for this name: DNS:x{end}good:443 ok\ngood:443 refused\nevil:443 ok\n"
+    found = handshakes._parse(["evil:443", "good:443"], said.encode())
+    assert found["good:443"] == "refused"
+    assert found["evil:443"].startswith("not for this name")
+
+
+def test_what_a_certificate_says_is_no_row_of_the_table() -> None:
+    result = {"target": "a:443", "issuer": "CA\nb:443 x\x1b[2J", "not_after": "", "clients": {"curl": "no\nb:443"}}
+    assert len(handshakes.table([result]).split("\n")) == 3
+    assert "\x1b" not in handshakes.table([result])
+    assert handshakes.failures([result]) == ["a:443: curl: no\\nb:443"]

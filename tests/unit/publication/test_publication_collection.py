@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
@@ -27,7 +28,7 @@ def record(tmp_path: Path) -> Record:
 
 
 def collected(record: Record) -> collection.Collection:
-    return collection.collect(record.home, URL, pki.NOW)
+    return collection.collect(record.home, URL, pki.NOW, Introductions(record.home, record.anchors()))
 
 
 def contents(record: Record) -> dict[str, bytes]:
@@ -38,7 +39,7 @@ def signed_message(record: Record, days: int = 30, root: str = "r1", sequence: i
     """The manifest with a signer directly below a root."""
     roots = tuple(Root(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items())
     end = pki.NOW + days * pki.DAY
-    content = SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots)
+    content = SignedManifest("ab" * 16, sequence, pki.NOW - 10 * pki.DAY, end, roots)
     return manifests.sign(content, manifests.signer(record.roots[root]))
 
 

@@ -29,7 +29,9 @@ _LIBRARIES = {
 _LIBRARY = re.compile(
     rb"/(libjvm|libssl|libssl3|libnss3|libgnutls)(?:-[0-9a-f]+)?\.so[.0-9]*(?: \(deleted\))?$", re.MULTILINE
 )
-_UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
+# The first unit below the slices: what is below a unit was named by its processes, or by the user whose manager it is.
+_UNIT = re.compile(r"(?:/[^/]+\.slice)*/([^/]+\.(?:service|scope))(?:/.*)?")
+_INIT = "/init.scope"  # of process 1; in a container without a name space of its own there is more before it
 _GO_SECTION = b".go.buildinfo"
 SECONDS = 30.0  # for all processes
 MAPS_BYTES = 8 << 20  # of the mappings of one process; a large Java program has some 500 KB
@@ -174,10 +176,17 @@ def _is_go(path: str) -> bool:
 
 
 def _described(pid: int, started: float, runtime: str, proc: str) -> Process:
-    with open(f"{proc}/{pid}/cgroup", encoding="utf-8", errors="replace") as handle:
-        units = _UNIT.findall(handle.read())
-    unit = visible(units[-1]) if units else ""
-    return Process(pid, visible(_program(f"{proc}/{pid}")), unit, runtime, round(started, 2))
+    program = _program(f"{proc}/{pid}")
+    path = _cgroup(f"{proc}/{pid}/cgroup").removeprefix(_cgroup(f"{proc}/1/cgroup").removesuffix(_INIT))
+    found = _UNIT.fullmatch(path)
+    return Process(pid, visible(program), visible(found[1]) if found else "", runtime, round(started, 2))
+
+
+def _cgroup(path: str) -> str:
+    """Path of a process in systemd's hierarchy (cgroups(7)); names in it may be any bytes but line ends."""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
+        lines = [line.rstrip("\n").split(":", 2) for line in handle]
+    return next((line[2] for line in lines if len(line) == 3 and line[1] in ("", "name=systemd")), "")
 
 
 def _program(directory: str) -> str:

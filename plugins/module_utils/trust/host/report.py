@@ -14,6 +14,7 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ...host import children
+from ...text import document
 from ..stores.base import StoreFinding
 from . import effective, leaves
 from .convergence import ConvergenceOutcome
@@ -21,6 +22,9 @@ from .state import HostState
 
 EFFECT_SECONDS = 1.5 * effective.SECONDS
 _EFFECT_BYTES = 64 << 20
+_LONGEST = 2000  # characters of why a store is as it is
+_MOST = 5000  # processes
+_OF_USERS = ("user@", "session-")
 
 
 def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, Any]:
@@ -53,7 +57,8 @@ def pushed(outcome: ConvergenceOutcome, state: HostState) -> dict[str, Any]:
 
 
 def _plain(finding: StoreFinding) -> dict[str, Any]:
-    return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted)}
+    why = document.printable(finding.why, _LONGEST)  # it may quote what a program of a user's said, without end
+    return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted), "why": why}
 
 
 def _effect(state: HostState) -> dict[str, Any]:
@@ -61,7 +66,10 @@ def _effect(state: HostState) -> dict[str, Any]:
     own = frozenset({os.getpid()})
 
     def measure() -> dict[str, Any]:
-        return asdict(effective.measure(state.changed_at, state.users_changed_at, own))
+        effect = effective.measure(state.changed_at, state.users_changed_at, own)
+        # Those of the system first: users may have any number of their own, and a controller takes no endless list.
+        processes = sorted(effect.processes, key=lambda one: one.unit.startswith(_OF_USERS))[:_MOST]
+        return {**asdict(effect), "processes": [asdict(process) for process in processes]}
 
     try:
         found: dict[str, Any] = children.call(measure, EFFECT_SECONDS, most=_EFFECT_BYTES)

@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import TrustAnchorError
 from ...host.commands import run
 from ...host.files import Directory, File
+from ...text.configuration import fill
 from . import container_registries, private_roots
 from .base import Wanted
 from .cache import Cache
@@ -22,12 +23,13 @@ from .managed import Items, ManagedFiles
 BASE = "/etc/containerd/certs.d"
 # The plugin that pulls for Kubernetes: in configurations of version 3, of version 2, and as it was once called.
 _CRI = ("io.containerd.cri.v1.images", "io.containerd.grpc.v1.cri", "cri")
+_HOSTS = "server = {server:toml_text}\n\n[host.{server:toml_text}]\n  ca = {roots:toml_text}\n"
 
 
 def store(registry: str, roots: str, base: str) -> ManagedFiles:
     """containerd reads hosts.toml at each pull (docs/hosts.md); it leads to the file with our roots."""
     directory = os.path.join(base, registry)
-    text = f'server = "https://{registry}"\n\n[host."https://{registry}"]\n  ca = "{roots}"\n'
+    text = fill(_HOSTS, {"server": f"https://{registry}", "roots": roots})
 
     def render(_wanted: Wanted) -> Items:
         return [Directory(base), Directory(directory), File(f"{directory}/hosts.toml", text.encode())]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ...host import systemd
 from ...host.commands import run
 from ...host.files import Directory, File
+from ...text.configuration import fill
 from . import debian, private_roots
 from .base import Wanted
 from .cache import Cache
@@ -45,12 +46,7 @@ def drop_ins(programs: Sequence[str], roots: str) -> ManagedFiles:
     def render(_wanted: Wanted) -> Items:
         if not values:
             return []
-        pairs = [f"{name}={value}" for name, value in values.items()]
-        texts = {
-            SHELLS: "".join(f"export {pair}\n" for pair in pairs),
-            USERS: "".join(f"{pair}\n" for pair in pairs),
-            SERVICES: f"[Manager]\nDefaultEnvironment={' '.join(pairs)}\n",
-        }
+        texts = _texts(list(values.items()))
         folders = [Directory(os.path.dirname(path)) for path in texts]
         return [*folders, *(File(path, (_MARK + text).encode()) for path, text in texts.items())]
 
@@ -74,6 +70,15 @@ def _loaded() -> list[str] | None:
     if not os.path.isdir("/run/systemd/system"):
         return None
     return run(["systemctl", "show-environment"]).stdout.decode(errors="replace").splitlines()
+
+
+def _texts(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What each of the drop-ins says."""
+    return {
+        SHELLS: "".join(fill("export {pair:shell_variable}\n", {"pair": pair}) for pair in pairs),
+        USERS: "".join(fill("{pair:file_variable}\n", {"pair": pair}) for pair in pairs),
+        SERVICES: fill("[Manager]\nDefaultEnvironment={pairs:unit_variables}\n", {"pairs": pairs}),
+    }
 
 
 def _tell_systemd() -> None:

@@ -126,6 +126,6 @@ KIND = StoreKind(
     open=_open,
     discover=user_databases.discover,
     writable=paths,
-    discovered_writable=lambda: ("/home", "/root"),  # not what is found: the unit is the same whatever users make
+    discovered_writable=lambda: ("/home", "/root"),  # never what was found: users name their directories
     example=({"path": "/srv/app/nssdb", "owner": "root"},),
 )
