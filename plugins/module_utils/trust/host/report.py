@@ -66,16 +66,19 @@ def _effect(state: HostState) -> dict[str, Any]:
     own = frozenset({os.getpid()})
 
     def measure() -> dict[str, Any]:
-        effect = effective.measure(state.changed_at, state.users_changed_at, own)
-        # Those of the system first: users may have any number of their own, and a controller takes no endless list.
-        processes = sorted(effect.processes, key=lambda one: one.unit.startswith(_OF_USERS))[:_MOST]
-        return {**asdict(effect), "processes": [asdict(process) for process in processes]}
+        return _listed(effective.measure(state.changed_at, state.users_changed_at, own))
 
     try:
         found: dict[str, Any] = children.call(measure, EFFECT_SECONDS, most=_EFFECT_BYTES)
     except TrustAnchorError:
         return {"state": effective.UNKNOWN, "changed_at": state.changed_at, "processes": []}
     return found
+
+
+def _listed(effect: effective.Effect) -> dict[str, Any]:
+    # Those of the system first: users may have any number of their own, and a controller takes no endless list.
+    processes = sorted(effect.processes, key=lambda one: one.unit.startswith(_OF_USERS))[:_MOST]
+    return {**asdict(effect), "processes": [asdict(process) for process in processes]}
 
 
 def summary(findings: Iterable[StoreFinding]) -> dict[str, str]:
