@@ -44,7 +44,9 @@ class ActionModule(edge.EdgeAction):
         found = self.on_host("step_ca_preflight_host", payload)
         if found.get("failed"):
             return found
-        return {**found, **self._check_installation(wanted, answers.part(found, "installed", _INSTALLED))}
+        checked = self._check_installation(wanted, answers.part(found, "installed", _INSTALLED))
+        warnings = [*inputs.warnings(declared, times.utc_now()), *edge.warnings(found)]
+        return {**found, **checked, "warnings": warnings}
 
     def _check_installation(self, wanted: installation.Installation, installed: dict[str, str]) -> edge.Result:
         """What has to be installed, and whether the controller has what that needs."""

@@ -54,6 +54,10 @@ options:
         description: The signed trust manifest.
         type: str
         default: 7d
+      manifest_signer:
+        description: The certificate of its signer. A ceremony has to be held before.
+        type: str
+        default: 60d
   metrics_directory:
     description: Directory of node_exporter's textfile collector; no metrics when empty.
     type: str

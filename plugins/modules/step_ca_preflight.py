@@ -18,6 +18,8 @@ description:
     chain, validity, path length, and that the name constraints permit the CA's own names.
   - On the host, checks distribution, systemd, the clock against the controller's, the listening ports, and that the
     intermediate certificate belongs to the key there.
+  - Warns when the root or the intermediate ends before what has to be done can be done, or before the longest-lived
+    certificate that the CA may issue; step-ca itself does not shorten those.
   - Changes nothing.
 requirements:
   - cryptography >= 42 on the controller

@@ -22,7 +22,10 @@ description:
     database or a new password, and step-ca refuses a bad one silently; so those are restarts, and each is checked.
   - Then looks from outside, as a client that trusts the root only, at the intermediate, the state of every
     provisioner, a database write for each ACME provisioner, and has one certificate signed that lives for five minutes.
-  - Fails when any of this is not as configured.
+  - Looks also by each address to which the CA's names lead, since clients come there; another server at one of them is
+    an error, and silence a warning.
+  - Fails when any of this is not as configured. Warns when the CA's intermediate or root ends before its successor can
+    be made and rolled out (90 and 730 days), or before the longest-lived certificate that the CA may issue.
 requirements:
   - cryptography >= 38 on the CA host (C(python3-cryptography) of the distribution)
 extends_documentation_fragment:
@@ -96,10 +99,13 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     options = module.params
     settings = unit.UnitSettings(options["client_networks"], options["environment"])
     done = service.converge(settings, Layout(), options["expect_change"], module.check_mode)
+    verified = dict(done.verified)
+    for notice in verified.pop("notices", []):
+        module.warn(notice)
     return {
         "changed": done.changed,
         "action": done.action,
-        "verified": done.verified,
+        "verified": verified,
         "diff": edge.diff(
             {"unit": list(done.unit_differences) or "as wanted", "daemon": done.action},
             {"unit": "as wanted", "daemon": "none"},

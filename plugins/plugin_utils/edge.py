@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
@@ -16,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge as modules_edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import document
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.document import shown, visible
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers
@@ -58,6 +60,22 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
             TrustAnchorError: becomes a failed result with ``msg`` and ``error``.
         """
         raise NotImplementedError
+
+    def keep(self, path: Path, content: bytes) -> dict[str, list[str]]:
+        """Write a file of the record on the controller where it differs; only tell of it in check mode.
+
+        Returns:
+            Its path, and what was (or would be) corrected; nothing where it is as wanted.
+
+        Raises:
+            TrustAnchorError: it cannot be read or written.
+        """
+        present = read(path)
+        if present == content:
+            return {}
+        if not self._task.check_mode:
+            save(path, content)
+        return {str(path): ["absent" if present is None else "content"]}
 
     def given(self, specification: Mapping[str, Any]) -> Result:
         """Those of the task's options that a module takes, as they were written: paths are the host's to resolve."""

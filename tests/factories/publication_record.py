@@ -25,12 +25,13 @@ def crl(
     number: int = 1,
     end: dt.datetime = pki.NOW + 300 * pki.DAY,
     key: ec.EllipticCurvePrivateKey | None = None,
+    begin: dt.datetime = pki.NOW - YEAR,
 ) -> bytes:
     """A CRL in DER, by another key when one is given."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
-        .last_update(pki.NOW - YEAR)
+        .last_update(begin)
         .next_update(end)
         .add_extension(x509.CRLNumber(number), critical=False)
     )
@@ -65,11 +66,12 @@ class Record:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    def write_manifest(self, sequence: int = 1, **states: str) -> None:
-        """The trust manifest; roots are trusted unless another state is given."""
+    def write_manifest(self, sequence: int = 1, **states: str | None) -> None:
+        """The trust manifest; roots are trusted unless another state is given, None: not listed."""
         roots = [
             {"name": name, "sha256": root.sha256, "state": states.get(name, "trusted")}
             for name, root in self.roots.items()
+            if states.get(name, "trusted") is not None
         ]
         content = {"version": 1, "id": "ab" * 16, "sequence": sequence, "roots": roots}
         self.write("trust.yml", yaml.safe_dump(content).encode())

@@ -33,6 +33,7 @@ RECORD = STATE / "pki"
 PUBLISH = "playbooks/publish.yml"
 TASK = "Publish the record, and watch it"
 DIRECTORY = "/var/lib/trustanchor/publication"
+PUBLISHED_RECORD = "/var/lib/trustanchor/publication-record.json"
 CONFIGURATION = "/etc/nginx/conf.d/trustanchor-publication.conf"
 SERVICE = "trustanchor-publication-watch.service"
 TIMER = "trustanchor-publication-watch.timer"
@@ -63,7 +64,7 @@ def ask(path: str, method: str = "GET", headers: Mapping[str, str] | None = None
 
 
 def publish(record: Path = RECORD, check: bool = False, **variables: Any) -> Play:
-    """Run the playbook that publishes. Of a record of its own, the inventory vouches for the root whose key is at hand."""
+    """Run the playbook that publishes. Of another record, the inventory vouches for the root whose key is at hand."""
     anchors = yaml.safe_load((STATE / "anchors.yml").read_text())
     scratch = record / "roots/t1.crt"
     if scratch.exists():
@@ -77,6 +78,12 @@ def published(record: Path = RECORD, **variables: Any) -> dict[str, Any]:
     done = publish(record, **variables)
     assert done.rc == 0, done.output
     return done.result(TASK, "web1")
+
+
+def restore() -> None:
+    """Publish what was declared, although it is older than what a test has published."""
+    hosts.run("web1", f"rm -f {DIRECTORY}/trust.p7m {PUBLISHED_RECORD}")
+    published()
 
 
 def watch() -> tuple[bool, str]:

@@ -65,6 +65,18 @@ def held_directory(
         os.close(descriptor)
 
 
+def held_where_it_is(path: str | os.PathLike[str], check: bool) -> contextlib.AbstractContextManager[None]:
+    """As `held_directory`; on a host that has no such directory yet a plan needs no lock, and makes nothing.
+
+    Args:
+        path: the directory.
+        check: only plan.
+    """
+    if check and not os.path.isdir(path):
+        return contextlib.nullcontext()
+    return held_directory(path)
+
+
 def _open_file(path: str | os.PathLike[str], mode: int) -> int:
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o755, exist_ok=True)
@@ -143,7 +155,7 @@ def claim(path: str | os.PathLike[str], pid: int, busy: Callable[[int], TrustAnc
     # Of a record that several people share by a group, each may be the next one: the umask decides.
     with held(path, mode=0o666) as descriptor:
         holder = _parsed(_content(descriptor))
-        if holder and holder["pid"] != pid and holder == _process(holder["pid"]):
+        if holder and holder["pid"] != pid and _lives(holder):
             raise busy(holder["pid"])
         try:
             os.ftruncate(descriptor, 0)
@@ -162,6 +174,12 @@ def _parsed(content: bytes) -> dict[str, Any]:
         if isinstance(found, dict) and isinstance(found.get("pid"), int):
             return found
     return {}  # empty, or torn by a power cut
+
+
+def _lives(holder: dict[str, Any]) -> bool:
+    """Whether the process of a record lives. What another version of the collection noted beside it does not matter."""
+    process = _process(holder["pid"])
+    return bool(process) and all(holder.get(key) == value for key, value in process.items())
 
 
 def _process(pid: int) -> dict[str, Any]:

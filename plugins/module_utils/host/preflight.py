@@ -183,9 +183,22 @@ def check_request_key(request_path: str, key_sha256: str) -> None:
         found = openssl.read_request(request).public_key_sha256
     except TrustAnchorError as error:
         raise TrustAnchorError(f"{request_path} is not a request", error.why, "Restore it with its key") from error
-    if found != key_sha256:
+    require_same_key(key_sha256, found)
+
+
+def require_same_key(wanted: str, found: str) -> None:
+    """The one comparison of the key that an intermediate certificate is for with the one that a CA host has.
+
+    Args:
+        wanted: SHA-256 of the certificate's SubjectPublicKeyInfo, hex.
+        found: the same of the host's key.
+
+    Raises:
+        TrustAnchorError: they differ.
+    """
+    if found != wanted:
         raise TrustAnchorError(
             "the intermediate certificate does not match the key on this host",
-            f"the certificate is for key {key_sha256[:16]}…, the host has {found[:16]}… (SHA-256 of the public key)",
+            f"the certificate is for key {wanted[:16]}…, the host has {found[:16]}… (SHA-256 of the public key)",
             "Have the request of this host signed at a ceremony, or restore the key that belongs to the certificate",
         )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import TrustAnchorError
+from ..host import addresses
 from ..host.commands import run
 from ..host.files import read
 from ..text import times
@@ -132,18 +133,35 @@ def _python(results: Sequence[TargetResult]) -> Mapping[str, str]:
 
 
 def _python_one(result: TargetResult) -> str:
+    """At each address to which the name leads; the other clients take the first one that answers.
+
+    An address at which nobody answers is passed over, as clients do (RFC 8305), unless it is so at all of them.
+    """
     name, _colon, port = result.target.rpartition(":")
     host = name.strip("[]")  # an IPv6 address
-    context = ssl.create_default_context()
+    silent, shaken = [], {}
+    for address in addresses.resolved(host):
+        try:
+            raw = socket.create_connection((address, int(port)), TIMEOUT)
+        except OSError as error:
+            silent.append(str(error))
+            continue
+        with raw:
+            shaken[address] = _shake(raw, host)
+    wrong = [f"{said} (at {address})" for address, said in shaken.items() if isinstance(said, str)]
+    if not shaken or wrong:
+        return [*wrong, *silent, f"{host} has no address"][0]
+    _describe(result, next(said for said in shaken.values() if not isinstance(said, str)))
+    return "ok"
+
+
+def _shake(raw: socket.socket, host: str) -> Mapping[str, Any] | str:
+    """The server's certificate, or why there is none."""
     try:
-        with (
-            socket.create_connection((host, int(port)), TIMEOUT) as raw,
-            context.wrap_socket(raw, server_hostname=host) as tls,
-        ):
-            _describe(result, tls.getpeercert() or {})
+        with ssl.create_default_context().wrap_socket(raw, server_hostname=host) as tls:
+            return tls.getpeercert() or {}
     except (OSError, ssl.SSLError) as error:
         return str(error)
-    return "ok"
 
 
 def _describe(result: TargetResult, certificate: Mapping[str, Any]) -> None:

@@ -18,6 +18,8 @@ from ..host import commands, files, preflight, systemd
 from ..text.configuration import Rendered, fill
 from ..text.document import visible
 from .artifacts import KINDS
+from .clients import LOOPBACK
+from .servers import rivals
 from .url import PublicationUrl, get
 
 UNIT = "nginx.service"
@@ -255,7 +257,7 @@ def is_loaded(url: PublicationUrl, configuration: bytes) -> bool:
 
 def _serves(url: PublicationUrl, configuration: bytes) -> bool:
     with contextlib.suppress(TrustAnchorError):
-        return get(url, LOADED).content.decode(errors="replace") == digest_in(configuration)
+        return get(url, LOADED, LOOPBACK).content.decode(errors="replace") == digest_in(configuration)
     return False
 
 
@@ -293,6 +295,16 @@ def test() -> None:
         ) from error
 
 
+def explain(url: PublicationUrl, address: str) -> str:
+    """Which other servers of this nginx may answer for the publication at an address; empty where none is found."""
+    try:
+        printed = commands.run([PROGRAM, "-T", "-q"]).stdout.decode(errors="replace")
+    except TrustAnchorError:
+        return ""
+    found = rivals(printed, url.host, address, url.port, CONFIGURATION)
+    return f"nginx prefers another server there: {'; '.join(found)}" if found else ""
+
+
 def run(url: PublicationUrl, configuration: bytes, found: Sequence[str]) -> None:
     """Correct what `faults` found, and wait until nginx serves by this configuration.
 
@@ -312,7 +324,7 @@ def run(url: PublicationUrl, configuration: bytes, found: Sequence[str]) -> None
         if time.monotonic() > deadline:
             raise TrustAnchorError(
                 f"nginx does not serve {url.authority} by {CONFIGURATION}",
-                systemd.journal(UNIT, since=began) or "another server block may have that name",
+                explain(url, LOOPBACK) or systemd.journal(UNIT, since=began),
                 "Look for the name in 'nginx -T' and in /var/log/nginx/error.log",
             )
         time.sleep(0.05)

@@ -9,7 +9,7 @@ from ..host.timed_program import TimedProgram
 from ..text.configuration import fill
 from . import program, watch
 
-# It reads from nginx of this host alone, so no other address is reachable for it.
+# It asks as clients do, by each address of the published name, and DNS before that; so no address is denied to it.
 _SERVICE = """{mark:block}[Unit]
 Description=Look whether CRLs, certificates and the trust manifest that are published expire soon
 After=nginx.service time-sync.target
@@ -24,9 +24,7 @@ CapabilityBoundingSet=CAP_DAC_OVERRIDE
 {sandbox:block}{writable:block}ProtectHome=yes
 ProtectProc=invisible
 MemoryDenyWriteExecute=yes
-IPAddressAllow=localhost
-IPAddressDeny=any
-RestrictAddressFamilies=AF_UNIX AF_INET
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 SystemCallFilter=~@resources
 """
 

@@ -18,7 +18,7 @@ from ..x509 import certificates
 from ..x509.chains import check_chain
 from ..x509.fingerprints import normalise_fingerprint
 from ..x509.name_constraints import permits, permits_name
-from . import unit, validation
+from . import notices, unit, validation
 from .config import CANARY, compose
 from .layout import Layout
 
@@ -72,6 +72,19 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
     _check_names(names, [root, signer])
     _check_people(config, [root, signer])
     return {"ports": ports, "key_sha256": certificates.spki_sha256(signer.public_key())}
+
+
+def warnings(inputs: Inputs, at: dt.datetime) -> list[str]:
+    """What of good inputs ends soon; see `notices.endings`.
+
+    Args:
+        inputs: what `check` found good.
+        at: present time, aware.
+    """
+    root = certificates.load_certificate(inputs.root_pem.encode(), "the root certificate")
+    signed = inputs.intermediate_pem.strip()
+    bundle = certificates.load_bundle(signed.encode(), "the intermediate certificate") if signed else []
+    return notices.endings(root, bundle, inputs.settings, at)
 
 
 def _check_settings(inputs: Inputs) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..x509 import certificates
 from . import canary, daemon, unit, verification, versions
 from .client import Client
 from .layout import Layout
+from .work import at_work
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ def converge(settings: unit.UnitSettings, layout: Layout, expect_change: bool, c
         TrustAnchorError: ca.json is missing, the program is a version with known holes, the daemon does not come up, or
             a client does not see what is configured.
     """
+    with at_work(layout, check):
+        return _converge_locked(settings, layout, expect_change, check)
+
+
+def _converge_locked(settings: unit.UnitSettings, layout: Layout, expect_change: bool, check: bool) -> ServiceResult:
+    """What the daemon has loaded is remembered by whoever made it load that."""
     content = files.read(layout.config)
     if content is None and check:
         return ServiceResult(True, "start", unit_differences=("waits for ca.json",))

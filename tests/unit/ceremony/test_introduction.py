@@ -14,6 +14,7 @@ import yaml
 from ansible.errors import AnsibleLookupError
 from ansible_collections.trustanchor.private_ca.plugins.lookup.trust_manifest import LookupModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import introduction, seal
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import EventKind, Transcript
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
@@ -49,9 +50,9 @@ def forge_a_ceremony(record: Path, sealer: pki.Authority = STRANGER) -> None:
     events = [json.loads(line) for line in (record / FIRST / "transcript.jsonl").read_text().splitlines()]
     made = next(one for one in events if one["event"] == "signed" and one["data"]["act"] == "root:s1")
     made["data"]["der"] = "".join(STRANGER.pem.splitlines()[1:-1])
-    log = factory.Transcript.open(path)
+    log = Transcript.open(path)
     for event in events:
-        log.append(factory.EventKind(event["event"]), **event["data"])
+        log.append(EventKind(event["event"]), **event["data"])
     (own / "transcript.p7s").write_bytes(seal.seal(path.read_bytes(), sealer.certificate, sealer.key))
 
 
@@ -65,9 +66,7 @@ def test_what_is_only_in_the_record_is_refused(record: Path, forge: Callable[[Pa
     commit_a_root(record)
     forge(record)
     require(record, "r1", "s1")
-    with pytest.raises(
-        TrustAnchorError, match="'evil' .*was introduced by no ceremony that an anchored root has sealed"
-    ):
+    with pytest.raises(TrustAnchorError, match="'evil' .*introduced by no ceremony that an anchored root has sealed"):
         require(record, "r1", "evil")
     check = introduction.find(str(record), anchor(record))
     with pytest.raises(TrustAnchorError, match="'evil'"):
@@ -133,9 +132,9 @@ def later(record: Path, sealed_by: str) -> None:
     """A ceremony that makes a third root."""
     factory.KEYS.setdefault("r3", pki.new_key())
     act = {"act": "root", "days": 7305, "name_constraints": factory.NAMES, "name": "r3", "subject": "CN=Root R3"}
-    pinned = (
-        {} if sealed_by == "r3" else {sealed_by: {"sha256": factory.root_sha256(record, sealed_by), "standby": False}}
-    )
+    pinned = {}
+    if sealed_by != "r3":
+        pinned[sealed_by] = {"sha256": factory.root_sha256(record, sealed_by), "standby": False}
     plan = json.loads(factory.plan_of("0004", 24, [act], pinned))
     key = json.loads(factory.plan_of("0004", 24, []))["keys"]["r1"]
     plan["keys"] = {name: {**key, "tokens": [f"token-{name}"]} for name in {"r3", sealed_by}}

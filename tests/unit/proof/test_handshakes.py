@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import addresses
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from factories import pki, tls_server
@@ -120,6 +124,40 @@ def test_the_name_is_checked(server: tls_server.Server, tmp_path: Path, monkeypa
     trust(monkeypatch, tmp_path, ROOT)
     (result,) = handshakes.perform([f"127.0.0.1:{server.port}"], CLIENTS)
     assert "ok" not in result.clients.values()
+
+
+def test_each_address_of_a_name_is_asked(
+    server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients are sent to any of them; one at which nobody answers is passed over, as they do."""
+    trust(monkeypatch, tmp_path, ROOT)
+    led: list[str] = []
+    monkeypatch.setattr(addresses, "resolved", lambda _host: led)
+
+    def said() -> str:
+        return handshakes.perform([f"localhost:{server.port}"], ["python"])[0].clients["python"]
+
+    led[:] = ["127.0.0.88", "127.0.0.1"]
+    assert said() == "ok"
+    stranger = pki.root("Other").leaf("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*stranger.write(tmp_path))
+    with socket.create_server(("127.0.0.88", server.port)) as listener:
+
+        def shake() -> None:
+            with contextlib.suppress(OSError), listener.accept()[0] as raw:
+                context.wrap_socket(raw, server_side=True)
+
+        thread = threading.Thread(target=shake)
+        thread.start()
+        found = said()
+        thread.join()
+    assert "certificate verify failed" in found
+    assert "(at 127.0.0.88)" in found
+    led[:] = ["127.0.0.88"]
+    assert "refused" in said()
+    led.clear()
+    assert said() == "localhost has no address"
 
 
 def test_each_target_has_its_own_result(

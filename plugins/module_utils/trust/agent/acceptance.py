@@ -153,9 +153,9 @@ def _jump(host: HostState, manifest: SignedManifest, now: dt.datetime) -> Mappin
     """Where the rise of the sequence is measured from: a window begins again when it has passed."""
     found, sequence = host.manifest.get("jump"), host.manifest.get("sequence", manifest.sequence)
     moment = now.timestamp()
-    if isinstance(found, Mapping) and isinstance(found.get("since"), (int, float)) and "sequence" in found:
-        if 0 <= moment - found["since"] < JUMP_WINDOW.total_seconds():
-            return found
+    since = found.get("since") if isinstance(found, Mapping) and "sequence" in found else None
+    if isinstance(since, (int, float)) and 0 <= moment - since < JUMP_WINDOW.total_seconds():
+        return dict(found or {})
     return {"sequence": sequence, "since": moment}
 
 

@@ -33,7 +33,7 @@ def read(record: str) -> Manifest:
             is not a CA's.
     """
     manifest = read_declared(record)
-    return replace(manifest, roots=tuple(_with_certificate(root, record) for root in manifest.roots))
+    return replace(manifest, roots=tuple(with_certificate(root, record) for root in manifest.roots))
 
 
 def read_for_hosts(record: str, check: RootCheck) -> Manifest:
@@ -120,8 +120,12 @@ def _load(path: str) -> bytes:
         ) from error
 
 
-def _with_certificate(root: Root, record: str) -> Root:
-    """The root with its certificate, which must be the declared one."""
+def with_certificate(root: Root, record: str) -> Root:
+    """The root with its certificate; of a distrusted one it may be missing.
+
+    Raises:
+        TrustAnchorError: the certificate is missing, is not the declared one, or is not a CA's.
+    """
     path = os.path.join(record, "roots", f"{root.name}.crt")
     try:
         with open(path, "rb") as handle:

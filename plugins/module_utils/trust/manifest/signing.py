@@ -86,7 +86,8 @@ class Span:
     """How long a signature is good.
 
     Args:
-        valid: how long hosts accept the manifest; not longer than `signed.MAX_VALID`, nor than the signer's certificate.
+        valid: how long hosts accept the manifest; not longer than `signed.MAX_VALID`, nor than the signer's
+            certificate.
         renew: it is signed again when less than that is left.
     """
 
