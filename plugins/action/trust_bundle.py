@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure
@@ -56,7 +57,8 @@ class ActionModule(edge.EdgeAction):
     def handle(self) -> edge.Result:
         """A host whose answer cannot be used has failed; the journal says nothing else of it."""
         try:
-            found = self._converge()
+            with self._noted_when_cut_off():
+                found = self._converge()
             measured = (_FAILED if found.get("failed") else _CONVERGED)(found, "the answer")
         except AnsibleConnectionFailure as error:
             with contextlib.suppress(TrustAnchorError):  # the lost connection is the error to tell
@@ -72,6 +74,22 @@ class ActionModule(edge.EdgeAction):
         except TrustAnchorError as error:
             return {**found, **edge.failure(error)}
         return found
+
+    @contextlib.contextmanager
+    def _noted_when_cut_off(self) -> Iterator[None]:
+        """Ansible ends a task whose timeout is over, wherever it is: that host has failed, too."""
+        answered = False
+        try:
+            yield
+            answered = True
+        except (AnsibleConnectionFailure, TrustAnchorError):
+            answered = True
+            raise
+        finally:
+            if not answered:
+                cut_off = TrustAnchorError("the task was ended before the host had answered", "its time was over")
+                with contextlib.suppress(TrustAnchorError):  # what ended it is the error to tell
+                    self._note("failed", {"error": cut_off.as_dict()})
 
     def _converge(self) -> edge.Result:
         """One outcome for both: a host whose clients refuse a service has not converged."""

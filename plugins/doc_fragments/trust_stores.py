@@ -71,8 +71,12 @@ options:
     description:
       - Also take the stores that are found on the host. These are the C(cacerts) of JDKs below C(/usr/lib/jvm), C(/opt)
         and C(/usr/local), and the NSS databases of Chromium, Chrome and Firefox in the homes of users, as snaps too.
-      - A found store that cannot be measured, because C(certutil) is missing or it has a password, is reported as
-        V(unknown) and left alone.
+      - Homes are those of the host's accounts, and the directories below C(/home). All that is done in one is done by a
+        process of its user, in a limited time. Nothing is run as a system account, nor where another user could change
+        the way to a database.
+      - A found store that cannot be measured, because C(certutil) is missing, or its user is a system account or keeps
+        us from it, is reported as V(unknown), with the reason. One that stays V(wrong), such as a database with a
+        password, is reported as that. Neither fails the host.
     type: bool
     default: true
   keystores:
@@ -145,6 +149,7 @@ options:
     description:
       - Registries for which containerd gets a C(hosts.toml) in C(/etc/containerd/certs.d) that leads to the roots. The
         file is ours alone.
+      - Where C(containerd) is installed, its C(config_path) must lead there, or the store is wrong.
     type: list
     elements: str
     default: []

@@ -89,7 +89,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 stores:
-  description: How each store was found before the run.
+  description: How each store was found before the run; one that is not right is as it is now.
   returned: always
   type: list
   elements: dict
@@ -107,7 +107,7 @@ stores:
       unwanted: ["2f0cd9e4a9f87a7d4e6f2d1c0b9a8f7e6d5c4b3a29181716151413121110f0e0"]
       why: ""
 repaired:
-  description: Names of the stores that were wrong and are right now.
+  description: Names of the stores that were not right and are now.
   returned: always
   type: list
   elements: str

@@ -8,15 +8,12 @@ process can reach nothing that the user could not reach anyway.
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import signal
 import stat
-import sys
 from collections.abc import Callable
 
 from ..errors import TrustAnchorError
+from . import children
 
 TIMEOUT = 60.0  # seconds for a child; its user can stop it
 _LINKS = 40  # as many as Linux follows on one path (path_resolution(7))
@@ -36,55 +33,29 @@ def run_as(uid: int, gid: int, function: Callable[[], None]) -> None:
     if uid == os.geteuid():
         function()
         return
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        _in_child(uid, gid, function, writer)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as said:
-        ended = select.select([said], [], [], TIMEOUT)[0]
-        if not ended:
-            os.kill(child, signal.SIGKILL)
-        fault = said.read() if ended else b""
-    _pid, status = os.waitpid(child, 0)
-    if not ended:
-        raise TrustAnchorError(f"a process of user {uid} did not end within {TIMEOUT:.0f} seconds")
-    if fault:
-        raise TrustAnchorError(**json.loads(fault))
-    if status:
-        raise TrustAnchorError(f"a process of user {uid} ended with status {status}")
-
-
-def _in_child(uid: int, gid: int, function: Callable[[], None], writer: int) -> None:
-    """Never returns: what stands behind it in the program is the parent's."""
-    status = 1
-    try:
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
-        function()
-        status = 0
-    except TrustAnchorError as error:
-        os.write(writer, json.dumps(error.as_dict()).encode())
-    except OSError as error:
-        fault = TrustAnchorError(str(error.filename or "a system call failed"), error.strerror or str(error))
-        os.write(writer, json.dumps(fault.as_dict()).encode())
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
+    children.call(function, TIMEOUT, (uid, gid))
 
 
 def is_roots_alone(path: str) -> bool:
-    """Whether only root can change what a path leads to: each directory and link on the way is root's.
+    """Whether only root can change what a path leads to; see `is_alone`."""
+    return is_alone(path, 0)
+
+
+def is_alone(path: str, uid: int) -> bool:
+    """Whether only root and one user can change what a path leads to: each directory and link on the way is theirs.
 
     What is missing at the end of the path does not matter.
+
+    Args:
+        path: absolute.
+        uid: of the user.
     """
     rest, current, links = [part for part in path.split("/") if part], "/", 0
     while True:
         state = _lstat(current)
         if state is None:
             return True
-        if state.st_uid != 0:
+        if state.st_uid not in (0, uid):
             return False
         if stat.S_ISLNK(state.st_mode):
             links += 1
@@ -96,7 +67,7 @@ def is_roots_alone(path: str) -> bool:
         elif state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not state.st_mode & stat.S_ISVTX:
             return False
         if not rest:
-            return not stat.S_ISLNK(state.st_mode) or is_roots_alone(current)
+            return not stat.S_ISLNK(state.st_mode) or is_alone(current, uid)
         step = rest.pop(0)
         current = os.path.dirname(current) if step == ".." else os.path.join(current, step)
 

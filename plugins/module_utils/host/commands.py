@@ -5,15 +5,10 @@
 from __future__ import annotations
 
 import os
-import pwd
-import resource
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 
 from ..errors import TrustAnchorError
-
-_OUTPUT_BYTES = 64 << 20  # of a user's program, and of any file that it writes
 
 
 def run(
@@ -21,7 +16,6 @@ def run(
     stdin: bytes = b"",
     timeout: float = 120,
     accept: Sequence[int] = (0,),
-    account: tuple[int, int] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program without a shell, with English messages.
@@ -33,7 +27,6 @@ def run(
         stdin: what it reads; secrets go this way.
         timeout: seconds.
         accept: exit codes that are not a fault.
-        account: user and group id of who runs it, without further groups; None: who runs this.
         environment: variables that the program needs, on top of the others; never a secret.
 
     Raises:
@@ -41,8 +34,8 @@ def run(
     """
     name = " ".join(arguments[:3])
     try:
-        more = {**_LANGUAGE, **(environment or {})}
-        done = _run_as(account, arguments, stdin, timeout, more) if account else _run(arguments, stdin, timeout, more)
+        more = {**LANGUAGE, **(environment or {})}
+        done = _run(arguments, stdin, timeout, more)
     except FileNotFoundError as error:
         raise TrustAnchorError(f"program {arguments[0]} is missing", str(error), "Install it") from error
     except subprocess.TimeoutExpired as error:
@@ -55,7 +48,7 @@ def run(
     return done
 
 
-_LANGUAGE = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+LANGUAGE = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
 
 
 def _run(
@@ -69,34 +62,3 @@ def _run(
         check=False,
         env={**os.environ, **more},
     )
-
-
-def _run_as(
-    account: tuple[int, int], arguments: Sequence[str], stdin: bytes, timeout: float, more: Mapping[str, str]
-) -> subprocess.CompletedProcess[bytes]:
-    """Run a program that belongs to a user, who may be hostile: nothing of our environment, and no endless output."""
-    uid, gid = account
-    home = next((one.pw_dir for one in pwd.getpwall() if one.pw_uid == uid), "/nonexistent")
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        done = subprocess.run(
-            list(arguments),
-            input=stdin,
-            stdout=output,
-            stderr=errors,
-            timeout=timeout,
-            check=False,
-            env={"PATH": os.defpath, "HOME": home, **more},
-            user=uid,
-            group=gid,
-            extra_groups=[],
-            preexec_fn=_limit_files,
-        )
-        said = []
-        for handle in (output, errors):
-            handle.seek(0)
-            said.append(handle.read(_OUTPUT_BYTES))
-    return subprocess.CompletedProcess(done.args, done.returncode, *said)
-
-
-def _limit_files() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_OUTPUT_BYTES, _OUTPUT_BYTES))

@@ -125,7 +125,6 @@ def run(
     stdin: bytes = b"",
     timeout: float = TIMEOUT,
     accept: Sequence[int] = (0,),
-    account: tuple[int, int] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the openssl program, with a configuration of its own.
 
@@ -134,12 +133,11 @@ def run(
         stdin: what it reads.
         timeout: seconds.
         accept: exit codes that are not a fault.
-        account: see `commands.run`.
 
     Raises:
         TrustAnchorError: program missing, exit code not accepted, or time is up.
     """
-    return commands.run(["openssl", *arguments], stdin, timeout, accept, account, _ENVIRONMENT)
+    return commands.run(["openssl", *arguments], stdin, timeout, accept, _ENVIRONMENT)
 
 
 def read_certificate(content: bytes) -> CertificateFacts:

@@ -8,7 +8,6 @@ import datetime as dt
 import hashlib
 import ipaddress
 import locale
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -225,24 +224,18 @@ def test_times_do_not_depend_on_the_locale() -> None:
             openssl.parse_time(wrong, "notAfter")
 
 
-@pytest.mark.parametrize("own", [False, True], ids=["ours", "an account's"])
-def test_the_configuration_of_the_host_does_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
-) -> None:
+def test_the_configuration_of_the_host_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With extensions of a request in it, `-addext` fails in OpenSSL 3.0; a damaged one stops every command."""
-    if own and os.geteuid() != 0:
-        pytest.skip("only root can be somebody else")
     hostile = tmp_path / "openssl.cnf"
     hostile.write_text("[req]\nreq_extensions = v3\ndistinguished_name = dn\n[dn]\n[v3]\nsubjectAltName = DNS:other\n")
     monkeypatch.setenv("OPENSSL_CONF", str(hostile))
-    account = (65534, 65534) if own else None
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null"]
     subject = ["-subj", "/CN=a.example", "-addext", "subjectAltName=DNS:a.example"]
-    made = openssl.run(["req", "-new", *key, *subject], account=account).stdout
+    made = openssl.run(["req", "-new", *key, *subject]).stdout
     assert openssl.read_request(made).subject == "CN=a.example"
     assert b"DNS:other" not in openssl.run(["req", "-noout", "-text"], stdin=made).stdout
     hostile.write_text("openssl_conf = missing\n[req]\n= nonsense\n")
-    assert openssl.run(["version"], account=account).stdout.startswith(b"OpenSSL 3")
+    assert openssl.run(["version"]).stdout.startswith(b"OpenSSL 3")
     assert openssl.read_certificate(certificate()).subject == "CN=leaf"
 
 

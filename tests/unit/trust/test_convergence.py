@@ -152,7 +152,8 @@ def test_a_root_that_came_back_stays(host: Host) -> None:
 def test_the_memory_of_an_older_version_is_read_and_kept(host: Host) -> None:
     run(host, [ONE])
     content = json.loads(Path(state.PATH).read_text())
-    assert set(content) == {"version", "known", "manifest", "roots", "absent", "changed_at", "cache"}
+    clocks = {"changed_at", "users_changed_at", "in_vain"}
+    assert set(content) == {"version", "known", "manifest", "roots", "absent", "cache"} | clocks
     written = {**content, "known": [TWO.sha256], "absent": [THREE.sha256], "roots": [{"pem": ONE.pem, "not_before": 5}]}
     Path(state.PATH).write_text(json.dumps(written))
     found = state.load()

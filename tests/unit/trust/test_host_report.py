@@ -19,6 +19,6 @@ def test_a_user_with_many_processes_hides_none_of_the_system() -> None:
         return effective.Process(pid, "x", unit, "openssl", 1.0)
 
     many = [process(pid, "user@1000.service") for pid in range(30_000)]
-    found = report._effect(effective.Effect("stale", 2.0, (*many, process(30_001, "nginx.service"))))
+    found = report._listed(effective.Effect("stale", 2.0, (*many, process(30_001, "nginx.service"))))
     assert (found["state"], len(found["processes"])) == ("stale", 5000)
     assert found["processes"][0]["unit"] == "nginx.service"

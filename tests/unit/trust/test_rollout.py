@@ -57,6 +57,17 @@ def test_what_converged_is_done() -> None:
     assert (plan.todo, plan.done) == (("web1", "web3"), {"web2": "2026-11-26T11:00:00Z"})
 
 
+def test_a_store_that_is_still_wrong_is_an_outcome_of_its_own() -> None:
+    """A browser's database with a password: the host has converged otherwise, and the rollout is not complete."""
+    state = journaled(entry(stores=[GOOD, {**BAD, "name": "nss"}], repaired=["java"]))["web1"]
+    assert state.outcome == "wrong"
+    assert [one["state"] for one in state.stores()] == ["ok", "wrong"] or state.stores()[0]["state"] == "installed"
+    assert "web1" in planned(entry(stores=[BAD])).todo
+    assert journaled(entry(stores=[BAD], repaired=["java"]))["web1"].outcome == "converged"
+    assert journaled(entry(stores=[UNKNOWN], repaired=["java"]))["web1"].outcome == "converged"
+    assert plan.gate(["web1"], journaled(entry(stores=[BAD])), NOW - HOURS_12, 0).passed
+
+
 @pytest.mark.parametrize(
     "line",
     [

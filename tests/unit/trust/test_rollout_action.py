@@ -127,6 +127,23 @@ def test_a_host_that_cannot_be_reached_is_noted(record: Path) -> None:
     assert "no route" in line.error["what"]
 
 
+def test_a_task_whose_time_is_over_is_noted(record: Path) -> None:
+    """Ansible raises what is not an Exception, wherever the task is."""
+
+    class TimeIsOverError(BaseException):
+        """As Ansible's own."""
+
+    def hang(*_arguments: Any, **_options: Any) -> Any:
+        raise TimeIsOverError
+
+    host = Host()
+    host.execute = hang  # type: ignore[method-assign]
+    with pytest.raises(TimeIsOverError):
+        host.converge(journal=journal_path(record))
+    (line,) = journal.of(journal_path(record)).read()
+    assert (line.outcome, line.error["what"]) == ("failed", "the task was ended before the host had answered")
+
+
 def test_a_lost_connection_is_told_before_a_journal_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "rollouts").write_text("")
     with pytest.raises(AnsibleConnectionFailure):

@@ -57,8 +57,9 @@ def test_complete_is_every_declared_host() -> None:
         entry("old1", "failed", error={"what": "disk full"}),
         entry("old1", "unreachable"),
         entry("old1", stores=[{**GOOD, "state": "unknown", "why": "no keytool"}]),
+        entry("old1", stores=[{**GOOD, "state": "wrong", "why": ""}]),
     ],
-    ids=["not reached", "failed", "unreachable", "unknown"],
+    ids=["not reached", "failed", "unreachable", "unknown", "wrong"],
 )
 def test_a_host_that_has_not_converged_needs_a_waiver(line: Entry | None) -> None:
     lines = [*ALL[:2], *([line] if line else [])]
@@ -93,6 +94,9 @@ def test_why_a_host_did_not_converge() -> None:
     assert "  old1: failed: no space: disk full" in report.summary(built)
     unknown = build(*ALL[:2], entry("old1", stores=[{**GOOD, "state": "unknown", "why": "no keytool"}]))
     assert "  old1: unknown: java: no keytool" in report.summary(unknown)
+    wrong = build(*ALL[:2], entry("old1", stores=[{**GOOD, "state": "wrong", "missing": ["ab" * 32]}]))
+    assert wrong["hosts"]["old1"]["outcome"] == "wrong"
+    assert "  old1: still wrong: java: it could not be corrected" in report.summary(wrong)
 
 
 def test_a_host_that_is_lost_says_when_it_had_converged() -> None:

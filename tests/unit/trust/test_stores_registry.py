@@ -74,6 +74,12 @@ def test_the_role_that_pushes_has_it(kind: StoreKind) -> None:
     assert f"`{variable}" in (CHECKOUT / "roles/trust_store/README.md").read_text()
 
 
+def test_the_task_that_pushes_has_a_limit() -> None:
+    (task,) = role("trust_store/tasks/main.yml")
+    assert task["timeout"] == "{{ trust_store_timeout }}"
+    assert 600 < role("trust_store/defaults/main.yml")["trust_store_timeout"] <= 1800
+
+
 @declared
 def test_the_role_of_the_agent_has_the_same(kind: StoreKind) -> None:
     (task,) = role("trust_agent/tasks/main.yml")

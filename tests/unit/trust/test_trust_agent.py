@@ -304,13 +304,66 @@ def test_who_answers_slowly_is_cut_off() -> None:
         assert time.monotonic() - began < 5
 
 
+@contextlib.contextmanager
+def swallowing() -> Iterator[int]:
+    """A port whose queue is full: who connects is not refused and hears nothing."""
+    with contextlib.ExitStack() as opened:
+        server = opened.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _number in range(4):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def test_many_addresses_that_swallow_what_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has the time of a connection: only a wall clock around all of them ends it."""
+    monkeypatch.setattr(fetch, "TIMEOUT", 3600.0)
+    with swallowing() as port:
+        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))] * 5
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments: addresses)
+        with pytest.raises(TrustAnchorError, match="cannot be reached. not within 1 seconds"):
+            fetch.fetch(f"http://pki.corp.example:{port}/x", 1000, deadline=1.0)
+
+
+def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments: threading.Event().wait())
+    with pytest.raises(TrustAnchorError, match="cannot be reached. not within 1 seconds"):
+        fetch.fetch("http://pki.corp.example/x", 1000, deadline=1.0)
+
+
+def test_all_urls_have_their_turn_and_a_limit_together(roots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def get(_url: str, _limit: int, seconds: float) -> bytes:
+        asked.append(seconds)
+        raise TrustAnchorError("it cannot be reached")
+
+    monkeypatch.setattr(cycle, "FETCH_SECONDS", 30.0)
+    urls = tuple(f"http://pki{number}.corp.example/trust.p7m" for number in range(6))
+    cycle.run(settings.AgentSettings(urls, StoreDeclaration()), pki.NOW, get)
+    assert roots.exists()
+    assert len(asked) == 6
+    assert asked[0] <= 5.0
+    assert all(seconds <= fetch.DEADLINE for seconds in asked)
+
+
+def test_what_a_web_server_says_is_printable(web: Web) -> None:
+    web.server.RequestHandlerClass.responses = {418: ("\x1b[2Jteapot", "")}  # type: ignore[attr-defined]
+    with pytest.raises(TrustAnchorError) as caught:
+        fetch.fetch(web.put("/x", b"", status=418), 1000)
+    assert str(caught.value).isprintable()
+
+
 def test_a_push_waits_for_no_web_server(web: Web, roots: Path) -> None:
     """The lock is taken when all is fetched."""
     url = web.put("/trust.p7m", signed(2))
 
-    def get(asked: str, limit: int) -> bytes:
+    def get(asked: str, limit: int, seconds: float) -> bytes:
         with state.locked():
-            return fetch.fetch(asked, limit)
+            return fetch.fetch(asked, limit, seconds)
 
     content = cycle.run(settings.AgentSettings((url,), StoreDeclaration()), pki.NOW, get)
     assert (content["result"], roots.read_text()) == ("unchanged", R1.pem)

@@ -12,7 +12,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import debian
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import entry_name
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted, entry_name
 from factories import accounts, pki
 
 ROOTS = [Root("", made.sha256, pem=made.pem) for made in (pki.root("One"), pki.root("Two"))]
@@ -126,3 +126,21 @@ def test_java_hook_runs_for_the_certificates_of_others_only(
     monkeypatch.setattr(debian, "HOOKS", str(hooks))
     with debian._hooks() as chosen:
         assert set(os.listdir(chosen)) == {"mono-keystore", *(["jks-keystore"] if waiting else [])}
+
+
+def test_a_loose_file_is_trusted_by_programs_that_read_every_file(
+    links: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Go and git do, hash link or not. A file is taken out, and a link to a file of somebody else."""
+    monkeypatch.setattr(debian, "rebuild", list)
+    loose, away = links / "corp", links / "link.pem"
+    loose.write_text(TWO.pem + ONE.pem)
+    (tmp_path / "elsewhere.pem").write_text(TWO.pem)
+    away.symlink_to(tmp_path / "elsewhere.pem")
+    wanted = Wanted((ONE,), frozenset({TWO.sha256}), frozenset({TWO.sha256}))
+    assert debian.SystemStore().find(wanted)[2].unwanted == (TWO.sha256,)
+    debian.SystemStore().converge(wanted)
+    assert debian.SystemStore().find(wanted)[2].unwanted == ()
+    assert loose.read_text() == ONE.pem
+    assert not away.is_symlink()
+    assert (tmp_path / "elsewhere.pem").exists()

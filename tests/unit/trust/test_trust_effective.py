@@ -122,6 +122,27 @@ def test_what_a_process_verifies_with(tmp_path: Path, maps: bytes, runtime: str)
     assert effective._runtime(str(tmp_path)) == runtime
 
 
+def test_a_users_own_stores_have_a_clock_of_their_own(processes: dict[str, int]) -> None:
+    """Who spoils a database again and again makes no process of others one that has old roots."""
+    soon = time.time() + 1
+    assert processes["tls"] in {one.pid for one in effective.measure(1.0, {str(os.getuid()): soon}).processes}
+    other = effective.measure(1.0, {str(os.getuid() + 1): soon})
+    assert processes["tls"] not in {one.pid for one in other.processes}
+    assert other.changed_at == 1.0
+
+
+def test_what_users_run_is_bounded(processes: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = time.time() + 1
+    monkeypatch.setattr(effective, "MOST_OF_USER", 1)
+    found = effective.measure(soon)
+    assert len([one for one in found.processes if os.path.exists(f"/proc/{one.pid}")]) >= 1
+    assert len({one.pid for one in found.processes} & set(processes.values())) <= 1
+    monkeypatch.setattr(effective, "MAPS_BYTES", 10)
+    assert (effective.measure(soon).state, effective.measure(soon).processes) == ("unknown", ())
+    monkeypatch.setattr(effective, "SECONDS", -1.0)
+    assert effective.measure(soon).state == "unknown"
+
+
 def described(tmp_path: Path, cgroup: bytes, init: bytes = b"0::/init.scope\n") -> effective.Process:
     for pid, content in (("1", init), ("77", cgroup)):
         (tmp_path / pid).mkdir()

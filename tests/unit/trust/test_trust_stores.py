@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import ssl
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
     environment,
     java,
     managed,
-    nss,
     pem_file,
     private_roots,
     step,
@@ -86,9 +85,99 @@ def test_docker(tmp_path: Path) -> None:
 def test_containerd(tmp_path: Path) -> None:
     converge(containerd.store("registry.corp.example", "/etc/roots.pem", str(tmp_path / "certs.d")), BOTH)
     text = (tmp_path / "certs.d/registry.corp.example/hosts.toml").read_text()
-    tomllib = pytest.importorskip("tomllib")
     host = "https://registry.corp.example"
     assert tomllib.loads(text) == {"server": host, "host": {host: {"ca": "/etc/roots.pem"}}}
+
+
+# What `containerd config dump` says in Debian 12 (1.6.20) of registries, and what containerd 2 says.
+CRI_2 = """version = 2
+disabled_plugins = []
+[plugins]
+  [plugins."io.containerd.grpc.v1.cri"]
+    sandbox_image = "registry.k8s.io/pause:3.6"
+    [plugins."io.containerd.grpc.v1.cri".registry]
+      config_path = "PATH"
+      [plugins."io.containerd.grpc.v1.cri".registry.auths]
+"""
+CRI_3 = """version = 3
+disabled_plugins = []
+[plugins.'io.containerd.cri.v1.images']
+  [plugins.'io.containerd.cri.v1.images'.registry]
+    config_path = 'PATH'
+"""
+REGISTRY = "registry.corp.example:5000"
+
+
+@pytest.mark.parametrize("text", [CRI_2, CRI_3])
+def test_containerd_reads_what_its_configuration_says(tmp_path: Path, text: str) -> None:
+    base = str(tmp_path / "certs.d")
+
+    def why(path: str) -> str:
+        return containerd.why_unread(tomllib.loads(text.replace("PATH", path)), REGISTRY, base)
+
+    assert why(base) == why(f"{base}/") == why(f"{tmp_path}/others:{base}") == ""
+    assert 'does not read it: config_path of its registries is ""; write' in why("")  # Debian 12's default
+    assert "does not read it" in why("/etc/other")
+    (tmp_path / f"others/{REGISTRY}").mkdir(parents=True)
+    assert why(f"{tmp_path}/others:{base}") == f"containerd reads {tmp_path}/others/{REGISTRY} instead"
+    assert why(f"{base}:{tmp_path}/others") == ""
+    (tmp_path / "certs.d/registry.corp.example_5000_").mkdir(parents=True)
+    assert why(base) == f"containerd reads {base}/registry.corp.example_5000_ instead"
+
+
+def test_without_cri_nobody_but_nerdctl_pulls() -> None:
+    assert containerd.why_unread({"disabled_plugins": ["cri"]}, REGISTRY, "/x") == ""
+    assert "does not read it" in containerd.why_unread({}, REGISTRY, "/x")
+
+
+def test_a_file_that_containerd_does_not_read_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "containerd"
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = 'config dump' ] && cat {tmp_path}/dump\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    base = str(tmp_path / "certs.d")
+    store = containerd.store(REGISTRY, "/etc/roots.pem", base)
+    for path, state in (("", "wrong"), (base, "ok"), ("", "wrong")):
+        (tmp_path / "dump").write_text(CRI_2.replace("PATH", path))
+        store.converge(FIRST)
+        assert [one.state for one in store.find(FIRST)] == [state]
+    (tmp_path / "dump").write_text("= nonsense")
+    with pytest.raises(TrustAnchorError, match="containerd's configuration cannot be read"):
+        store.find(FIRST)
+
+
+def test_a_context_of_step_leads_elsewhere(tmp_path: Path) -> None:
+    store = step.store(str(tmp_path / ".step"), "root", "root", "")
+    converge(store, BOTH)
+    current = tmp_path / ".step/current-context.json"
+    current.write_text('{"context": "other\\u001b"}')
+    (found,) = store.find(BOTH)
+    assert (found.state, found.why) == ("wrong", "step reads its context other\\x1b instead: step context remove")
+    current.write_text('{"context": ""}')
+    assert store.find(BOTH)[0].state == "ok"
+
+
+def test_another_policy_sets_the_same(tmp_path: Path) -> None:
+    store = browsers.chromium_policy("chromium", str(tmp_path / "managed/trustanchor.json"))
+    converge(store, FIRST)
+    (tmp_path / "managed/other.json").write_text('{"HomepageLocation": "x"}')
+    (tmp_path / "managed/damaged.json").write_text("{")
+    assert store.find(FIRST)[0].state == "ok"
+    (tmp_path / "managed/zz").write_text('{"CACertificates": []}')
+    (found,) = store.find(FIRST)
+    assert (found.state, "managed/zz sets CACertificates, too" in found.why) == ("wrong", True)
+
+
+def test_variables_that_systemd_does_not_give_on(drop_ins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later file in system.conf.d may take them away again."""
+    store = environment.drop_ins(["node"], "/etc/roots.pem")
+    converge(store, FIRST)
+    assert (drop_ins / "services/trustanchor").exists()
+    monkeypatch.setattr(environment, "_loaded", lambda: ["LANG=C", "NODE_EXTRA_CA_CERTS=/etc/other.pem"])
+    (found,) = store.find(FIRST)
+    assert (found.state, "systemd does not give its services NODE_EXTRA" in found.why) == ("wrong", True)
+    monkeypatch.setattr(environment, "_loaded", lambda: ["NODE_EXTRA_CA_CERTS=/etc/roots.pem"])
+    assert store.find(FIRST)[0].state == "ok"
 
 
 def test_firefox_keeps_what_others_have(tmp_path: Path) -> None:
@@ -144,6 +233,7 @@ def drop_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     calls: list[str] = []
     for name in ("SHELLS", "USERS", "SERVICES"):
         monkeypatch.setattr(environment, name, str(tmp_path / name.lower() / "trustanchor"))
+    monkeypatch.setattr(environment, "_loaded", lambda: None)
     monkeypatch.setattr(environment, "_tell_systemd", lambda: calls.append("reload"))
     return tmp_path
 
@@ -239,33 +329,15 @@ def test_discovery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (debian, tmp_path / "jvm/a/lib/security/cacerts", tmp_path / "jvm/c/jre/lib/security/cacerts"):
         path.parent.mkdir(parents=True)
         path.touch()
+    (tmp_path / "jvm/c/jre/lib/security/jssecacerts").touch()
     (tmp_path / "jvm/b/lib/security").mkdir(parents=True)
     (tmp_path / "jvm/b/lib/security/cacerts").symlink_to(debian)
     monkeypatch.setattr(java, "DEBIAN", str(debian))
     monkeypatch.setattr(java, "JDKS", (f"{tmp_path}/jvm/*",))
-    found = [*java.debian_keystores(Cache()), *java.discover(Cache())]
+    found = [*java.debian_keystores(Cache()), *java.discover(Cache(), ())]
     assert [(store.path.removeprefix(str(tmp_path)), store.declared) for store in found] == [
         ("/ssl/cacerts", True),
         ("/jvm/a/lib/security/cacerts", False),
         ("/jvm/c/jre/lib/security/cacerts", False),
+        ("/jvm/c/jre/lib/security/jssecacerts", False),  # it hides the other
     ]
-
-
-def test_databases_in_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    places = ("ada/.pki/nssdb", "ada/.mozilla/firefox/x.default", "[bob]/snap/chromium/current/.pki/nssdb")
-    for place in places:
-        (tmp_path / place).mkdir(parents=True)
-        (tmp_path / place / "cert9.db").touch()
-    (tmp_path / "ada/.mozilla/firefox/empty").mkdir()
-
-    class Account:
-        def __init__(self, home: str) -> None:
-            self.pw_dir, self.pw_uid, self.pw_gid = home, 1000, 1001
-
-    accounts = [
-        Account(home) for home in (f"{tmp_path}/ada", f"{tmp_path}/[bob]", "/", "/nonexistent", f"{tmp_path}/ada")
-    ]
-    monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
-    stores = list(nss.discover(Cache()))
-    assert sorted(store.path.removeprefix(f"{tmp_path}/") for store in stores) == sorted(places)
-    assert {(store.account, store.declared) for store in stores} == {((1000, 1001), False)}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,12 @@ from ..host.state import HostState
 from ..manifest import signed
 from . import acceptance
 from .acceptance import Decision, Offer
-from .fetch import fetch
+from .fetch import DEADLINE, fetch
 from .settings import AgentSettings
 
 SILENCE_SECONDS = 2 * 86400.0
-Fetch = Callable[[str, int], bytes]
+FETCH_SECONDS = 60.0  # for all URLs together; each has its turn
+Fetch = Callable[[str, int, float], bytes]
 
 
 def run(settings: AgentSettings, now: dt.datetime, get: Fetch = fetch) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def run(settings: AgentSettings, now: dt.datetime, get: Fetch = fetch) -> dict[s
     Args:
         settings: of the agent.
         now: present time, UTC.
-        get: fetches a URL.
+        get: fetches a URL: URL, bytes and seconds that it may take.
 
     Returns:
         The receipt, as it was left on the host.
@@ -87,9 +89,11 @@ def _note_contact(decision: Decision, host: HostState, now: dt.datetime) -> None
 
 def _fetched(settings: AgentSettings, get: Fetch) -> tuple[list[Offer], dict[str, TrustAnchorError]]:
     offers, unreached = [], {}
-    for url in settings.urls:
+    end = time.monotonic() + FETCH_SECONDS
+    for number, url in enumerate(settings.urls):
+        share = max(1.0, (end - time.monotonic()) / (len(settings.urls) - number))
         try:
-            offers.append(Offer(url, get(url, signed.MAX_BYTES)))
+            offers.append(Offer(url, get(url, signed.MAX_BYTES, min(DEADLINE, share))))
         except TrustAnchorError as error:
             unreached[url] = error
     return offers, unreached
@@ -110,7 +114,7 @@ def _converged(settings: AgentSettings, host: HostState) -> dict[str, Any]:
     return {
         **report.measured(outcome.after.listed, host),
         "manifest": dict(host.manifest),
-        "changed": outcome.plan.changed,
+        "changed": outcome.changed,
         "repaired": outcome.repaired,
         "warnings": outcome.warnings,
         "error": outcome.failure(),

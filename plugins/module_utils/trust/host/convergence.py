@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
@@ -16,9 +18,8 @@ from ..stores.cache import Cache
 from ..stores.declaration import StoreDeclaration
 from .state import HostState
 
-DISCOVERED_SECONDS = 120.0  # for all stores together that were found
-
-
+FOUND_SECONDS = 120.0  # for all stores together that were found, in one run
+Findings = Mapping[str, Sequence[StoreFinding]]  # by the name of their store
 _TOLD = 20  # failures in one message; the findings have them all
 
 
@@ -35,7 +36,7 @@ class ConvergencePlan:
 
     wanted: Wanted
     stores: Sequence[Store]
-    findings: Mapping[str, Sequence[StoreFinding]]
+    findings: Findings
     cache: Cache
 
     @property
@@ -63,18 +64,41 @@ class ConvergenceOutcome:
         after: how they are now.
         failures: name of a store to why it is not as wanted.
         warnings: what a person should know though all is right.
+        check: nothing was done.
+        in_vain: names of stores of which a former run has learned that trying changes nothing.
     """
 
     plan: ConvergencePlan
     after: ConvergencePlan
     failures: dict[str, TrustAnchorError] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    check: bool = False
+    in_vain: frozenset[str] = frozenset()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or in check mode would be, changed: what was tried in vain is not a change."""
+        return any(map(self._is_change, filter(self.plan.needs, self.plan.stores)))
+
+    def _is_change(self, store: Store) -> bool:
+        if self.check:
+            return store.name not in self.in_vain
+        return self.plan.findings[store.name] != self.after.findings[store.name]
 
     @property
     def repaired(self) -> list[str]:
-        """Names of stores that were wrong and are right."""
+        """Names of stores that were not right and are."""
+        if self.check:
+            return []
         right = {finding.name for finding in self.after.listed if finding.state == OK}
-        return [one.name for one in self.plan.listed if one.state == WRONG and one.name in right]
+        return [one.name for one in self.plan.listed if one.state != OK and one.name in right]
+
+    @property
+    def reported(self) -> list[StoreFinding]:
+        """Each store: as it is now where it is not right, else as it was found."""
+        now = {finding.name: finding for finding in self.after.listed if finding.state != OK}
+        before = {finding.name: finding for finding in self.plan.listed}
+        return [now.get(name) or before[name] for name in dict.fromkeys([*before, *now])]
 
     def failure(self) -> TrustAnchorError | None:
         """The failures as one, None where there is none."""
@@ -109,29 +133,64 @@ def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState
     return Wanted(tuple(roots), frozenset(former | set(distrusted)), frozenset(distrusted))
 
 
-def _measured(wanted: Wanted, stores: Sequence[Store], cache: Cache) -> ConvergencePlan:
-    """Measure stores. Those that were found, users' mostly, have a limited time together: no user can stop the rest."""
-    findings: dict[str, list[StoreFinding]] = {}
-    left = DISCOVERED_SECONDS
-    for store in stores:
+class _Measurement:
+    """Looks at stores. Those that were found, users' mostly, have a limited time together: no user can stop the rest.
+
+    Args:
+        wanted: what every store must be.
+        cache: what was learned while measuring.
+    """
+
+    def __init__(self, wanted: Wanted, cache: Cache) -> None:
+        self.wanted, self.cache = wanted, cache
+        self._left = FOUND_SECONDS
+
+    def plan(self, stores: Sequence[Store], known: Findings | None = None) -> ConvergencePlan:
+        """Measure stores.
+
+        Args:
+            stores: these.
+            known: findings of those that need not be looked at.
+        """
+        findings: dict[str, Sequence[StoreFinding]] = dict(known or {})
+        for store in stores:
+            if store.name not in findings:
+                findings[store.name] = self._find(store)
+        return ConvergencePlan(self.wanted, stores, findings, self.cache)
+
+    def _find(self, store: Store) -> list[StoreFinding]:
+        try:
+            with self._time_of(store):
+                return store.find(self.wanted)
+        except TrustAnchorError as error:
+            return [StoreFinding(store.name, store.path, UNKNOWN, why=str(error))]
+        except OSError as error:
+            return [StoreFinding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
+
+    def converge(self, store: Store) -> list[str]:
+        """What a person should know though the store is right.
+
+        Raises:
+            TrustAnchorError: it cannot be done, or not in time.
+        """
+        try:
+            with self._time_of(store):
+                return store.converge(self.wanted)
+        except OSError as error:
+            raise _failure(store, error) from error
+
+    @contextlib.contextmanager
+    def _time_of(self, store: Store) -> Iterator[None]:
+        if not store.declared and self._left <= 0:
+            raise TrustAnchorError(
+                f"the stores that were found took more than {FOUND_SECONDS:.0f} seconds together", "", "Run again"
+            )
         began = time.monotonic()
-        if store.declared or left > 0:
-            findings[store.name] = _found(store, wanted)
-        else:
-            why = f"the stores that were found took more than {DISCOVERED_SECONDS:.0f} seconds together"
-            findings[store.name] = [StoreFinding(store.name, store.path, UNKNOWN, why=why)]
-        if not store.declared:
-            left -= time.monotonic() - began
-    return ConvergencePlan(wanted, stores, findings, cache)
-
-
-def _found(store: Store, wanted: Wanted) -> list[StoreFinding]:
-    try:
-        return store.find(wanted)
-    except TrustAnchorError as error:
-        return [StoreFinding(store.name, store.path, UNKNOWN, why=str(error))]
-    except OSError as error:
-        return [StoreFinding(store.name, store.path, UNKNOWN, why=str(_failure(store, error)))]
+        try:
+            yield
+        finally:
+            if not store.declared:
+                self._left -= time.monotonic() - began
 
 
 def _failure(store: Store, error: OSError) -> TrustAnchorError:
@@ -163,68 +222,86 @@ def converge(
     wanted, stores = _wanted(roots, distrusted, state), declaration.stores(cache)
     parts = []
     for declared in (True, False):
-        todo = _measured(wanted, [store for store in stores if store.declared == declared], cache)
-        parts.append(ConvergenceOutcome(todo, after=todo) if check else apply(todo, state))
+        measurement = _Measurement(wanted, cache)
+        todo = measurement.plan([store for store in stores if store.declared == declared])
+        parts.append(ConvergenceOutcome(todo, todo, check=True) if check else _apply(todo, measurement, state))
     own, found = parts
     return ConvergenceOutcome(
         plan=_joined(own.plan, found.plan, stores),
         after=_joined(own.after, found.after, stores),
         failures=own.failures | found.failures,
         warnings=[*own.warnings, *found.warnings],
+        check=check,
+        in_vain=frozenset(name for name, digest in state.in_vain.items() if digest == _digest(found.plan, name)),
     )
+
+
+def _digest(plan: ConvergencePlan, name: str) -> str:
+    """Of what was found in a store; empty of one that is not there."""
+    return hashlib.sha256(repr(plan.findings[name]).encode()).hexdigest() if name in plan.findings else ""
 
 
 def _joined(one: ConvergencePlan, other: ConvergencePlan, stores: Sequence[Store]) -> ConvergencePlan:
     return ConvergencePlan(one.wanted, stores, {**one.findings, **other.findings}, one.cache)
 
 
-def apply(todo: ConvergencePlan, state: HostState) -> ConvergenceOutcome:
-    """Carry out a plan and read every store back.
+def _apply(todo: ConvergencePlan, measurement: _Measurement, state: HostState) -> ConvergenceOutcome:
+    """Carry out a plan and read back what was touched; the host's own stores, which feed each other, all of them.
 
     A store that fails does not keep the others from being right. What is put into a store is remembered before, so a
     run that is killed at any moment is finished by the next one.
 
     Args:
         todo: the plan.
+        measurement: that has made it.
         state: is changed and saved.
     """
-    wanted = todo.wanted
-    state.ever_installed = sorted(set(state.ever_installed) | wanted.sha256s)
-    moves = any(finding.missing or finding.unwanted for finding in todo.listed)
-    if moves:
-        state.changed_at = time.time()  # even when this run is killed
+    needy = [store for store in todo.stores if todo.needs(store)]
+    state.ever_installed = sorted(set(state.ever_installed) | todo.wanted.sha256s)
+    clocks = state.clocks()
+    moved = [store for store in needy if any(one.missing or one.unwanted for one in todo.findings[store.name])]
+    state.note_change(_readers(moved))  # even when this run is killed
     state.save()
     failures: dict[str, TrustAnchorError] = {}
     warnings: list[str] = []
-    for store in [store for store in todo.stores if todo.needs(store)]:
+    for store in needy:
         try:
-            warnings += store.converge(wanted)
+            warnings += measurement.converge(store)
         except TrustAnchorError as error:
             failures[store.name] = error
-        except OSError as error:
-            failures[store.name] = _failure(store, error)
-    after = _measured(wanted, todo.stores, todo.cache) if todo.changed else todo
+    untouched = {store.name for store in todo.stores if not store.declared} - {store.name for store in needy}
+    known = {name: todo.findings[name] for name in untouched}
+    after = measurement.plan(todo.stores, known) if needy else todo
     for store in [store for store in todo.stores if after.needs(store)]:
         failures.setdefault(store.name, _still_wrong(after.findings[store.name]))
-    _downgrade_discovered(todo.stores, after, failures, warnings)
-    if moves:
-        state.changed_at = time.time()  # a process that began before this moment may have read what was before
+    _downgrade_discovered(todo.stores, failures, warnings)
+    state.restore(clocks)
+    # A process that began before this moment may have read what was before.
+    state.note_change(_readers(store for store in needy if _roots(todo, store) != _roots(after, store)))
     state.cache = todo.cache.as_dict()
+    vain = [
+        store.name for store in needy if not store.declared and todo.findings[store.name] == after.findings[store.name]
+    ]
+    state.in_vain = {name: _digest(todo, name) for name in vain}
     state.save()
     return ConvergenceOutcome(todo, after, failures, warnings)
 
 
-def _downgrade_discovered(
-    stores: Sequence[Store], after: ConvergencePlan, failures: dict[str, TrustAnchorError], warnings: list[str]
-) -> None:
-    """A store that was found and lacks a root is reported, not failed: else a user could keep a host from being right.
+def _readers(stores: Iterable[Store]) -> set[int | None]:
+    return {store.user for store in stores}
 
-    One that still trusts what it must not is a failure, no matter whose it is.
+
+def _roots(plan: ConvergencePlan, store: Store) -> list[tuple[object, ...]]:
+    """What is trusted in a store, as far as it matters: an attempt that changes none of it moves no clock."""
+    return [(one.name, one.state == UNKNOWN, one.missing, one.unwanted) for one in plan.findings[store.name]]
+
+
+def _downgrade_discovered(stores: Sequence[Store], failures: dict[str, TrustAnchorError], warnings: list[str]) -> None:
+    """A store that was found and is wrong is reported, not failed: else a user could keep a host from being right, or
+    stop a rollout. The report says that the host has a store that is wrong, and the rollout is not complete.
     """
-    for store in stores:
-        unwanted = any(finding.unwanted for finding in after.findings[store.name])
-        if not store.declared and not unwanted and store.name in failures:
-            warnings.append(f"{store.name}: {failures.pop(store.name)}")
+    names = [store.name for store in stores if not store.declared and store.name in failures]
+    warnings += [f"{name}: {failures.pop(name)}" for name in names]
 
 
 def _still_wrong(findings: Sequence[StoreFinding]) -> TrustAnchorError:

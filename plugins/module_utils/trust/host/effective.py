@@ -8,11 +8,12 @@ really verifies certificates, and with which store, nobody can see from outside.
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...text.document import visible
@@ -32,6 +33,9 @@ _LIBRARY = re.compile(
 _UNIT = re.compile(r"(?:/[^/]+\.slice)*/([^/]+\.(?:service|scope))(?:/.*)?")
 _INIT = "/init.scope"  # of process 1; in a container without a name space of its own there is more before it
 _GO_SECTION = b".go.buildinfo"
+SECONDS = 30.0  # for all processes
+MAPS_BYTES = 8 << 20  # of the mappings of one process; a large Java program has some 500 KB
+MOST_OF_USER = 500  # processes of one user that are listed
 _SECTIONS_BYTES = 1 << 16  # more than any section table; a larger one is not a Go program
 
 
@@ -60,7 +64,7 @@ class Effect:
 
     Args:
         state: `EFFECTIVE`, `STALE`, or `UNKNOWN` when some process could not be looked into.
-        changed_at: when the stores changed, seconds since the epoch; 0: never.
+        changed_at: when the stores changed, those of single users apart; seconds since the epoch, 0: never.
         processes: those that may hold what was before.
     """
 
@@ -69,22 +73,42 @@ class Effect:
     processes: tuple[Process, ...] = ()
 
 
-def measure(changed_at: float, proc: str = "/proc") -> Effect:
-    """Look at all processes that are older than a moment.
+def measure(
+    changed_at: float,
+    of_users: Mapping[str, float] | None = None,
+    own: Collection[int] = frozenset(),
+    proc: str = "/proc",
+) -> Effect:
+    """Look at all processes that are older than the stores that they may read.
+
+    What users run, and how much of it, is bounded: what is not looked at is unknown.
 
     Args:
         changed_at: when the trust stores changed, seconds since the epoch.
+        of_users: the same of a user's own stores, by uid.
+        own: processes of this program, which are not looked at.
         proc: where procfs is mounted.
     """
-    if not changed_at:
+    clocks = {uid: max(changed_at, moment) for uid, moment in (of_users or {}).items()}
+    last = max([changed_at, *clocks.values()])
+    if not last:
         return Effect(EFFECTIVE, 0.0)
-    found, hidden = [], False
-    for pid, started in _older(changed_at, proc):
+    found: list[Process] = []
+    hidden, listed = False, collections.Counter[str]()
+    end = time.monotonic() + SECONDS
+    for pid, started in _older(last, {os.getpid(), *own}, proc):
+        if time.monotonic() > end:
+            hidden = True
+            break
         try:
+            user = str(os.stat(f"{proc}/{pid}").st_uid)
+            if started >= clocks.get(user, changed_at):
+                continue
             runtime = _runtime(f"{proc}/{pid}")
-            if runtime:
+            if runtime and listed[user] < MOST_OF_USER:
                 found.append(_described(pid, started, runtime, proc))
-        except PermissionError:
+                listed[user] += 1
+        except (PermissionError, _TooLargeError):
             hidden = True
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile
@@ -92,13 +116,16 @@ def measure(changed_at: float, proc: str = "/proc") -> Effect:
     return Effect(state, changed_at, tuple(found))
 
 
-def _older(moment: float, proc: str) -> Iterator[tuple[int, float]]:
+class _TooLargeError(Exception):
+    """A process has more mappings than are read."""
+
+
+def _older(moment: float, own: Collection[int], proc: str) -> Iterator[tuple[int, float]]:
     """Processes with a program that began before a moment (proc(5): field 22 of stat, in ticks since the boot)."""
     boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)  # btime of /proc/stat is rounded to seconds
     ticks = os.sysconf("SC_CLK_TCK")
-    own = os.getpid()
     for name in os.listdir(proc):
-        if not name.isdigit() or int(name) == own:
+        if not name.isdigit() or int(name) in own:
             continue
         try:
             with open(f"{proc}/{name}/stat", encoding="utf-8", errors="replace") as handle:
@@ -113,11 +140,13 @@ def _older(moment: float, proc: str) -> Iterator[tuple[int, float]]:
 def _runtime(directory: str) -> str:
     """What a process verifies certificates with; empty for nothing, and for a thread of the kernel."""
     with open(f"{directory}/maps", "rb") as handle:
-        maps = handle.read()
+        maps = handle.read(MAPS_BYTES)
+    if len(maps) == MAPS_BYTES:
+        raise _TooLargeError
     if not maps:
         return ""
     libraries = {_LIBRARIES[name.decode()] for name in _LIBRARY.findall(maps)}
-    program = os.path.basename(os.readlink(f"{directory}/exe")).removesuffix(" (deleted)")
+    program = _program(directory)
     if program in ("node", "nodejs"):
         return "node"
     for runtime in ("java", "nss", "openssl", "gnutls"):
@@ -147,7 +176,7 @@ def _is_go(path: str) -> bool:
 
 
 def _described(pid: int, started: float, runtime: str, proc: str) -> Process:
-    program = os.path.basename(os.readlink(f"{proc}/{pid}/exe")).removesuffix(" (deleted)")
+    program = _program(f"{proc}/{pid}")
     path = _cgroup(f"{proc}/{pid}/cgroup").removeprefix(_cgroup(f"{proc}/1/cgroup").removesuffix(_INIT))
     found = _UNIT.fullmatch(path)
     return Process(pid, visible(program), visible(found[1]) if found else "", runtime, round(started, 2))
@@ -158,3 +187,7 @@ def _cgroup(path: str) -> str:
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
         lines = [line.rstrip("\n").split(":", 2) for line in handle]
     return next((line[2] for line in lines if len(line) == 3 and line[1] in ("", "name=systemd")), "")
+
+
+def _program(directory: str) -> str:
+    return os.path.basename(os.readlink(f"{directory}/exe")).removesuffix(" (deleted)")

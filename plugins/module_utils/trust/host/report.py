@@ -7,16 +7,21 @@ Standard library only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from ...errors import TrustAnchorError
+from ...host import children
 from ...text import document
 from ..stores.base import StoreFinding
 from . import effective, leaves
 from .convergence import ConvergenceOutcome
 from .state import HostState
 
+EFFECT_SECONDS = 1.5 * effective.SECONDS
+_EFFECT_BYTES = 64 << 20
 _LONGEST = 2000  # characters of why a store is as it is
 _MOST = 5000  # processes
 _OF_USERS = ("user@", "session-")
@@ -32,21 +37,21 @@ def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, An
     return {
         "manifest": {"id": state.manifest.get("id", ""), "sequence": state.manifest.get("sequence", 0)},
         "stores": [_plain(finding) for finding in findings],
-        "effective": _effect(effective.measure(state.changed_at)),
+        "effective": _effect(state),
         "leaves": [asdict(leaf) for leaf in leaves.measure()],
     }
 
 
 def pushed(outcome: ConvergenceOutcome, state: HostState) -> dict[str, Any]:
-    """The result of a push; the stores as they were before it.
+    """The result of a push; the stores as they were before it, and those that are not right as they are now.
 
     Args:
         outcome: of the push, or of its check mode.
         state: of the host, after the run.
     """
     return {
-        **measured(outcome.plan.listed, state),
-        "changed": outcome.plan.changed,
+        **measured(outcome.reported, state),
+        "changed": outcome.changed,
         "repaired": outcome.repaired,
     }
 
@@ -56,7 +61,21 @@ def _plain(finding: StoreFinding) -> dict[str, Any]:
     return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted), "why": why}
 
 
-def _effect(effect: effective.Effect) -> dict[str, Any]:
+def _effect(state: HostState) -> dict[str, Any]:
+    """In a child process: what root reads of a user's process may keep it waiting (proc(5), maps)."""
+    own = frozenset({os.getpid()})
+
+    def measure() -> dict[str, Any]:
+        return _listed(effective.measure(state.changed_at, state.users_changed_at, own))
+
+    try:
+        found: dict[str, Any] = children.call(measure, EFFECT_SECONDS, most=_EFFECT_BYTES)
+    except TrustAnchorError:
+        return {"state": effective.UNKNOWN, "changed_at": state.changed_at, "processes": []}
+    return found
+
+
+def _listed(effect: effective.Effect) -> dict[str, Any]:
     # Those of the system first: users may have any number of their own, and a controller takes no endless list.
     processes = sorted(effect.processes, key=lambda one: one.unit.startswith(_OF_USERS))[:_MOST]
     return {**asdict(effect), "processes": [asdict(process) for process in processes]}

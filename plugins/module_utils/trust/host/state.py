@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from ..root import Root
 
 DIRECTORY = "/var/lib/trustanchor"
 PATH = f"{DIRECTORY}/trust.json"
-LOCK_SECONDS = 900.0
+LOCK_SECONDS = 600.0  # the agent's unit ends before; less than a push may take (trust_store_timeout)
 FILE = versioned.VersionedFile(
     "what this host was told about its roots",
     1,
@@ -43,7 +44,10 @@ class HostState:
         distrusted: fingerprints that must not be trusted.
         refused_signers: SHA-256 of public keys of manifest signers that are not believed any more, hex. Never forgotten
             but by a push that overrides.
-        changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
+        changed_at: when the set of trusted roots changed last in any store that is not one user's; seconds since the
+            epoch, 0: never.
+        users_changed_at: the same of the stores of each user, by uid as text: a user moves nobody else's clock.
+        in_vain: name of a store that was found to a digest of how, where the last run changed nothing about it.
         cache: what slow programs said about files.
         more: what else is in the file, of a sister version of the collection; kept as it is.
         more_of_roots: the same of a root's entry, by its fingerprint.
@@ -55,6 +59,8 @@ class HostState:
     distrusted: list[str] = field(default_factory=list)
     refused_signers: list[str] = field(default_factory=list)
     changed_at: float = 0.0
+    users_changed_at: dict[str, float] = field(default_factory=dict)
+    in_vain: dict[str, str] = field(default_factory=dict)
     cache: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     more_of_roots: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,9 +73,30 @@ class HostState:
             "roots": [self._root(root) for root in self.roots],
             "absent": self.distrusted,
             "changed_at": self.changed_at,
+            "users_changed_at": self.users_changed_at,
+            "in_vain": self.in_vain,
             "cache": self.cache,
             **({"refused_signers": self.refused_signers} if self.refused_signers else {}),
         }
+
+    def clocks(self) -> tuple[float, dict[str, float]]:
+        """When stores changed; for `restore`."""
+        return self.changed_at, dict(self.users_changed_at)
+
+    def restore(self, clocks: tuple[float, dict[str, float]]) -> None:
+        """Set the clocks back to what they were."""
+        self.changed_at, self.users_changed_at = clocks[0], dict(clocks[1])
+
+    def note_change(self, readers: Collection[int | None]) -> None:
+        """What is trusted changes now.
+
+        Args:
+            readers: uid of each user whose stores do; None for stores that anybody reads.
+        """
+        now = time.time()
+        if None in readers:
+            self.changed_at = now
+        self.users_changed_at |= {str(uid): now for uid in readers if uid is not None}
 
     def _root(self, root: Root) -> dict[str, Any]:
         return {**self.more_of_roots.get(root.sha256, {}), "pem": root.pem, "not_before": root.not_before}
@@ -114,7 +141,10 @@ def load(forget: bool = False) -> HostState:
         return HostState()
 
 
-_KEYS = ("known", "manifest", "roots", "absent", "refused_signers", "changed_at", "cache")
+_KEYS = (
+    *("known", "manifest", "roots", "absent", "refused_signers"),
+    *("changed_at", "users_changed_at", "in_vain", "cache"),
+)
 _OF_ROOT = ("pem", "not_before")
 
 
@@ -138,6 +168,8 @@ def _checked(found: dict[str, Any]) -> HostState:
         distrusted=_texts(found.get("absent", [])),
         refused_signers=_texts(found.get("refused_signers", [])),
         changed_at=_number(found.get("changed_at", 0.0)),
+        users_changed_at={uid: _number(moment) for uid, moment in _mapping(found.get("users_changed_at", {})).items()},
+        in_vain=_mapping(found.get("in_vain", {})),
         cache=_mapping(found.get("cache", {})),
         more=versioned.others(found, _KEYS),
     )

@@ -17,7 +17,7 @@ from .waivers import Waiver
 # In a report, of a host.
 CONVERGED, FAILED, UNREACHABLE = "converged", "failed", "unreachable"
 UNKNOWN, NOT_REACHED, TO_CHANGE, OUTDATED = "unknown", "not reached", "to change", "outdated"
-# In a report, of a store.
+# In a report, of a store; of a host that has one that is still wrong, the last one, too.
 OK, INSTALLED, REPAIRED, WRONG = "ok", "installed", "repaired", "wrong"
 # For so long a measurement says something about its host.
 FRESH = dt.timedelta(days=7)
@@ -39,22 +39,25 @@ class HostRollout:
 
     @property
     def outcome(self) -> str:
-        """What a report says of the host: a store that nobody could look into makes it unknown."""
+        """What a report says of the host: a store that nobody could look into makes it unknown, one that is still
+        wrong makes it wrong, though the run itself went well.
+        """
         if self.last.outcome != CONVERGED:
             return self.last.outcome
         if self.last.check and self.last.changed:
             return TO_CHANGE
-        return UNKNOWN if any(one.get("state") == "unknown" for one in self.last.stores) else CONVERGED
+        found = {one["state"] for one in self.stores()}
+        return UNKNOWN if UNKNOWN in found else WRONG if WRONG in found else CONVERGED
 
     def stores(self) -> list[dict[str, Any]]:
         """The stores with what became of them."""
         return [{**one, "state": self._store(one)} for one in self.last.stores]
 
     def _store(self, store: Mapping[str, Any]) -> str:
-        if store.get("state") == "unknown":
-            return UNKNOWN
         if store.get("name") in self.last.repaired:
             return REPAIRED if self.converged_before else INSTALLED
+        if store.get("state") == "unknown":
+            return UNKNOWN
         # Modules that do not say it list what is missing and unwanted.
         is_wrong = store.get("state") == "wrong" or bool(store.get("missing") or store.get("unwanted"))
         return WRONG if is_wrong else OK

@@ -21,6 +21,7 @@ FILE = versioned.VersionedFile("report of a rollout", 1, "Roll out again")
 _ORDER = (
     plan.FAILED,
     plan.UNREACHABLE,
+    plan.WRONG,
     plan.UNKNOWN,
     plan.NOT_REACHED,
     plan.OUTDATED,
@@ -279,6 +280,12 @@ def _why(host: Report) -> str:
             f"{one['name']}: {one.get('why') or 'it could not be looked into'}"
             for one in host["stores"]
             if one["state"] == plan.UNKNOWN
+        )
+    if host["outcome"] == plan.WRONG:
+        return "still wrong: " + "; ".join(
+            f"{one['name']}: {one.get('why') or 'it could not be corrected'}"
+            for one in host["stores"]
+            if one["state"] == plan.WRONG
         )
     if host["outcome"] == plan.OUTDATED:
         return f"outdated: it was measured {host['measured']}, more than {plan.FRESH.days} days ago"

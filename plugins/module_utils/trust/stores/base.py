@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ...errors import TrustAnchorError
 from ..root import Root
 
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
@@ -68,9 +69,19 @@ class StoreFinding:
 class Store(Protocol):
     """One trust store, or several that are converged together."""
 
-    name: str
-    path: str
     declared: bool  # the host's own, or by the operator: that it cannot be converged is a fault, of others a report
+
+    @property
+    def name(self) -> str:
+        """For people; unique on the host."""
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+
+    @property
+    def user(self) -> int | None:
+        """Uid of the one user whose programs read it; None: anybody's do."""
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure it.
@@ -91,6 +102,34 @@ class Store(Protocol):
 
     def writes(self, wanted: Wanted) -> list[str]:
         """The files that `converge` may make, replace or remove."""
+
+
+@dataclass
+class Unmeasured:
+    """Stores that could not even be looked for.
+
+    Args:
+        name: of them.
+        fault: why.
+    """
+
+    name: str
+    fault: TrustAnchorError
+    path: str = ""
+    declared: bool = False
+    user: int | None = None
+
+    def find(self, _wanted: Wanted) -> list[StoreFinding]:
+        """Raises: TrustAnchorError: always."""
+        raise self.fault
+
+    def converge(self, _wanted: Wanted) -> list[str]:
+        """Nothing."""
+        return []
+
+    def writes(self, _wanted: Wanted) -> list[str]:
+        """Nothing."""
+        return []
 
 
 def compared(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +64,18 @@ def chromium_policy(program: str, path: str) -> ManagedFiles:
         bodies = ["".join(root.pem.splitlines()[1:-1]) for root in sorted(wanted.roots, key=lambda one: one.sha256)]
         return [*parents(path), File(path, dumped({"CACertificates": bodies}))]
 
-    return ManagedFiles(f"{program} policy", path, render, holds_roots=False)
+    return ManagedFiles(f"{program} policy", path, render, holds_roots=False, unread=lambda: _set_elsewhere(path))
+
+
+def _set_elsewhere(path: str) -> str:
+    """Each file beside ours is a policy, too, and of two that set the same one counts."""
+    folder = os.path.dirname(path)
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        other = os.path.join(folder, name)
+        with contextlib.suppress(TrustAnchorError):  # one that is not JSON is not read by browsers either
+            if other != path and "CACertificates" in json_object(other):
+                return f"{other} sets CACertificates, too, and the browser takes one of them: take it out there"
+    return ""
 
 
 BROWSERS = {

@@ -24,7 +24,7 @@ class Cache:
     def get(self, path: str) -> Entries | None:
         """What is known of a file, None where nothing is or the file has changed."""
         cached = self._content.get(path)
-        if not isinstance(cached, dict) or cached.get("file") != _identity(path):
+        if not isinstance(cached, dict) or cached.get("file") != identity(path):
             return None
         self._used.add(path)
         entries: Entries = cached["entries"]
@@ -32,7 +32,17 @@ class Cache:
 
     def put(self, path: str, entries: Entries) -> Entries:
         """Keep what was read just now; returns it."""
-        self._content[path] = {"file": _identity(path), "entries": entries}
+        return self.keep(path, identity(path), entries)
+
+    def keep(self, path: str, file: list[int] | None, entries: Entries) -> Entries:
+        """Keep what was read elsewhere; returns it.
+
+        Args:
+            path: of the file.
+            file: its `identity` before it was read.
+            entries: what was read.
+        """
+        self._content[path] = {"file": file, "entries": entries}
         self._used.add(path)
         return entries
 
@@ -41,7 +51,8 @@ class Cache:
         return {path: self._content[path] for path in sorted(self._used)}
 
 
-def _identity(path: str) -> list[int] | None:
+def identity(path: str) -> list[int] | None:
+    """What changes whenever a file does; None where it cannot be looked at."""
     try:
         state = os.stat(path)
     except OSError:

@@ -45,6 +45,7 @@ class SystemStore:
     name = "system"
     path = BUNDLE
     declared = True
+    user: int | None = None
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure each of the three; OpenSSL reads the second or the third, and never the first."""
@@ -60,8 +61,14 @@ class SystemStore:
         return [
             found("system sources", SOURCE, (), (), "; ".join(why)),
             bundle,
-            compared("system directory", DIRECTORY, trusted_by_directory(), wanted),
+            self._directory(wanted),
         ]
+
+    def _directory(self, wanted: Wanted) -> StoreFinding:
+        """OpenSSL trusts what its hash links lead to; Go, git and others every file, whatever its name."""
+        linked = compared("system directory", DIRECTORY, trusted_by_directory(), wanted)
+        unwanted = {sha256 for path in directory_files() for sha256 in _fingerprints(path)} & wanted.forbidden
+        return found(linked.name, DIRECTORY, linked.missing, sorted(unwanted - wanted.sha256s))
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Source files first, new ones before old ones go; then everything that is made from them."""
@@ -69,6 +76,8 @@ class SystemStore:
         converge_files(files(wanted.roots), check=False)
         for path in [*foreign_files(wanted.roots, wanted.distrusted), *dangling_links()]:
             _take_out(path, wanted.distrusted)
+        for path in loose_files(wanted.forbidden - wanted.sha256s):
+            _take_out(path, wanted.forbidden - wanted.sha256s)
         return rebuild()
 
     def writes(self, wanted: Wanted) -> list[str]:
@@ -79,7 +88,7 @@ class SystemStore:
 def _take_out(path: str, distrusted: Collection[str]) -> None:
     """Remove a file, or from a file of somebody else that holds several certificates what is distrusted."""
     blocks = [block for block in pem_blocks(_text(path)) if not fingerprints(block) & set(distrusted)]
-    if os.path.basename(path).startswith(PREFIX) or not blocks:
+    if os.path.basename(path).startswith(PREFIX) or os.path.islink(path) or not blocks:
         os.unlink(path)
     else:
         write_atomically(path, "".join(blocks).encode(), 0o644, "root", "root")
@@ -133,6 +142,24 @@ def trusted_by_directory() -> set[str]:
     names = os.listdir(DIRECTORY) if os.path.isdir(DIRECTORY) else []
     links = [os.path.join(DIRECTORY, name) for name in names if _HASH_LINK.match(name)]
     return {sha256 for link in links for sha256 in _fingerprints(link)}
+
+
+def directory_files() -> list[str]:
+    """All files in the directory, and links to files, but for the bundle."""
+    names = os.listdir(DIRECTORY) if os.path.isdir(DIRECTORY) else []
+    paths = [os.path.join(DIRECTORY, name) for name in sorted(names)]
+    return [path for path in paths if path != BUNDLE and os.path.isfile(path)]
+
+
+def loose_files(forbidden: Collection[str]) -> list[str]:
+    """Files with a forbidden fingerprint that somebody has put into the directory, or links to such elsewhere."""
+    made = (f"{SOURCE}/", f"{DISTRIBUTION}/", f"{DIRECTORY}/")  # what such a link leads to is dealt with there
+    return [
+        path
+        for path in directory_files()
+        if not (os.path.islink(path) and os.path.realpath(path).startswith(made))
+        and _fingerprints(path) & set(forbidden)
+    ]
 
 
 def dangling_links() -> list[str]:

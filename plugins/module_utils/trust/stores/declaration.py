@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_bool
-from .base import Store
+from .base import Store, Unmeasured
 from .cache import Cache
 from .kind import Declared, Spec, StoreKind
 from .registry import DECLARED, KINDS
@@ -45,11 +45,18 @@ class StoreDeclaration:
         opened = {kind.name: list(kind.open(self._of(kind), cache)) for kind in DECLARED}
         paths = {store.path for stores in opened.values() for store in stores}
         own = [store for kind in KINDS for store in kind.of_host(cache)]
-        found = [store for kind in KINDS for store in kind.discover(cache)] if self.discover else []
+        found = [store for kind in DECLARED for store in self._found(kind, cache)] if self.discover else []
         return [
             *(store for store in (*own, *found) if store.path not in paths),
             *(store for stores in opened.values() for store in stores),
         ]
+
+    def _found(self, kind: StoreKind, cache: Cache) -> list[Store]:
+        """What cannot be looked for is said, and fails no host."""
+        try:
+            return list(kind.discover(cache, self._of(kind)))
+        except TrustAnchorError as error:
+            return [Unmeasured(f"{kind.name}s that are found", error)]
 
     def host_paths(self) -> list[str]:
         """Directories in which stores that nobody declares replace files."""

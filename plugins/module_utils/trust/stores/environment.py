@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 
 from ...host import systemd
+from ...host.commands import run
 from ...host.files import Directory, File
 from ...text.configuration import fill
 from . import debian, private_roots
@@ -52,7 +53,23 @@ def drop_ins(programs: Sequence[str], roots: str) -> ManagedFiles:
     def stale(_wanted: Wanted) -> list[str]:
         return [] if values else [path for path in (SHELLS, USERS, SERVICES) if os.path.lexists(path)]
 
-    return ManagedFiles("environment", USERS, render, stale, holds_roots=False, after=_tell_systemd)
+    def unread() -> str:
+        loaded = _loaded() if values else None
+        lost = [f"{name}={value}" for name, value in values.items() if f"{name}={value}" not in (loaded or ())]
+        return (
+            f"systemd does not give its services {', '.join(lost)}: look for another DefaultEnvironment="
+            if (loaded is not None and lost)
+            else ""
+        )
+
+    return ManagedFiles("environment", USERS, render, stale, holds_roots=False, after=_tell_systemd, unread=unread)
+
+
+def _loaded() -> list[str] | None:
+    """What systemd gives to its services; None where no systemd runs."""
+    if not os.path.isdir("/run/systemd/system"):
+        return None
+    return run(["systemctl", "show-environment"]).stdout.decode(errors="replace").splitlines()
 
 
 def _texts(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from ...host.files import read, replace, write_atomically
 from ...host.pem import fingerprint
 from ..root import Root
 from . import jks
-from .base import PREFIX, StoreFinding, Wanted, compared, entry_name
+from .base import StoreFinding, Wanted, compared, entry_name
 from .cache import Cache
 from .kind import OWNER, PASSWORD_FILE, Declared, StoreKind, directories, entries
 
@@ -34,7 +34,8 @@ DEBIAN = "/etc/ssl/certs/java/cacerts"
 PASSWORD = "changeit"  # noqa: S105 the JDK's public default, which Debian keeps; it protects nothing
 # Debian's and other packages' JDKs, and archives that were unpacked by hand; lib/security since JDK 9, jre before.
 JDKS = ("/usr/lib/jvm/*", "/opt/*", "/opt/*/*", "/usr/local/*")
-_CACERTS = ("lib/security/cacerts", "jre/lib/security/cacerts")
+# A JDK with a jssecacerts does not read its cacerts (JSSE Reference Guide, "Customizing the Default Truststores").
+_CACERTS = tuple(f"{top}lib/security/{name}" for top in ("", "jre/") for name in ("cacerts", "jssecacerts"))
 # Entries in what ``keytool -list -rfc`` prints, also that of JDK 8.
 _RFC = re.compile(
     r"^Alias name: (.*)$(?:\n(?!Alias name: ).*)*?\n(-----BEGIN CERTIFICATE-----\n[^-]*-----END CERTIFICATE-----)",
@@ -64,9 +65,12 @@ class Keystore:
     owner: str = "root"
     group: str = "root"
     declared: bool = True
+    user: int | None = None
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
-        """Compare what it trusts. What bears our name in it is ours, also what Debian's hook has put there for us."""
+        """Compare what it trusts. What bears the name that we give to its fingerprint is ours, also what Debian's hook
+        has put there for us.
+        """
         if not os.path.exists(self.path) and self.create:
             return [compared(self.name, self.path, (), wanted)]
         if not self.declared and not is_roots_alone(self.path):
@@ -76,7 +80,7 @@ class Keystore:
                 "Declare it as a keystore",
             )
         entries = self.entries()
-        ours = {sha256 for alias, sha256 in entries.items() if PREFIX in alias}
+        ours = {sha256 for alias, sha256 in entries.items() if entry_name(sha256) in alias}
         return [compared(self.name, self.path, entries.values(), wanted, ours)]
 
     def entries(self) -> dict[str, str]:
@@ -166,7 +170,10 @@ class Keystore:
 
     def _listed(self) -> dict[str, str]:
         listed = self._keytool("-list", "-rfc", "-keystore", self.path)
-        return {alias: fingerprint(block) for alias, block in _RFC.findall(listed)}
+        try:
+            return {alias: fingerprint(block) for alias, block in _RFC.findall(listed)}
+        except ValueError as error:  # an alias may hold lines that look like a certificate
+            raise TrustAnchorError(f"what keytool says of {self.path} cannot be read", str(error)) from error
 
     def _keytool(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run the keytool on PATH, else that of the JDK that the store belongs to. No secret is an argument."""
@@ -212,7 +219,7 @@ def debian_keystores(cache: Cache) -> list[Keystore]:
     return [Keystore(DEBIAN, "java", cache)] if os.path.exists(DEBIAN) else []
 
 
-def discover(cache: Cache) -> Iterator[Keystore]:
+def discover(cache: Cache, _declared: Declared) -> Iterator[Keystore]:
     """That of each JDK that has one of its own, and does not share Debian's."""
     seen = {os.path.realpath(DEBIAN)}
     for path in sorted(path for top in JDKS for name in _CACERTS for path in glob.glob(f"{top}/{name}")):

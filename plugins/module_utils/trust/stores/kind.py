@@ -46,6 +46,11 @@ def accept(_item: Any, _where: str) -> None:
 
 
 def no_stores(_cache: Cache) -> Iterable[Store]:
+    """It has none."""
+    return ()
+
+
+def none_found(_cache: Cache, _declared: Declared) -> Iterable[Store]:
     """Nothing is found."""
     return ()
 
@@ -81,7 +86,7 @@ class StoreKind:
         spec: argument spec of the option, a list of texts or of mappings with a path.
         check: what the spec cannot say about one item; raises `TrustAnchorError`.
         of_host: stores that belong to the host itself, whatever is declared.
-        discover: further ones that are found.
+        discover: further ones that are found; it is told what is declared.
         always_writable: directories in which it may replace or remove files whatever is declared.
         writable: those in which declared stores replace files.
         discovered_writable: those in which discovered ones do.
@@ -94,7 +99,7 @@ class StoreKind:
     spec: Spec = field(default_factory=dict)
     check: Callable[[Any, str], None] = accept
     of_host: Callable[[Cache], Iterable[Store]] = no_stores
-    discover: Callable[[Cache], Iterable[Store]] = no_stores
+    discover: Callable[[Cache, Declared], Iterable[Store]] = none_found
     always_writable: Callable[[], Iterable[str]] = no_paths
     writable: Callable[[Declared], Iterable[str]] = no_declared_paths
     discovered_writable: Callable[[], Iterable[str]] = no_paths

@@ -28,6 +28,7 @@ class ManagedFiles:
         stale: paths of ours that must not be there.
         holds_roots: the files hold the roots themselves, so fingerprints can be compared.
         after: what makes a change known, such as a reload of systemd.
+        unread: why those whom the files are for do not read them; empty: they do.
         declared: by the operator.
     """
 
@@ -37,13 +38,17 @@ class ManagedFiles:
     stale: Callable[[Wanted], list[str]] = field(default=lambda _wanted: [])
     holds_roots: bool = True
     after: Callable[[], None] | None = None
+    unread: Callable[[], str] = field(default=lambda: "")
     declared: bool = True
+    user: int | None = None
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
-        """Compare byte by byte, and say what that means in fingerprints."""
+        """Compare byte by byte, and say what that means in fingerprints. Files that nobody reads are wrong."""
         items, stale = self.render(wanted), self.stale(wanted)
         differences = [f"{path}: {', '.join(what)}" for path, what in wrong(items).items()]
         differences += [f"{path}: must not be there" for path in stale]
+        if unread := self.unread():
+            differences.append(unread)
         if not differences or not self.holds_roots:
             return [found(self.name, self.path, (), (), "; ".join(differences))]
         paths = [*(item.path for item in items if isinstance(item, File)), *stale]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ...host.files import Directory, File
+from ...text.document import visible
 from .base import Wanted
 from .cache import Cache
 from .json_settings import dumped, json_object
@@ -24,7 +25,13 @@ def store(path: str, owner: str, group: str, ca_url: str) -> ManagedFiles:
         files = [File(roots, wanted.pem.encode(), 0o644, owner, group)]
         return [*folders, *files, File(defaults, dumped(settings), 0o644, owner, group)]
 
-    return ManagedFiles(f"step {path}", path, render)
+    return ManagedFiles(f"step {path}", path, render, unread=lambda: _unread(path))
+
+
+def _unread(path: str) -> str:
+    """With a current context, step reads the directory of that and nothing here (step help context)."""
+    context = json_object(f"{path}/current-context.json").get("context")
+    return f"step reads its context {visible(str(context))[:100]} instead: step context remove" if context else ""
 
 
 def _open(declared: Declared, _cache: Cache) -> list[ManagedFiles]:
