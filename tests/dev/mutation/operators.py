@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a mutant of a file is: one small change of its text, found in its syntax tree.
 
-Not changed, since nobody decides by it: docstrings, annotations, decorators, and the texts of messages (whatever is in
-a `raise`, in an error that is made, in an f-string, or has a space).
+Not changed, since nobody decides by it: docstrings, annotations, decorators, options of modules, and the texts of
+messages (whatever is in a `raise`, in an error that is made, in an f-string, or has a space).
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ ARITHMETIC: dict[type[ast.operator], tuple[str, str]] = {
     ast.BitAnd: ("&", "|"),
 }
 NAMES = {"any": "all", "all": "any", "min": "max", "max": "min"}
+# Options of modules: ansible-test and the role's argument specification compare them with what is documented.
+TOLD_ELSEWHERE = ("SPECIFICATION", "OPTION", "OPTIONS")
 ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
@@ -164,8 +166,14 @@ class _Finder(ast.NodeVisitor):
             self.visit(statement)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if node.value is not None:
+        told = isinstance(node.target, ast.Name) and node.target.id.endswith(TOLD_ELSEWHERE)
+        if node.value is not None and not told:
             self.visit(node.value)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if all(isinstance(target, ast.Name) and target.id.endswith(TOLD_ELSEWHERE) for target in node.targets):
+            return
+        self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         for default in (*node.args.defaults, *node.args.kw_defaults):

@@ -7,7 +7,7 @@ from __future__ import annotations
 UTILS = "plugins/module_utils"
 TESTS: dict[str, tuple[str, ...]] = {
     # what a host trusts
-    "trust/agent/acceptance.py": ("trust/test_trust_acceptance.py", "trust/test_trust_agent.py"),
+    "trust/agent/acceptance.py": ("trust/test_trust_acceptance.py",),
     "trust/host/push.py": ("trust/test_trust_push.py",),
     "trust/host/convergence.py": ("trust/test_convergence.py", "trust/test_convergence_faults.py"),
     "trust/host/state.py": ("trust/test_convergence.py", "trust/test_trust_push.py"),
@@ -17,7 +17,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "trust/rollout/plan.py": ("trust/test_rollout.py", "trust/test_rollout_action.py"),
     "trust/rollout/waivers.py": ("trust/test_waivers.py", "trust/test_rollout.py"),
     # ceremonies
-    "ceremony/plan/rules.py": ("ceremony/test_plan_rules.py", "ceremony/test_plan.py"),
+    "ceremony/plan/rules.py": ("ceremony/test_plan_rules.py",),
     "ceremony/acts/crl_history.py": ("ceremony/test_crl_history.py", "ceremony/test_planning.py"),
     "ceremony/transcript.py": ("ceremony/test_transcript.py",),
     "ceremony/seal.py": ("ceremony/test_sealing.py", "ceremony/test_verification_details.py"),
@@ -33,15 +33,20 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "token/attestation.py": ("token/test_attestation.py",),
     # the CA
-    "stepca/settings.py": ("stepca/test_stepca_settings.py", "stepca/test_stepca_config.py"),
+    "stepca/settings.py": (
+        "stepca/test_stepca_settings_source.py",
+        "stepca/test_stepca_settings.py",
+        "stepca/test_stepca_config.py",
+        "stepca/test_stepca_validation.py",
+    ),
     "stepca/daemon.py": ("stepca/test_stepca_daemon.py", "stepca/test_stepca_service.py"),
     "stepca/inputs.py": ("stepca/test_stepca_inputs.py",),
     "stepca/verification.py": ("stepca/test_stepca_verification.py",),
     "stepca/tokens.py": ("stepca/test_stepca_tokens.py",),
     # certificates
-    "x509/chains.py": ("x509/test_chains.py",),
-    "x509/name_constraints.py": ("x509/test_name_constraints.py", "x509/test_chains.py"),
-    "x509/key_quality.py": ("x509/test_key_quality.py",),
+    "x509/chains.py": ("x509/test_chain_rules.py", "x509/test_chains.py"),
+    "x509/name_constraints.py": ("x509/test_name_constraint_trees.py", "x509/test_name_constraints.py"),
+    "x509/key_quality.py": ("x509/test_key_quality_bounds.py",),
     # a service's certificate
     "service_certificate/lifecycle.py": ("service_certificate/test_service_lifecycle.py",),
     "service_certificate/store.py": ("service_certificate/test_service_store.py",),

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who was asked, who confirmed and what they agreed to: transcripts that say something else, and what is said of them."""
+"""Who was asked, who confirmed and what they agreed to: transcripts that say something else."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_quorum_is_of_people_of_the_plan_in_both_roles(
 
 
 def test_a_key_that_was_there_before_is_not_asked_for(held: Path, first: RecordedCeremony) -> None:
-    """A later ceremony only finds the key of a root that the plan pins; one for a new root is agreed to, made or found."""
+    """A later ceremony only finds it; a key for a new root is agreed to, whether it is made or found."""
     second = RecordedCeremony.load(held, "0002")
     assert second.find(EventKind.CONFIRMED, "key:r1") is None
     assert list(confirmation_problems(second)) == []
