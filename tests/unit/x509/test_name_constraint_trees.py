@@ -30,7 +30,7 @@ def constrained(permitted: list[str], excluded: list[str]) -> x509.Certificate:
     ("tree", "inside", "outside"),
     [
         ("corp.example", ["corp.example", "a.corp.example", "A.B.CORP.EXAMPLE", "corp.example."], ["xcorp.example"]),
-        ("CORP.example", ["a.corp.example"], ["example", "corp.example.org", "corp"]),
+        ("CORP.example", ["a.corp.example"], ["example", "corp.example.org", "corp", "corp.exampleX"]),
         (".corp.example", ["a.corp.example", "b.a.corp.example"], ["corp.example", "x.example"]),
         ("", ["corp.example", "a", "a.b.c"], []),
         (".", ["corp.example"], []),
