@@ -37,22 +37,34 @@ TESTS: dict[str, tuple[str, ...]] = {
         "stepca/test_stepca_config.py",
         "stepca/test_stepca_validation.py",
     ),
-    "stepca/daemon.py": ("stepca/test_stepca_daemon.py", "stepca/test_stepca_service.py"),
+    "stepca/daemon.py": ("stepca/test_stepca_loaded.py", "stepca/test_stepca_daemon.py"),
     "stepca/inputs.py": ("stepca/test_stepca_inputs.py",),
-    "stepca/verification.py": ("stepca/test_stepca_verification.py",),
+    "stepca/verification.py": (
+        "stepca/test_stepca_proof.py",
+        "stepca/test_stepca_verification.py",
+    ),
     "stepca/tokens.py": ("stepca/test_stepca_tokens.py",),
     # certificates
     "x509/chains.py": ("x509/test_chain_rules.py", "x509/test_chains.py"),
     "x509/name_constraints.py": ("x509/test_name_constraint_trees.py", "x509/test_name_constraints.py"),
     "x509/key_quality.py": ("x509/test_key_quality_bounds.py",),
     # a service's certificate
-    "service_certificate/lifecycle.py": ("service_certificate/test_service_lifecycle.py",),
-    "service_certificate/store.py": ("service_certificate/test_service_store.py",),
+    "service_certificate/lifecycle.py": (
+        "service_certificate/test_service_pairs.py",
+        "service_certificate/test_service_lifecycle.py",
+    ),
+    "service_certificate/store.py": (
+        "service_certificate/test_service_pairs.py",
+        "service_certificate/test_service_store.py",
+    ),
     # the host
-    "host/files.py": ("host/test_host_files.py",),
-    "host/locks.py": ("host/test_host_locks.py",),
+    "host/files.py": (
+        "host/test_file_details.py",
+        "host/test_host_files.py",
+    ),
+    "host/locks.py": ("host/test_lock_deadlines.py", "host/test_host_locks.py"),
     "host/accounts.py": ("host/test_host_accounts.py",),
-    "host/preflight.py": ("host/test_host_preflight.py",),
+    "host/preflight.py": ("host/test_preflight_ports.py", "host/test_host_preflight.py"),
     # publication
     "publication/site.py": ("publication/test_publication_site.py",),
     "publication/nginx.py": ("publication/test_publication_site.py",),
