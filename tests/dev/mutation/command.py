@@ -30,8 +30,8 @@ from .table import subjects
 from .trial import ENDLESS
 
 EQUIVALENT = Path(__file__).parent / "equivalent.yml"
-# Wrong code, run as root: it sees no process but its own, and can write into its copy alone. All ends with it.
-NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+# Wrong code, run as root: it sees no process but its own, and can write into its copy alone. All of it ends with us.
+NAMESPACES = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 READ_ONLY = 'mount --make-rprivate / && mount --bind "$0" "$0" && mount -o bind,remount,ro / && exec "$@"'
 
 
