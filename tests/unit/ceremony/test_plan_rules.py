@@ -30,6 +30,10 @@ def act(index: int, **values: Any) -> Change:
     return lambda data: data["acts"][index].update(values)
 
 
+def both(*changes: Change) -> Change:
+    return lambda data: [change(data) for change in changes]
+
+
 def window(start: str, end: str) -> Change:
     return lambda data: data.update(window={"start": start, "end": end})
 
@@ -89,9 +93,9 @@ def test_what_a_rule_refuses(change: Change, message: str) -> None:
         key("r1", attested=True),
         key("r1", pin_holders=PEOPLE),
         key("s1", algorithm="rsa-4096"),
-        lambda data: (key("s1", algorithm="ec-p256")(data), act(2, allow_weak_root=True)(data)),
+        both(key("s1", algorithm="ec-p256"), act(2, allow_weak_root=True)),
         without_keys,
-        lambda data: (without_keys(data), key("r1", algorithm="ec-p256")(data)),  # the root is there; no rule mends it
+        both(without_keys, key("r1", algorithm="ec-p256")),  # the root is there; no rule mends it
     ],
 )
 def test_what_lies_beside_it_is_good(change: Change) -> None:

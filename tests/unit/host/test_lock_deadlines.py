@@ -8,6 +8,7 @@ import errno
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,8 +31,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr(locks.time, "monotonic", lambda: found.now)
-    monkeypatch.setattr(locks.time, "sleep", found.sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: found.now)
+    monkeypatch.setattr(time, "sleep", found.sleep)
     return found
 
 
@@ -68,7 +69,7 @@ def test_it_is_taken_as_soon_as_it_is_free(clock: Clock, tmp_path: Path, monkeyp
         if clock.slept == 3:
             os.close(other)
 
-    monkeypatch.setattr(locks.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     with locks.held(path, 60):
         assert clock.slept == 3
 

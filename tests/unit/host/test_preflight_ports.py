@@ -35,15 +35,16 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     really_open, really_exists = builtins.open, os.path.exists
     places = {"/proc/net/tcp": tmp_path / "tcp", "/proc/net/tcp6": tmp_path / "tcp6"}
 
+    def moved(path: Any) -> Any:
+        return places.get(path, path)
+
     def write(tcp: str | None, tcp6: str | None = HEADER) -> None:
         for place, text in zip(places.values(), (tcp, tcp6), strict=True):
             if text is not None:
                 place.write_text(text)
 
-    monkeypatch.setattr(os.path, "exists", lambda path: really_exists(places.get(path, path)))
-    monkeypatch.setattr(
-        builtins, "open", lambda path, *rest, **named: really_open(places.get(path, path), *rest, **named)
-    )
+    monkeypatch.setattr(os.path, "exists", lambda path: really_exists(moved(path)))
+    monkeypatch.setattr(builtins, "open", lambda path, *rest, **named: really_open(moved(path), *rest, **named))
     return write
 
 

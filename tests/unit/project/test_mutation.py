@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 from dev.mutation import operators, table
-from dev.mutation.command import CHECKOUT, candidates, known_equivalents
+from dev.mutation.command import candidates, known_equivalents
+from dev.settings import CHECKOUT
 
 
 def made(source: str) -> list[str]:

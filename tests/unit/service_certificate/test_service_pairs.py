@@ -79,7 +79,7 @@ def test_a_second_request_replaces_the_first(settings: Settings) -> None:
 def test_no_certificate_at_all(settings: Settings) -> None:
     for ask in (store.facts, store.names, store.validity):
         with pytest.raises(TrustAnchorError, match=r"fullchain.pem is missing. key and chain are replaced as a pair"):
-            ask(store.current(settings))  # type: ignore[operator]
+            ask(store.current(settings))
 
 
 # How long it was made to live.

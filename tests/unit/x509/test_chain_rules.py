@@ -143,11 +143,15 @@ SECOND = dt.timedelta(seconds=1)
 @pytest.mark.parametrize("longer", ["leaf", "between", "root"])
 def test_each_must_be_valid_to_the_second(at: dt.datetime, refused: str, longer: str) -> None:
     """All others live for years."""
-    years = {"start": START - 999 * pki.DAY, "end": END + 999 * pki.DAY}
-    spans = {name: {} if name == longer else years for name in ("between", "root")}
-    root = ca("root", **spans["root"])
-    between = ca("between", root, **spans["between"])
-    end = leaf(between) if longer == "leaf" else ca("end", between, **years).certificate
+    years = 999 * pki.DAY
+
+    def made(name: str, issuer: Ca | None = None) -> Ca:
+        more = dt.timedelta() if name == longer else years
+        return ca(name, issuer, start=START - more, end=END + more)
+
+    root = made("root")
+    between = made("between", root)
+    end = leaf(between) if longer == "leaf" else made("end", between).certificate
     found = refusal(end, [between], root, at)
     assert bool(found) == bool(refused) and refused in found
     assert not found or f"'CN={longer}'" in found
@@ -181,13 +185,13 @@ def test_two_that_certify_each_other_end_the_search() -> None:
     """Neither is tried a second time."""
     one, two = ca("one"), ca("two")
     around = Ca(
-        pki.bare(two.certificate.subject, one.certificate.subject, two.key.public_key(), START, END)  # type: ignore[arg-type]
+        pki.bare(two.certificate.subject, one.certificate.subject, two.key.public_key(), START, END)
         .add_extension(x509.BasicConstraints(True, None), critical=True)
         .sign(one.key, hashes.SHA256()),
         two.key,
     )
     back = Ca(
-        pki.bare(one.certificate.subject, two.certificate.subject, one.key.public_key(), START, END)  # type: ignore[arg-type]
+        pki.bare(one.certificate.subject, two.certificate.subject, one.key.public_key(), START, END)
         .add_extension(x509.BasicConstraints(True, None), critical=True)
         .sign(two.key, hashes.SHA256()),
         one.key,
