@@ -68,7 +68,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     # publication
     "publication/site.py": ("publication/test_publication_site.py",),
     "publication/nginx.py": ("publication/test_publication_site.py",),
-    "publication/collection.py": ("publication/test_publication_collection.py",),
+    "publication/collection.py": (
+        "publication/test_publication_bounds.py",
+        "publication/test_publication_collection.py",
+    ),
     "publication/artifacts.py": ("publication/test_publication_site.py", "publication/test_publication_collection.py"),
     "publication/watch.py": ("publication/test_publication_watch.py",),
     "publication/url.py": ("publication/test_publication_site.py",),
