@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a mutant of a file is: one small change of its text, found in its syntax tree.
 
-Not changed, since nobody decides by it: docstrings, annotations, decorators, options of modules, and the texts of
-messages (whatever is in a `raise`, in an error that is made, in an f-string, or has a space).
+Not changed, since nobody decides by it: docstrings, annotations, decorators, options of modules, timeouts, and the
+texts of messages (whatever is in a `raise`, in an error that is made, in an f-string, or has a space).
 """
 
 from __future__ import annotations
@@ -231,6 +231,10 @@ class _Finder(ast.NodeVisitor):
         if isinstance(node.func, ast.Name) and name in NAMES:
             self._replace(node.func, NAMES[name], f"{name}/{NAMES[name]}")
         self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> None:
+        if node.arg != "timeout":  # no verdict by speed
+            self.generic_visit(node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """A text for people, nearly always."""

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import Directory, File, converge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import lifecycle, store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate.settings import Settings
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
 from factories import pki
 from factories import service_host as host
 
@@ -140,3 +142,48 @@ def test_services_are_told_of_each_generation_once(settings: Settings, told: Cal
 def test_what_the_renewer_reads(settings: Settings) -> None:
     file = lifecycle.settings_file(settings)
     assert (file.path, file.content) == (f"{settings.directory}/settings.json", settings.dump())
+
+
+# Units, and what is left for an alarm; the CA's answers are in test_service_lifecycle.py.
+
+
+class Units:
+    """One unit, enabled and stopped."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.acts: list[tuple[str, str]] = []
+        state = systemd.Unit(True, False, True, False, 1, 1.0)
+        monkeypatch.setattr(systemd, "show", lambda _unit: state)
+        monkeypatch.setattr(systemd, "act", lambda verb, unit: self.acts.append((verb, unit)))
+
+
+def test_only_an_enrolment_starts_what_is_stopped(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator who stopped a service does not want its timer to start it."""
+    units, served = Units(monkeypatch), replace(settings, reload=("web.service",), metrics_directory="")
+    host.put(served, host.leaf())
+    assert not lifecycle.renew_if_due(served, pki.NOW.timestamp())
+    host.put(served, host.leaf())
+    lifecycle.finish(served)
+    assert units.acts == []
+    store.make_request(served)
+    leaf = host.leaf(key=pki.load_key(Path(store.pending(served).key).read_bytes()))
+    monkeypatch.setattr(Client, "sign", lambda *_arguments: [leaf.chain])
+    lifecycle.enrol(served, "token")
+    assert units.acts == [("reload-or-restart", "web.service")]
+    assert Path(served.directory, "settings.json").read_bytes() == served.dump()
+    assert host.chain(served) == leaf.chain and not Path(store.pending(served).directory).exists()
+
+
+def test_what_never_succeeded_has_no_time_of_success(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Units(monkeypatch)
+    watched = replace(settings, metrics_directory=str(tmp_path / "metrics"))
+    with pytest.raises(TrustAnchorError):
+        lifecycle.renew_if_due(watched, 0.0)
+    lines = (tmp_path / "metrics/service_certificate_web.prom").read_text().splitlines()
+    values = dict(line.rpartition(" ")[::2] for line in lines if not line.startswith("#"))
+    prefix = "trustanchor_service_certificate"
+    assert values[f'{prefix}_last_success_timestamp_seconds{{certificate="web"}}'] == "0"
+    assert values[f'{prefix}_expiry_timestamp_seconds{{certificate="web"}}'] == "0"
+    assert values[f'{prefix}_last_run_success{{certificate="web"}}'] == "0"

@@ -47,6 +47,8 @@ class Client:
     def sign(self, csr: str, _token: str) -> list[str]:
         self.asked.append("sign")
         request = x509.load_pem_x509_csr(csr.encode())
+        # RFC 5280 section 4.2.1.6: critical only where there is no subject.
+        assert [one.critical for one in request.extensions] == [False]
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return [INTERMEDIATE.leaf(*(str(name.value) for name in names)).chain]
 
