@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import Directory, File, converge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import converge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import lifecycle, store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate.settings import Settings
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
@@ -28,12 +28,14 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_whose_the_pair_is_and_who_reads_it(settings: Settings) -> None:
     assert store.pair_files(settings) == []
-    leaf = host.leaf()
-    host.put(settings, leaf)
+    host.put(settings, host.leaf())
     pair = store.current(settings)
-    key = File(pair.key, pki.key_pem(leaf.key).encode(), 0o640, "www-data", "ssl-cert", secret=True)
-    chain = File(pair.chain, leaf.chain.encode(), 0o644, "www-data", "ssl-cert")
-    assert store.pair_files(settings) == [Directory(pair.directory, 0o755, "root", "root"), key, chain]
+    found = [(one.path, one.mode, one.owner, one.group) for one in store.pair_files(settings)]
+    assert found == [
+        (pair.directory, 0o755, "root", "root"),
+        (pair.key, 0o640, "www-data", "ssl-cert"),
+        (pair.chain, 0o644, "www-data", "ssl-cert"),
+    ]
     assert pair.key == f"{settings.directory}/current/key.pem"
     assert pair.chain == f"{settings.directory}/current/fullchain.pem"
 
@@ -161,7 +163,7 @@ def test_only_an_enrolment_starts_what_is_stopped(settings: Settings, monkeypatc
     """An operator who stopped a service does not want its timer to start it."""
     units, served = Units(monkeypatch), replace(settings, reload=("web.service",), metrics_directory="")
     host.put(served, host.leaf())
-    assert not lifecycle.renew_if_due(served, pki.NOW.timestamp())
+    lifecycle.renew_locked(served, pki.NOW.timestamp())
     host.put(served, host.leaf())
     lifecycle.finish(served)
     assert units.acts == []
@@ -180,7 +182,7 @@ def test_what_never_succeeded_has_no_time_of_success(
     Units(monkeypatch)
     watched = replace(settings, metrics_directory=str(tmp_path / "metrics"))
     with pytest.raises(TrustAnchorError):
-        lifecycle.renew_if_due(watched, 0.0)
+        lifecycle.renew_locked(watched, 0.0)
     lines = (tmp_path / "metrics/service_certificate_web.prom").read_text().splitlines()
     values = dict(line.rpartition(" ")[::2] for line in lines if not line.startswith("#"))
     prefix = "trustanchor_service_certificate"
