@@ -34,8 +34,8 @@ ARITHMETIC: dict[type[ast.operator], tuple[str, str]] = {
     ast.BitAnd: ("&", "|"),
 }
 NAMES = {"any": "all", "all": "any", "min": "max", "max": "min"}
-# Options of modules: ansible-test and the role's argument specification compare them with what is documented.
-TOLD_ELSEWHERE = ("SPECIFICATION", "OPTION", "OPTIONS")
+# Options of modules: ansible-test compares them with what is documented. Time limits: no verdict by speed.
+TOLD_ELSEWHERE = ("SPECIFICATION", "SPEC", "OPTION", "OPTIONS", "SECONDS", "TIMEOUT")
 ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
