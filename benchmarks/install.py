@@ -33,7 +33,7 @@ def own(lab: Lab) -> list[Measure]:
     lab.dev("lab", "up", CA, "web1", "web2", "client1", "ceremony1")
     preinstall(lab)
     ceremony = ("playbooks/plan_ceremony.yml", "playbooks/ceremony.yml")
-    lab.play("playbooks/request_intermediate.yml", *ceremony, "tests/lab/services.yml")
+    lab.play("playbooks/request_intermediate.yml", *ceremony, "tests/lab/anchors.yml", "tests/lab/services.yml")
     before = lab.cpu(CA)
     cold = lab.play("benchmarks/ca.yml", limit=CA)
     cold_cpu = lab.cpu(CA) - before

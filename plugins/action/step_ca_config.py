@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.config import render
 from ansible_collections.trustanchor.private_ca.plugins.modules.step_ca_config import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
@@ -34,16 +33,7 @@ class ActionModule(edge.EdgeAction):
         config = answers.part(found, "config", _CONFIG)
         corrected = answers.part(found, "corrected", _CORRECTED)
         try:
-            kept = self._keep(Path(record).expanduser(), render(config))
+            kept = self.keep(Path(record).expanduser(), render(config))
         except TrustAnchorError as error:  # the host was converged all the same, and the result says so
             return {**found, **edge.failure(error)}
         return {**found, "corrected": {**corrected, **kept}, "changed": bool(found.get("changed") or kept)}
-
-    def _keep(self, path: Path, content: bytes) -> dict[str, list[str]]:
-        """Write the record's file where it differs; only tell of it in check mode."""
-        present = read(path)
-        if present == content:
-            return {}
-        if not self._task.check_mode:
-            save(path, content)
-        return {str(path): ["absent" if present is None else "content"]}

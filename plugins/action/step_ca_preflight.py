@@ -25,6 +25,13 @@ class ActionModule(edge.EdgeAction):
     def handle(self) -> edge.Result:
         """What was checked here stays here: settings can hold credentials, and the host needs none of it."""
         options = self.options
+        wanted = installation.Installation(
+            method=options["install_method"],
+            versions={"step-ca": options["version"], "step-cli": options["cli_version"]},
+            apt_key=options["apt_key"],
+            debs=options["debs"],
+        )
+        wanted.check_version()
         declared = inputs.Inputs(
             settings=options["settings"],
             root_pem=options["root"],
@@ -37,17 +44,12 @@ class ActionModule(edge.EdgeAction):
         found = self.on_host("step_ca_preflight_host", payload)
         if found.get("failed"):
             return found
-        return {**found, **self._check_installation(answers.part(found, "installed", _INSTALLED))}
+        checked = self._check_installation(wanted, answers.part(found, "installed", _INSTALLED))
+        warnings = [*inputs.warnings(declared, times.utc_now()), *edge.warnings(found)]
+        return {**found, **checked, "warnings": warnings}
 
-    def _check_installation(self, installed: dict[str, str]) -> edge.Result:
+    def _check_installation(self, wanted: installation.Installation, installed: dict[str, str]) -> edge.Result:
         """What has to be installed, and whether the controller has what that needs."""
-        options = self.options
-        wanted = installation.Installation(
-            method=options["install_method"],
-            versions={"step-ca": options["version"], "step-cli": options["cli_version"]},
-            apt_key=options["apt_key"],
-            debs=options["debs"],
-        )
         outdated = wanted.outdated(installed)
         if outdated:
             wanted.check(self._find)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import introduction
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import save
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed, signing
@@ -25,8 +26,9 @@ class ActionModule(edge.EdgeAction):
         """The key is in this process's memory only."""
         options = self.options
         key = signing.load_key(options["key"])
-        spans = [durations.delta(options[name], name) for name in ("valid", "renew_before")]
-        planned = signing.plan(options["record"], key, times.utc_now(), *spans)
+        span = signing.Span(*(durations.delta(options[name], name) for name in ("valid", "renew_before")))
+        check = introduction.find(options["record"], options["anchors"])
+        planned = signing.plan(options["record"], key, times.utc_now(), span, check)
         path = os.path.join(options["record"], signed.FILE_NAME)
         if planned.reason and not self._task.check_mode:
             save(path, planned.sign(key))
@@ -38,4 +40,6 @@ class ActionModule(edge.EdgeAction):
         }
         changed = {"header": path, "prepared": f"- {planned.reason}\n+ signed by {facts['signer']}\n"}
         diff = {"diff": changed} if planned.reason else {}
-        return {"changed": bool(planned.reason), "reason": planned.reason, "manifest": facts, **diff}
+        problems = list(planned.problems)
+        found = {"changed": bool(planned.reason), "reason": planned.reason, "manifest": facts, "problems": problems}
+        return {**found, **diff, "warnings": problems}

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from ansible import constants
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import introduction
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
@@ -76,7 +77,8 @@ class ActionModule(edge.EdgeAction):
         max_age = durations.delta(self.options["max_age"], "max_age", zero=True)
         if not 0 <= self.options["max_fail_percentage"] <= 100:
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
-        manifest = manifest_store.read(self._record)
+        check = introduction.find(self._record, self.options["anchors"])
+        manifest = manifest_store.read_for_hosts(self._record, check)
         planned = plan.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
         sizes = plan.check_waves(self.options["waves"], canaries)
@@ -133,7 +135,14 @@ class ActionModule(edge.EdgeAction):
             left = ", ".join(built["missing"][:10]) + (" ..." if len(built["missing"]) > 10 else "")
             what, why = f"The rollout is not complete: {left}", f"{result['files'][1]} says why"
             result |= edge.failure(TrustAnchorError(what, why))
-        return result
+        return self._with_expired(result)
+
+    def _with_expired(self, result: Result) -> Result:
+        """Hosts left an expired root out, which is not their fault: it fails here, once all have the others."""
+        expired = manifest_store.expired(manifest_store.read(self._record), self._now)
+        if expired and self.options["require"] and not self._task.check_mode and not result.get("failed"):
+            result |= edge.failure(TrustAnchorError(*expired[0]))
+        return {**result, "warnings": [str(TrustAnchorError(*one)) for one in expired]}
 
 
 def _read(path: str, why: str) -> bytes:

@@ -81,10 +81,13 @@ options:
       name_constraints:
         description:
           - What names certificates below the root may carry. Required unless O(roots[].unconstrained).
-          - Has C(permitted_dns), C(permitted_ip), C(excluded_dns), C(excluded_ip). Where no address range is
-            permitted or excluded, no certificate may carry an IP address.
-          - Ranges that are excluded while none is permitted leave every other address free, public ones too. Permit
-            the ranges of the estate instead.
+          - Has C(permitted_dns), C(permitted_ip), C(permitted_email), C(permitted_uri), C(excluded_dns),
+            C(excluded_ip), C(excluded_email), C(excluded_uri).
+          - Of these four types of names nothing is permitted but what is declared. The plan says so with names that
+            nobody can have, V(invalid) and the unspecified address. A root that is in the record stays as it was
+            signed.
+          - For e-mail, a mailbox, a host (mailboxes at that very host), or a domain with a leading dot (at hosts below
+            it). For URIs a host, or a domain with a leading dot, without scheme and path.
         type: dict
       unconstrained:
         description: Accept a root without name constraints.
@@ -120,12 +123,20 @@ options:
         type: int
         default: 1826
       name_constraints:
-        description: As O(roots[].name_constraints), in addition to the root's.
+        description: Narrower ones than O(roots[].name_constraints) of its root, by default the same.
         type: dict
       unconstrained:
-        description: Accept that neither it nor its root has name constraints.
+        description: Leave name constraints out of it, and accept that its root may have none either.
         type: bool
         default: false
+      extended_key_usage:
+        description:
+          - For what certificates below it are good; by default V(server_auth) and V(client_auth). V(any) alone does not
+            limit them.
+          - An intermediate that is in the record stays as it was signed.
+        type: list
+        elements: str
+        choices: [server_auth, client_auth, email_protection, code_signing, time_stamping, ocsp_signing, any]
   manifest_signers:
     description: Certificates that sign trust manifests. One is renewed as O(crl_renew_before_days) says.
     type: list

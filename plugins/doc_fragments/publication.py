@@ -54,6 +54,10 @@ options:
         description: The signed trust manifest.
         type: str
         default: 7d
+      manifest_signer:
+        description: The certificate of its signer. A ceremony has to be held before.
+        type: str
+        default: 60d
   metrics_directory:
     description: Directory of node_exporter's textfile collector; no metrics when empty.
     type: str
@@ -63,7 +67,9 @@ options:
     type: str
     default: "*:0/5"
   alert_unit:
-    description: A unit of your own that systemd starts when the watch finds something (C(OnFailure=)); none when empty.
+    description:
+      - A unit of your own that systemd starts when the watch finds something (C(OnFailure=)); none when empty. Of
+        systemd's specifiers C(%n), C(%N) and C(%p) may stand in it, for the name of the watch's unit.
     type: str
     default: ""
 """

@@ -56,6 +56,13 @@ options:
         type: list
         elements: str
         default: []
+      refused_signers:
+        description:
+          - SHA-256 (hex) of the public keys of manifest signers that the host must not believe any more when it fetches
+            signed manifests. It never forgets one but by an overriding push.
+        type: list
+        elements: str
+        default: []
 """
 
     STORES = r"""

@@ -15,6 +15,9 @@ author:
 description:
   - Reads C(trust.yml) and the certificates that it names from a public record, and checks each certificate against its
     declared fingerprint.
+  - A root that hosts are to trust must be among O(anchors), or have been made at a ceremony of the record that an
+    anchored root has sealed, or a root that such a ceremony made. Else nothing is given, since whoever can write to the
+    record can put a certificate into it.
   - A process of Ansible reads a record once, however often a template asks for it, and again when one of its files
     changed.
 options:
@@ -27,6 +30,16 @@ options:
     description: Name of one root; then that root alone is given, and it must be one that hosts trust.
     type: str
     default: ""
+  anchors:
+    description:
+      - Roots that the inventory vouches for, each with C(name), C(sha256) and C(reason). One is enough, the root that
+        has sealed the first ceremony; more are for estates that have roots which no ceremony of the record made.
+      - A list of dictionaries; usually given as the variable C(pki_anchors).
+      - They belong where nobody changes them who can change the record.
+    type: raw
+    default: []
+    vars:
+      - name: pki_anchors
 """
 
 EXAMPLES = r"""
@@ -50,16 +63,20 @@ _raw:
   elements: dict
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.anchors import Anchor, parse
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 
-# Directory of a record to what it was read from, and what was read.
-_records: dict[str, tuple[manifest_store.Identity, Manifest]] = {}
+_Key = tuple[manifest_store.Identity, tuple[Anchor, ...]]
+# Directory of a record to what it was read from, with which anchors, and what was read.
+_records: dict[str, tuple[_Key, Manifest]] = {}
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -67,8 +84,10 @@ class LookupModule(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         """One dictionary for each directory."""
+        given = kwargs.get("anchors", (variables or {}).get("pki_anchors", []))
         try:
-            manifests = [_read(str(term)) for term in terms]
+            anchors = parse(self._templar.template(given) if self._templar else given)
+            manifests = [_read(str(term), anchors) for term in terms]
             if name := str(kwargs.get("root") or ""):
                 return [manifest_store.usable(manifest, name).for_hosts() for manifest in manifests]
             return [manifest.for_hosts() for manifest in manifests]
@@ -76,9 +95,9 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             raise AnsibleLookupError(str(error)) from error
 
 
-def _read(record: str) -> Manifest:
+def _read(record: str, anchors: tuple[Anchor, ...]) -> Manifest:
     """The manifest, read again only when a file of it changed."""
-    identity = manifest_store.identity(record)
-    if record not in _records or _records[record][0] != identity:
-        _records[record] = identity, manifest_store.read(record)
+    key = manifest_store.identity(record), anchors
+    if record not in _records or _records[record][0] != key:
+        _records[record] = key, manifest_store.read_for_hosts(record, Introductions(Path(record), anchors))
     return _records[record][1]

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .errors import TrustAnchorError
+from .text.document import printable, shown
 
 
 def run(
@@ -31,7 +32,12 @@ def run(
         result = handler(module)
     except TrustAnchorError as error:
         module.fail_json(**failure(error))
-    module.exit_json(**result)
+    module.exit_json(**shown(result))
+
+
+def warn(module: AnsibleModule, text: str) -> None:
+    """Warn; what the text quotes from elsewhere moves no cursor."""
+    module.warn(printable(text))
 
 
 def refuse(module: AnsibleModule) -> None:
@@ -41,7 +47,8 @@ def refuse(module: AnsibleModule) -> None:
 
 def failure(error: TrustAnchorError) -> dict[str, Any]:
     """A failed result, the same of modules and of actions: ``msg`` for people, ``error`` in its parts."""
-    return {"failed": True, "msg": str(error), "error": error.as_dict()}
+    found: dict[str, Any] = shown({"failed": True, "msg": str(error), "error": error.as_dict()})
+    return found
 
 
 def diff(before: dict[str, Any], after: dict[str, Any], header: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TrustAnchorError(Exception):
     """A fault, told in three parts.
@@ -21,8 +23,21 @@ class TrustAnchorError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        return " ".join(f"{part.rstrip('.')}." for part in (self.what, self.why, self.next_step) if part)
+        fault = ": ".join(part.rstrip(".") for part in (self.what, self.why) if part)
+        return " ".join(f"{part.rstrip('.')}." for part in (fault, self.next_step) if part)
 
     def as_dict(self) -> dict[str, str]:
         """The parts, for a module's structured result."""
         return {"what": self.what, "why": self.why, "next_step": self.next_step}
+
+
+def joined(faults: Sequence[TrustAnchorError]) -> TrustAnchorError:
+    """Several faults as one, when the work went on after each of them.
+
+    Args:
+        faults: at least one.
+    """
+    if len(faults) == 1:
+        return faults[0]
+    listed = "".join(f"\n* {one}" for one in faults)
+    return TrustAnchorError(f"{len(faults)} things are not as they should be:{listed}", "", "Correct each of them")

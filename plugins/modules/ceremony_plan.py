@@ -203,6 +203,15 @@ def _specification() -> dict[str, Any]:
     name, flag = _text(required=True), {"type": "bool", "default": False}
     reasons = ["unspecified", "key_compromise", "ca_compromise", "affiliation_changed", "superseded"]
     reasons += ["cessation_of_operation", "privilege_withdrawn"]
+    purposes = [
+        "server_auth",
+        "client_auth",
+        "email_protection",
+        "code_signing",
+        "time_stamping",
+        "ocsp_signing",
+        "any",
+    ]
     requested = {"name": name, "issuer": _text(), "request": _text(), "subject": _text()}
     root = {
         "name": name,
@@ -227,6 +236,7 @@ def _specification() -> dict[str, Any]:
         "days": {"type": "int", "default": 1826},
         "name_constraints": {"type": "dict"},
         "unconstrained": flag,
+        "extended_key_usage": {"type": "list", "elements": "str", "choices": purposes},
     }
     revoked = {
         "issuer": _text(),

@@ -189,7 +189,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     failed = [check for check in checks if not check.ok]
     if failed:
         problems = "; ".join(f"{one.ceremony or 'record'}: {one.check}: {one.detail}" for one in failed)
-        module.fail_json(msg=f"{len(failed)} of {len(checks)} checks failed. {problems}", checks=found)
+        return {"failed": True, "msg": f"{len(failed)} of {len(checks)} checks failed. {problems}", "checks": found}
     return {"changed": False, "checks": found}
 
 

@@ -17,10 +17,12 @@ description:
   - Makes the intermediate's private key on the CA host, where it stays, encrypted as PKCS#8 (PBES2) under a random
     256-bit password. The password is kept only as a systemd credential that is encrypted for this host.
   - Makes the certificate signing request that is carried to the root ceremony.
+  - Keeps the request in the public record on the controller when O(record) names a file there.
   - With O(state=installed), puts the certificate that the ceremony made, and the root, where step-ca reads them, after
-    it has checked that the certificate belongs to the key on the host.
+    it has checked that the certificate belongs to the key on the host, and is not older than the one that is installed.
   - An existing key is never replaced. Needs systemd 250 or newer (systemd-creds).
 requirements:
+  - cryptography >= 42 on the controller
   - cryptography >= 38 on the CA host (C(python3-cryptography) of the distribution)
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
@@ -52,6 +54,13 @@ options:
   root:
     description: Root certificate, PEM.
     type: str
+  record:
+    description:
+      - File on the controller that keeps the request for the ceremony; none when empty.
+      - It is kept only when it is one request, for the declared subject, signed by its own key, and asks for nothing
+        more.
+    type: str
+    default: ""
 seealso:
   - module: trustanchor.private_ca.ceremony
 """
@@ -62,14 +71,7 @@ EXAMPLES = r"""
     state: requested
     common_name: Example Corp Intermediate CA 1
     organization: Example Corp
-  register: intermediate
-
-- name: Keep the request in the public record
-  ansible.builtin.copy:
-    content: "{{ intermediate.request }}"
-    dest: pki/requests/{{ inventory_hostname }}.csr
-    mode: "0644"
-  delegate_to: localhost
+    record: pki/requests/ca1.csr
 
 - name: Install what the ceremony signed
   trustanchor.private_ca.intermediate:
@@ -98,12 +100,14 @@ corrected:
 """
 
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.work import at_work
 
 MISSING = None
 try:
@@ -112,10 +116,26 @@ try:
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["requested", "installed"], "default": "installed"},
+    "common_name": {"type": "str", "required": True},
+    "organization": {"type": "str", "default": ""},
+    "curve": {"type": "str", "choices": ["P-384", "P-256"], "default": "P-384"},
+    "certificate": {"type": "str"},
+    "root": {"type": "str"},
+    "record": {"type": "str", "default": ""},
+}
+REQUIRED_IF = [("state", "installed", ("certificate", "root"))]
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Key, request, certificate: each only where it is not as wanted."""
-    options, check, layout = module.params, module.check_mode, Layout()
+    layout = Layout()
+    with at_work(layout, module.check_mode):
+        return _converge_locked(module.params, layout, module.check_mode)
+
+
+def _converge_locked(options: Mapping[str, Any], layout: Layout, check: bool) -> dict[str, Any]:
     before = intermediate.facts(layout)
     corrected: dict[str, list[str]] = {}
     if options["state"] == "installed":
@@ -129,6 +149,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     if options["state"] == "installed":
         bundle = certificates.load_bundle(options["certificate"].encode(), "the intermediate certificate")
         intermediate.require_match(layout, bundle[0])
+        intermediate.require_not_older(layout, bundle[0])
         corrected |= intermediate.install(layout, options["certificate"].encode(), options["root"].encode(), check)
         after["certificate"] = certificates.describe(bundle[0])
     return {
@@ -142,17 +163,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        "state": {"type": "str", "choices": ["requested", "installed"], "default": "installed"},
-        "common_name": {"type": "str", "required": True},
-        "organization": {"type": "str", "default": ""},
-        "curve": {"type": "str", "choices": ["P-384", "P-256"], "default": "P-384"},
-        "certificate": {"type": "str"},
-        "root": {"type": "str"},
-    }
-    module = AnsibleModule(
-        spec, supports_check_mode=True, required_if=[("state", "installed", ("certificate", "root"))]
-    )
+    module = AnsibleModule(SPECIFICATION, supports_check_mode=True, required_if=REQUIRED_IF)
     if MISSING is not None and module.check_mode:
         # A virgin host: the role installs the library first, and then makes everything.
         module.exit_json(changed=True, corrected={Layout().key: ["absent"]}, request="", request_path=Layout().request)

@@ -17,11 +17,14 @@ description:
   - Publishes the public record over plain HTTP, under the URL that a ceremony writes into certificates.
   - That is C(root-NAME.crt) and C(root-NAME.crl) of each root that is not distrusted, C(NAME.crt) of each intermediate,
     C(roots.pem) with the roots that hosts trust, and C(trust.p7m) when the record has one.
-  - What clients would refuse is not published. The module fails when a CRL or the manifest has expired or is signed by
-    somebody else, and when the host already publishes a later one.
+  - What clients would refuse is not published. A CRL or manifest that has expired, is signed by somebody else, or is
+    older than the one that the host publishes is left out, and what the host has of it stays; so is a root that neither
+    O(anchors) nor a sealed ceremony vouches for. Everything else is published, and the module fails at its end.
+  - A record whose C(trust.yml) is older than what is published is refused as a whole.
+  - A root that is not in C(trust.yml) any more is not published, like a distrusted one.
   - CRLs of CAs are fetched from them by nginx, which keeps the last one for as long as a CA is away.
   - Files are replaced by rename, and nginx takes a configuration over only when it has accepted it. In the end
-    everything is fetched from nginx and compared.
+    everything is fetched by each address to which the published name leads, and compared.
   - A systemd timer looks at everything as clients get it, leaves metrics for node_exporter, and fails when something
     has less than its margin left.
   - Needs only the standard library of Python, nginx and the C(openssl) program on the host.
@@ -31,6 +34,7 @@ extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.publication
   - trustanchor.private_ca.attributes.pki
+  - trustanchor.private_ca.anchors
 options:
   record:
     description: Directory of the public record, on the controller.
@@ -42,6 +46,7 @@ EXAMPLES = r"""
 - name: Publish the record
   trustanchor.private_ca.publication:
     record: pki
+    anchors: "{{ pki_anchors }}"
     url: http://pki.corp.example
     ca_crls:
       - name: ca1
@@ -71,8 +76,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.options import PUBLICATION
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import anchors
 
-SPECIFICATION: dict[str, dict[str, Any]] = {"record": {"type": "path", "required": True}, **PUBLICATION}
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "record": {"type": "path", "required": True},
+    "anchors": anchors.SPEC,
+    **PUBLICATION,
+}
 
 
 def main() -> None:

@@ -41,6 +41,36 @@ options:
         description: Who signed a CRL, PEM.
         type: str
         default: ""
+  kept:
+    description: Files of which the record has none that is good; those that are published stay.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the file.
+        type: str
+        required: true
+      kind:
+        description: Kind of artifact.
+        type: str
+        required: true
+      content:
+        description: Empty.
+        type: str
+        required: true
+      issuer:
+        description: Who signed a CRL, PEM.
+        type: str
+        default: ""
+  record_id:
+    description: Estate of the record's trust manifest; empty when it has none.
+    type: str
+    default: ""
+  record_sequence:
+    description: Sequence of the record's trust manifest.
+    type: int
+    default: 0
   issuers:
     description: Name of an intermediate to its certificate, PEM, to check its CRL with.
     type: dict
@@ -60,6 +90,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import joined
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import options, site
 
 _TEXT = {"type": "str", "required": True}
@@ -67,6 +98,9 @@ _ARTIFACT = {"name": _TEXT, "kind": _TEXT, "content": _TEXT, "issuer": {"type": 
 SPECIFICATION: dict[str, dict[str, Any]] = {
     **options.PUBLICATION,
     "artifacts": {"type": "list", "elements": "dict", "required": True, "options": _ARTIFACT},
+    "kept": {"type": "list", "elements": "dict", "default": [], "options": _ARTIFACT},
+    "record_id": {"type": "str", "default": ""},
+    "record_sequence": {"type": "int", "default": 0},
     "issuers": {"type": "dict", "required": True},
 }
 
@@ -74,11 +108,14 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
     done = site.converge(site.declared(module.params), module.check_mode)
+    for warning in done.warnings:
+        module.warn(warning)
     return {
-        "changed": bool(done["corrected"]),
-        "corrected": done["corrected"],
-        "published": done["after"],
-        "diff": edge.diff(done["before"], done["after"], "publication"),
+        "changed": bool(done.corrected),
+        "corrected": done.corrected,
+        "published": done.after,
+        "diff": edge.diff(done.before, done.after, "publication"),
+        **(edge.failure(joined(done.faults)) if done.faults else {}),
     }
 
 

@@ -19,7 +19,8 @@ description:
   - Key and chain are at C(/etc/service-certificates/NAME/current/key.pem) and C(fullchain.pem); they are replaced as a
     pair by one rename, and the declared units are reloaded.
   - A systemd timer renews the certificate when O(renew_before) of its life is left, and leaves metrics for
-    node_exporter.
+    node_exporter. A certificate is good for no longer than the chain above it. When that ends first, it is renewed as
+    soon as the CA has a later intermediate; until then the timer's unit fails and the module warns.
   - The certificate is enrolled again, with a new key, when it is missing, damaged, expired, for other names, or does
     not lead to O(root); so a host that is moved to another CA ends with that CA's certificate.
   - Needs only the standard library of Python and the C(openssl) program on the host.
@@ -66,7 +67,8 @@ corrected:
   type: dict
   sample: {}
 not_after:
-  description: End of the certificate's validity, ISO 8601; empty in check mode where there is none.
+  description:
+    - Until when clients accept the certificate and its chain, ISO 8601; empty in check mode where there is none.
   returned: success
   type: str
   sample: "2026-11-24T15:00:00Z"

@@ -89,6 +89,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import config
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.work import at_work
 
 MISSING = None
 try:
@@ -107,8 +108,14 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Compose, check, compare, write."""
-    options, layout = module.params, Layout()
-    validation.check_declared(options["settings"])
+    layout = Layout()
+    validation.check_declared(module.params["settings"])
+    with at_work(layout, module.check_mode):
+        return _converge_locked(module, layout)
+
+
+def _converge_locked(module: AnsibleModule, layout: Layout) -> dict[str, Any]:
+    options = module.params
     key_made, jwk = canary.ensure_key(layout, module.check_mode)
     wanted = config.compose(options["settings"], jwk, layout)
     validation.check(wanted)

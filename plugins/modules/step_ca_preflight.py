@@ -18,6 +18,8 @@ description:
     chain, validity, path length, and that the name constraints permit the CA's own names.
   - On the host, checks distribution, systemd, the clock against the controller's, the listening ports, and that the
     intermediate certificate belongs to the key there.
+  - Warns when the root or the intermediate ends before what has to be done can be done, or before the longest-lived
+    certificate that the CA may issue; step-ca itself does not shorten those.
   - Changes nothing.
 requirements:
   - cryptography >= 42 on the controller
@@ -55,7 +57,10 @@ options:
     choices: [apt, deb, file]
     default: apt
   version:
-    description: Wanted version of the package step-ca.
+    description:
+      - Wanted version of the package step-ca. Below 0.30.0 it is refused, since such versions issue certificates
+        without authentication over SCEP (CVE-2026-30836), and can be stopped by a forged device attestation
+        (CVE-2026-40097).
     type: str
     required: true
   cli_version:

@@ -73,7 +73,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         except TrustAnchorError as error:
             if not module.check_mode:
                 raise
-            module.warn(f"The play would stop here: {error}")
+            edge.warn(module, f"The play would stop here: {error}")
             ready = False
     return {
         "changed": False,

@@ -14,13 +14,18 @@ version_added: 1.0.0
 author:
   - The trustanchor.private_ca authors (@trustanchor)
 description:
+  - Refuses a step-ca below 0.30.0 that is on the host, however it got there, for the reason that
+    M(trustanchor.private_ca.step_ca_preflight) gives.
   - Writes the hardened systemd unit and enables it.
   - Compares what the running process has loaded with what is on the disk (unit, program, password, ca.json,
     certificates, key, templates) and chooses nothing, reload, restart or start. A reload does not apply listeners, the
     database or a new password, and step-ca refuses a bad one silently; so those are restarts, and each is checked.
   - Then looks from outside, as a client that trusts the root only, at the intermediate, the state of every
     provisioner, a database write for each ACME provisioner, and has one certificate signed that lives for five minutes.
-  - Fails when any of this is not as configured.
+  - Looks also by each address to which the CA's names lead, since clients come there; another server at one of them is
+    an error, and silence a warning.
+  - Fails when any of this is not as configured. Warns when the CA's intermediate or root ends before its successor can
+    be made and rolled out (90 and 730 days), or before the longest-lived certificate that the CA may issue.
 requirements:
   - cryptography >= 38 on the CA host (C(python3-cryptography) of the distribution)
 extends_documentation_fragment:
@@ -82,16 +87,25 @@ try:
 except ImportError:
     MISSING = ("cryptography", traceback.format_exc())
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    "client_networks": {"type": "list", "elements": "str", "default": []},
+    "environment": {"type": "dict", "default": {}},
+    "expect_change": {"type": "bool", "default": False},
+}
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Unit, process, proof."""
     options = module.params
     settings = unit.UnitSettings(options["client_networks"], options["environment"])
     done = service.converge(settings, Layout(), options["expect_change"], module.check_mode)
+    verified = dict(done.verified)
+    for notice in verified.pop("notices", []):
+        module.warn(notice)
     return {
         "changed": done.changed,
         "action": done.action,
-        "verified": done.verified,
+        "verified": verified,
         "diff": edge.diff(
             {"unit": list(done.unit_differences) or "as wanted", "daemon": done.action},
             {"unit": "as wanted", "daemon": "none"},
@@ -102,12 +116,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        "client_networks": {"type": "list", "elements": "str", "default": []},
-        "environment": {"type": "dict", "default": {}},
-        "expect_change": {"type": "bool", "default": False},
-    }
-    module = AnsibleModule(spec, supports_check_mode=True)
+    module = AnsibleModule(SPECIFICATION, supports_check_mode=True)
     if MISSING is not None and module.check_mode:
         module.exit_json(changed=True, action="start", verified={})
     edge.run(module, converge, MISSING)

@@ -187,6 +187,14 @@ try:
 except ImportError:
     MISSING = ("cryptography and python-pkcs11", traceback.format_exc())
 
+_PINNED = {"file": {"type": "path", "required": True}, "sha256": {"type": "str", "required": True}}
+_MANY = {"type": "list", "elements": "dict", "default": [], "options": _PINNED}
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    **token_options(),
+    "attestation_roots": _MANY,
+    "attestation_intermediates": _MANY,
+}
+
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Look at the token."""
@@ -219,10 +227,7 @@ def attest(device: Any, facts: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    files = {"file": {"type": "path", "required": True}, "sha256": {"type": "str", "required": True}}
-    many = {"type": "list", "elements": "dict", "default": [], "options": files}
-    spec = {**token_options(), "attestation_roots": many, "attestation_intermediates": many}
-    edge.run(AnsibleModule(spec, supports_check_mode=True), look, MISSING)
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), look, MISSING)
 
 
 if __name__ == "__main__":

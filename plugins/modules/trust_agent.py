@@ -75,6 +75,14 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import convergence, settings
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration
 
+SPECIFICATION: dict[str, dict[str, Any]] = {
+    **declaration.SPEC,
+    "urls": {"type": "list", "elements": "str", "required": True},
+    "calendar": {"type": "str", "default": "*:0/15"},
+    "random_delay": {"type": "int", "default": 300},
+    "metrics_directory": {"type": "str", "default": "/var/lib/prometheus/node-exporter"},
+}
+
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan and apply."""
@@ -88,14 +96,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    spec = {
-        **declaration.SPEC,
-        "urls": {"type": "list", "elements": "str", "required": True},
-        "calendar": {"type": "str", "default": "*:0/15"},
-        "random_delay": {"type": "int", "default": 300},
-        "metrics_directory": {"type": "str", "default": "/var/lib/prometheus/node-exporter"},
-    }
-    edge.run(AnsibleModule(spec, supports_check_mode=True), converge)
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), converge)
 
 
 if __name__ == "__main__":

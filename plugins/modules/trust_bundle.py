@@ -159,7 +159,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     assigned, stores = push.parse(options["manifest"]), declaration.from_options(options)
     outcome, host = push.push(assigned, stores, options["override"], module.check_mode)
     for warning in outcome.warnings:
-        module.warn(warning)
+        edge.warn(module, warning)
     before = report.summary(outcome.plan.listed)
     failure = outcome.failure()
     return {

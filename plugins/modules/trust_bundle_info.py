@@ -81,6 +81,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push, receipt, report
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration
 
+SPECIFICATION: dict[str, dict[str, Any]] = {"manifest": push.SPEC, **declaration.SPEC}
+
 
 def measure(module: AnsibleModule) -> dict[str, Any]:
     """The same as trust_bundle in check mode, whatever the host was told before."""
@@ -91,7 +93,7 @@ def measure(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    edge.run(AnsibleModule({"manifest": push.SPEC, **declaration.SPEC}, supports_check_mode=True), measure)
+    edge.run(AnsibleModule(SPECIFICATION, supports_check_mode=True), measure)
 
 
 if __name__ == "__main__":

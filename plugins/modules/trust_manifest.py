@@ -72,8 +72,19 @@ options:
     type: list
     elements: str
     default: []
+  refuse_signers:
+    description:
+      - Names of manifest signers, of the files in C(signers/) beside the manifest, that hosts must not believe any
+        more, because their key was stolen or is given up. It is the key that is refused, with every certificate that it
+        has.
+      - Hosts remember it for ever, so it cannot be taken back. Another signer that hosts believe must be there, unless
+        O(incident) is given.
+    type: list
+    elements: str
+    default: []
   incident:
-    description: Reference of the incident that is the reason for O(states), such as a ticket's number.
+    description:
+      - Reference of the incident that is the reason for O(states) and O(refuse_signers), such as a ticket's number.
     type: str
     default: ""
   retired_intermediates:
@@ -109,6 +120,13 @@ EXAMPLES = r"""
     path: pki/trust.yml
     states:
       r1: retiring
+  delegate_to: localhost
+
+- name: Refuse a signer whose key is stolen
+  trustanchor.private_ca.trust_manifest:
+    path: pki/trust.yml
+    refuse_signers: [manifest1]
+    incident: INC-2031
   delegate_to: localhost
 
 - name: Abandon a root whose key is stolen
@@ -161,6 +179,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         incident=options["incident"],
         retired_intermediates=options["retired_intermediates"],
         overlap=durations.delta(options["overlap"], "overlap"),
+        refuse_signers=options["refuse_signers"],
     )
     path = Path(options["path"])
     planned = convergence.plan(path, declared, change, times.utc_now(), may_await=module.check_mode)
@@ -187,6 +206,7 @@ def main() -> None:
         "roots": {"type": "list", "elements": "dict", "default": [], "options": entry},
         "states": {"type": "dict", "default": {}},
         "remove": {"type": "list", "elements": "str", "default": []},
+        "refuse_signers": {"type": "list", "elements": "str", "default": []},
         "incident": {"type": "str", "default": ""},
         "retired_intermediates": {"type": "list", "elements": "str", "default": []},
         "overlap": {"type": "str", "default": "25h"},

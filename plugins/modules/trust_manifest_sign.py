@@ -20,6 +20,10 @@ description:
     validity. Run it on a schedule, since hosts refuse a manifest that has expired.
   - The signer is the certificate in C(signers/) of the record that O(key) belongs to. It must have been issued directly
     by a root that is V(trusted) or V(retiring), so a stolen intermediate can sign nothing.
+  - Only a root that is among O(anchors), or that a ceremony of the record has made which such a root has sealed, gets
+    into it.
+  - What has expired or ends soon is told as RV(problems), and as a warning; it stops no signature, which may distrust
+    another root. Let the play fail at its end when there are some, as C(trustanchor.private_ca.publish) does.
   - Works on the controller, whatever host the task is for. The key never leaves the controller's memory.
 requirements:
   - cryptography
@@ -27,6 +31,7 @@ requirements:
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.attributes.pki
+  - trustanchor.private_ca.anchors
 options:
   record:
     description: Directory of the public record.
@@ -37,7 +42,9 @@ options:
     type: str
     required: true
   valid:
-    description: How long hosts accept the manifest; not longer than the signer's certificate is valid.
+    description:
+      - How long hosts accept the manifest; not longer than the signer's certificate is valid, and at most 45 days,
+        since they accept no longer one.
     type: str
     default: 720h
   renew_before:
@@ -51,9 +58,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Sign the trust manifest when it changed or comes of age
+- name: Sign the trust manifest when it changed or is about to expire
   trustanchor.private_ca.trust_manifest_sign:
     record: pki
+    anchors: "{{ pki_anchors }}"
     key: "{{ lookup('community.hashi_vault.vault_kv2_get', 'pki/manifest', engine_mount_point='kv').secret.key }}"
   delegate_to: localhost
   run_once: true
@@ -65,6 +73,13 @@ reason:
   returned: success
   type: str
   sample: there is no signed manifest
+problems:
+  description: Expired roots, which hosts leave out, and a signer that ends within 45 days.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - root 'r1' has expired (2046-11-24T06:00:00Z), and hosts leave it out
 manifest:
   description: What is signed.
   returned: success
@@ -80,12 +95,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import anchors
 
 SPECIFICATION: dict[str, dict[str, Any]] = {
     "record": {"type": "path", "required": True},
     "key": {"type": "str", "required": True, "no_log": True},
     "valid": {"type": "str", "default": "720h"},
     "renew_before": {"type": "str", "default": "480h"},
+    "anchors": anchors.SPEC,
 }
 
 

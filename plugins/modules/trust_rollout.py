@@ -17,10 +17,11 @@ description:
   - The controller's side of C(trustanchor.private_ca.rollout_trust). The hosts' side is
     M(trustanchor.private_ca.trust_bundle), which notes each outcome in the journal of the rollout,
     C(rollouts/SEQUENCE.jsonl) in the public record.
-  - V(plan) checks the waivers and the waves, and finds the hosts that are to do. It refuses a second rollout of the
-    same record while one is at work on this machine.
+  - V(plan) checks the roots against O(anchors), the waivers and the waves, and finds the hosts that are to do. It
+    refuses a second rollout of the same record while one is at work on this machine.
   - V(gate) looks back at a wave.
-  - V(report) writes C(rollouts/SEQUENCE.json), C(.md) and C(.html), and fails when the rollout is not complete.
+  - V(report) writes C(rollouts/SEQUENCE.json), C(.md) and C(.html), and fails when the rollout is not complete, or
+    when hosts had to leave out a root that has expired.
   - In check mode nothing is written. What trust_bundle finds is then noted in Ansible's temporary directory.
 requirements:
   - cryptography
@@ -28,6 +29,7 @@ requirements:
 extends_documentation_fragment:
   - trustanchor.private_ca.attributes
   - trustanchor.private_ca.attributes.pki
+  - trustanchor.private_ca.anchors
 attributes:
   action:
     support: full
@@ -111,6 +113,7 @@ EXAMPLES = r"""
   trustanchor.private_ca.trust_rollout:
     phase: plan
     record: "{{ pki_directory }}"
+    anchors: "{{ pki_anchors }}"
     hosts: "{{ groups['all'] | difference(groups['ceremony']) }}"
     waivers: waivers.yml
   register: rollout
@@ -226,6 +229,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import anchors
 
 _NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 SPECIFICATION: dict[str, dict[str, Any]] = {
@@ -245,6 +249,7 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
         "options": {"id": {"type": "str", "required": True}, "sequence": {"type": "int", "required": True}},
     },
     "require": {"type": "bool", "default": True},
+    "anchors": anchors.SPEC,
 }
 REQUIRED_IF = [("phase", "plan", ("hosts",)), ("phase", "report", ("hosts",)), ("phase", "gate", ("wave", "since"))]
 

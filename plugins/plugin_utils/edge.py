@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
@@ -16,12 +17,16 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge as modules_edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.document import visible
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import read, save
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import document
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.document import shown, visible
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers
 
 COLLECTION = "trustanchor.private_ca"
 failure = modules_edge.failure  # the one form of a failure, in modules and in actions
 Result = dict[str, Any]
+_OBEYED = ("ansible_facts", "add_host", "add_group", "ansible_stats")
+_LONGEST = 4000  # characters of one message on a terminal
 _ANSIBLES = ("exception", "warnings", "deprecations")
 _SAID = answers.fields({}, failed=answers.flag, changed=answers.flag, msg=answers.text)
 
@@ -45,7 +50,8 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
             found = self.handle()
         except TrustAnchorError as error:
             found = failure(error)
-        return {**result, **without(secrets, found)}
+        # The one way of a result to the terminal, and to whoever registers it.
+        return {**result, **shown(without(secrets, found))}
 
     def handle(self) -> Result:
         """Do the work with ``self.options``; the result, with ``changed``.
@@ -54,6 +60,22 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
             TrustAnchorError: becomes a failed result with ``msg`` and ``error``.
         """
         raise NotImplementedError
+
+    def keep(self, path: Path, content: bytes) -> dict[str, list[str]]:
+        """Write a file of the record on the controller where it differs; only tell of it in check mode.
+
+        Returns:
+            Its path, and what was (or would be) corrected; nothing where it is as wanted.
+
+        Raises:
+            TrustAnchorError: it cannot be read or written.
+        """
+        present = read(path)
+        if present == content:
+            return {}
+        if not self._task.check_mode:
+            save(path, content)
+        return {str(path): ["absent" if present is None else "content"]}
 
     def given(self, specification: Mapping[str, Any]) -> Result:
         """Those of the task's options that a module takes, as they were written: paths are the host's to resolve."""
@@ -69,7 +91,8 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
 
         Returns:
             What it answered. Whether it failed, whether it changed something and the message have the right types, and
-            nothing in the message can move a terminal's cursor; all else is to be read with `answers`.
+            nothing in the message can move a terminal's cursor; all else is to be read with `answers`. What Ansible
+            would obey (facts, further hosts and groups, statistics) is left out: no module of ours asks for that.
 
         Raises:
             TrustAnchorError: these three are not what a module says.
@@ -84,7 +107,15 @@ class EdgeAction(ActionBase):  # type: ignore[misc]
         said = _SAID(answer, "the answer")
         if "msg" in said:
             said["msg"] = printable(said["msg"])
-        return {**answer, **said}
+        return {**_data(answer), **said}
+
+
+class OnHost(EdgeAction):
+    """The action of a module that does all of its work on the host: what it answers is read here."""
+
+    def handle(self) -> Result:
+        """Run it."""
+        return self.on_host(self.module, self.given(self.specification))
 
 
 class HostHalf(ActionBase):  # type: ignore[misc]
@@ -138,17 +169,29 @@ def without(secrets: set[str], found: Result) -> Result:
 
 
 def printable(text: str) -> str:
-    """Text from a host for a terminal: its lines stay, no other control character does."""
-    return "\n".join(visible(line) for line in text.split("\n"))
+    """Text from a host for a terminal: its lines stay, no other control character does, and it has an end."""
+    return document.printable(text, _LONGEST)
 
 
 def warnings(answer: Mapping[str, Any]) -> list[Any]:
     """The warnings of an answer; Ansible has made objects of its own of some."""
     found = answer.get("warnings")
     listed = found if isinstance(found, list) else []
-    return [printable(one) if isinstance(one, str) else one for one in listed]
+    return [printable(one) if isinstance(one, str) else shown(one) for one in listed]
 
 
 def show(lines: Iterable[str]) -> None:
     """Show lines on the terminal of the play; nothing in one can make another."""
-    Display().display("\n".join(visible(line) for line in lines))
+    Display().display("\n".join(document.printable(visible(line), _LONGEST) for line in lines))
+
+
+def _data(answer: Mapping[str, Any]) -> Result:
+    """An answer without what Ansible obeys; which Python the host has is Ansible's own finding."""
+    found = {name: value for name, value in answer.items() if name not in _OBEYED}
+    facts = answer.get("ansible_facts")
+    if isinstance(facts, Mapping):
+        own = {name: value for name, value in facts.items() if str(name).startswith("discovered_interpreter_")}
+        found |= {"ansible_facts": own} if own else {}
+    if "warnings" in found:
+        found["warnings"] = warnings(answer)
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ansible.errors import AnsibleActionFail, AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.utils.display import Display
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text.document import visible
 
 try:  # ansible-core 2.22 and newer mask registered secrets in all output
     from ansible.module_utils.secrets import register_secret
@@ -31,7 +32,7 @@ def ask(text: str, otherwise: str, private: bool = False) -> str:
         private: it is not echoed.
     """
     try:
-        entered = display.prompt_until(text, private=private)
+        entered = display.prompt_until(visible(text), private=private)
     except AnsiblePromptNoninteractive:
         raise AnsibleActionFail(f"There is no terminal to ask at: {text.strip(': ')}. {otherwise}") from None
     except AnsiblePromptInterrupt:

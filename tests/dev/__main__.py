@@ -35,7 +35,10 @@ def start(arguments: list[str]) -> int:
     """Become another program in the project's environment."""
     if not arguments:
         raise Failure("./dev run: which program?")
-    os.execvpe(arguments[0], arguments, ansible_environment())
+    try:
+        os.execvpe(arguments[0], arguments, ansible_environment())
+    except FileNotFoundError:
+        raise Failure(f"./dev run: there is no program {arguments[0]}") from None
 
 
 NAMES = {line.split()[0] for line in HELP.splitlines() if line.startswith("  ")}
@@ -48,6 +51,7 @@ def main(arguments: list[str]) -> int:
         print(HELP, end="")
         return 0
     if name not in NAMES:
+        print(f"./dev: unknown command {name}\n", file=sys.stderr)
         print(HELP, end="", file=sys.stderr)
         return 2
     from . import lab, suite  # they need the virtual environment, the list of commands does not

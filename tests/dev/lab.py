@@ -195,6 +195,8 @@ def status() -> None:
 
 def ssh(arguments: list[str]) -> None:
     """Become ssh to a host: HOST [COMMAND...]."""
+    if not arguments:
+        raise Failure(f"./dev lab ssh: which host? There are {', '.join(hosts())}")
     os.execvp("ssh", ["ssh", "-F", str(state.directory() / "ssh_config"), *arguments])
 
 

@@ -169,7 +169,7 @@ def _monitor() -> int | None:
 def _forget_dead_containers() -> None:
     """Empty podman's runtime state after a restart: the containers are stopped, not lost."""
     if (RUN / "libpod").exists():
-        say("the machine of the lab was restarted: clearing podman's runtime state")
+        say("nothing of the lab is alive (a restart, or its session was ended): clearing podman's runtime state")
     for pid in _ours("mountinfo"):  # only what is in our namespace sees mounts from there
         os.kill(pid, signal.SIGKILL)
     shutil.rmtree(RUN, ignore_errors=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from .console import run, say
 from .inventory import Host
 from .podman import WRAPPER
-from .settings import CACHE, lab_name
+from .settings import CACHE, CHECKOUT, lab_name
 
 SSH_CONFIG = """Host *
     User root
@@ -40,6 +40,7 @@ def prepare(name: str | None = None) -> Path:
     state = directory(name)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     (state / "pki").mkdir(exist_ok=True)
+    _tell_of_another_checkout(state / "checkout")
     if not (state / "ssh_key").exists():
         run(
             [
@@ -60,6 +61,14 @@ def prepare(name: str | None = None) -> Path:
     if not (state / MANIFEST_REQUEST).exists():
         _make_manifest_request(state)
     return state
+
+
+def _tell_of_another_checkout(note: Path) -> None:
+    """Labs belong to the user: say when another clone's hosts are about to be used."""
+    owner = note.read_text() if note.exists() else ""
+    if owner not in ("", str(CHECKOUT)):
+        say(f"lab {lab_name()} was used by {owner}: its hosts are used as they are (LAB_NAME, LAB_INDEX: another lab)")
+    note.write_text(str(CHECKOUT))
 
 
 def _secret_file(path: Path, content: bytes) -> None:
@@ -146,7 +155,8 @@ def forget_record() -> None:
     """Remove what the hosts of the lab have made: it fits no other hosts."""
     for record in directory().glob("*pki"):
         shutil.rmtree(record)
-    (directory() / "known_hosts").unlink(missing_ok=True)
+    for name in ("anchors.yml", "known_hosts"):
+        (directory() / name).unlink(missing_ok=True)
 
 
 def unpinned(these: list[Host]) -> list[Host]:

@@ -20,6 +20,7 @@ DEMO_PLAYBOOKS = (
     "playbooks/request_intermediate.yml",
     "playbooks/plan_ceremony.yml",
     "playbooks/ceremony.yml",
+    "tests/lab/anchors.yml",
     "tests/lab/services.yml",
     "playbooks/site.yml",
 )

@@ -8,6 +8,7 @@ import datetime as dt
 from pathlib import Path
 
 import yaml
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.anchors import Anchor
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,12 +25,13 @@ def crl(
     number: int = 1,
     end: dt.datetime = pki.NOW + 300 * pki.DAY,
     key: ec.EllipticCurvePrivateKey | None = None,
+    begin: dt.datetime = pki.NOW - YEAR,
 ) -> bytes:
     """A CRL in DER, by another key when one is given."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
-        .last_update(pki.NOW - YEAR)
+        .last_update(begin)
         .next_update(end)
         .add_extension(x509.CRLNumber(number), critical=False)
     )
@@ -54,17 +56,22 @@ class Record:
         self.write("intermediates/ca1.crt", self.intermediate.pem.encode())
         self.write_manifest()
 
+    def anchors(self) -> tuple[Anchor, ...]:
+        """What the inventory vouches for: both roots."""
+        return tuple(Anchor(name, root.sha256, "a test made it") for name, root in self.roots.items())
+
     def write(self, name: str, content: bytes) -> None:
         """A file of the record."""
         path = self.home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    def write_manifest(self, sequence: int = 1, **states: str) -> None:
-        """The trust manifest; roots are trusted unless another state is given."""
+    def write_manifest(self, sequence: int = 1, **states: str | None) -> None:
+        """The trust manifest; roots are trusted unless another state is given, None: not listed."""
         roots = [
             {"name": name, "sha256": root.sha256, "state": states.get(name, "trusted")}
             for name, root in self.roots.items()
+            if states.get(name, "trusted") is not None
         ]
         content = {"version": 1, "id": "ab" * 16, "sequence": sequence, "roots": roots}
         self.write("trust.yml", yaml.safe_dump(content).encode())

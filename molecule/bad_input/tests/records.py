@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from lab.play import STATE
 
 DAY = dt.timedelta(days=1)
 Key = ec.EllipticCurvePrivateKey
@@ -76,6 +77,12 @@ class Record:
         declared = {"name": "r1", "sha256": sha256 or root.fingerprint(hashes.SHA256()).hex(), "state": "trusted"}
         self._write("roots/r1.crt", root.public_bytes(serialization.Encoding.PEM))
         self._write("trust.yml", yaml.safe_dump({"version": 1, "sequence": 1, "roots": [declared]}).encode())
+
+    def anchors(self) -> list[dict[str, str]]:
+        """What an inventory says of the lab's root, and of the one that is here."""
+        lab: list[dict[str, str]] = yaml.safe_load((STATE / "anchors.yml").read_text())
+        sha256 = self.root.fingerprint(hashes.SHA256()).hex()
+        return [*lab, {"name": "r1", "sha256": sha256, "reason": "a test made it"}]
 
     def write_intermediate(self, certificate: x509.Certificate) -> None:
         self._write("intermediates/ca1.crt", certificate.public_bytes(serialization.Encoding.PEM))

@@ -212,7 +212,9 @@ def stops(case: Case, variables: dict[str, Any], but: str = "(?!)") -> None:
 def test_stops_before_anything_changes(case, host_key, tmp_path):
     variables = dict(case.variables)
     if case.record is not None:
-        case.record(records.Record(tmp_path, host_key))
+        record = records.Record(tmp_path, host_key)
+        case.record(record)
+        variables["pki_anchors"] = record.anchors()
         # The trust stores of ca1 keep the lab's root.
         variables["step_ca_record" if case.host == "ca1" else "pki_directory"] = str(tmp_path)
     stops(case, variables)
@@ -220,8 +222,8 @@ def test_stops_before_anything_changes(case, host_key, tmp_path):
 
 def test_a_good_record_is_not_refused(host_key, tmp_path):
     """The records that the cases spoil are good ones."""
-    records.Record(tmp_path, host_key)
-    done = play(limit="ca1", variables={"step_ca_record": str(tmp_path)}, check=True)
+    anchors = records.Record(tmp_path, host_key).anchors()
+    done = play(limit="ca1", variables={"step_ca_record": str(tmp_path), "pki_anchors": anchors}, check=True)
     assert done.rc == 0, done.output
 
 

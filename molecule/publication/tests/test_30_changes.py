@@ -13,7 +13,7 @@ import pytest
 import scene
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
-from lab import hosts
+from lab import estate, hosts
 
 PROGRAM = "/usr/local/lib/trustanchor/watch-publication"
 MARK = "/var/lib/trustanchor/publication-loaded"
@@ -25,7 +25,7 @@ def original() -> Iterator[None]:
     """Begin and leave with what was declared."""
     scene.published()
     yield
-    scene.published()
+    scene.restore()
     assert scene.published()["changed"] is False
 
 
@@ -114,6 +114,38 @@ def test_what_is_distrusted_is_not_published(tmp_path: Path) -> None:
     assert [scene.ask(f"/root-{name}").status for name in ("s1.crt", "s1.crl", "r1.crt")] == [404, 404, 200]
     assert scene.ask("/roots.pem").body.count(b"BEGIN CERTIFICATE") == 1
     assert "hosts will not see the change before it is signed" in " ".join(done.output.split())
+    before = hosts.output("web1", f"sha256sum {scene.DIRECTORY}/*")
+    old = scene.publish()
+    assert old.rc != 0
+    assert "what was distrusted would come back" in old.failure("web1")
+    assert hosts.output("web1", f"sha256sum {scene.DIRECTORY}/*") == before
+    scene.restore()
+
+
+def test_a_signature_of_the_same_sequence_that_is_older(tmp_path: Path) -> None:
+    record = tmp_path / "pki"
+    shutil.copytree(scene.RECORD, record)
+    fresh = scene.sign_manifest(record, dt.timedelta(days=30))
+    scene.published(record)
+    done = scene.publish()
+    assert done.rc != 0
+    assert "trust.p7m is of " in done.failure("web1")
+    assert scene.ask("/trust.p7m").body == fresh
+    scene.restore()
+
+
+def test_an_expired_crl_keeps_nothing_else_back(scratch: scene.Record, tmp_path: Path) -> None:
+    """It is left out and told; what else the record has is published all the same."""
+    record = scratch.copy(tmp_path / "pki")
+    before = scene.ask("/root-t1.crl").body
+    _expired(record)
+    record.write_intermediate("fresh")
+    done = scene.publish(record.path)
+    assert done.rc != 0
+    assert "crls/t1.crl has expired" in done.failure("web1")
+    assert scene.ask("/fresh.crt").status == 200
+    assert scene.ask("/root-t1.crl").body == before
+    scene.published(scratch.path)
 
 
 def _expired(record: scene.Record) -> None:
@@ -210,9 +242,34 @@ def test_another_server_has_the_name() -> None:
         done = scene.publish()
         assert done.rc != 0
         assert f"nginx does not serve {scene.HOST}" in done.failure("web1")
+        assert "/etc/nginx/conf.d/00-other.conf (listen 80; server_name " in done.failure("web1")
     finally:
         hosts.run("web1", "rm /etc/nginx/conf.d/00-other.conf && systemctl reload nginx")
     scene.published()
+
+
+def test_another_server_has_the_address_that_clients_come_to() -> None:
+    """Asked at 127.0.0.1 all is well: nginx goes by the most exact address first, whatever the name is."""
+    address = estate.address("web1")
+    other = f"server {{ listen {address}:80; server_name shop.corp.example; return 200 shop; }}"
+    # A running nginx cannot bind one address of a port that it has whole.
+    hosts.run("web1", "cat > /etc/nginx/conf.d/zz-shop.conf && systemctl restart nginx", other)
+    try:
+        assert scene.ask("/root-r1.crl").body == b"shop"
+        assert "shop" not in hosts.output("web1", f"{URL}/roots.pem")
+        done = scene.publish()
+        assert done.rc != 0
+        assert f"is not served as it should be at {address}" in done.failure("web1")
+        assert f"/etc/nginx/conf.d/zz-shop.conf (listen {address}:80; server_name shop.corp.example)" in done.failure(
+            "web1"
+        )
+        content, said = scene.watch()
+        assert not content
+        assert f"It came from {address}" in said
+    finally:
+        hosts.run("web1", "rm /etc/nginx/conf.d/zz-shop.conf && systemctl restart nginx")
+    scene.published()
+    assert scene.watch()[0]
 
 
 def test_the_port_is_taken() -> None:

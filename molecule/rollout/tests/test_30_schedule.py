@@ -36,6 +36,7 @@ all:
     ansible_user: root
     ansible_python_interpreter: /usr/bin/python3
     pki_directory: {HOME}/pki
+    pki_anchors: "{{{{ lookup('ansible.builtin.file', '{HOME}/anchors.yml') | from_yaml }}}}"
   children:
     web:
       hosts:
@@ -82,7 +83,8 @@ def make_controller(libraries: Path) -> None:
     send({".": libraries, **collection}, f"{PROGRAMS}/lib")
     send({"ansible-playbook": START.encode()}, PROGRAMS)
     send({"hosts.yml": INVENTORY.encode(), "ansible.cfg": b"[defaults]\ninventory = hosts.yml\n"}, HOME)
-    send({"roots": STATE / "pki/roots", "trust.yml": STATE / "pki/trust.yml"}, f"{HOME}/pki")
+    send({name: STATE / "pki" / name for name in ("roots", "ceremonies", "trust.yml")}, f"{HOME}/pki")
+    send({"anchors.yml": STATE / "anchors.yml"}, HOME)
     hosts.run(CONTROLLER, "test -e /root/.ssh/id_ed25519 || ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519")
     key = hosts.output(CONTROLLER, "cat /root/.ssh/id_ed25519.pub")
     for host in ("web1", "web2"):

@@ -8,6 +8,7 @@ Anyone verifies it with openssl alone, and needs the transcript, the seal and th
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -64,8 +65,29 @@ def verify_seal(data: Path, seal_file: Path, root: x509.Certificate) -> None:
     Raises:
         TrustAnchorError: the seal does not hold, or openssl is missing.
     """
+    try:
+        verify_sealed_by(data, seal_file, [root])
+    except TrustAnchorError as error:
+        raise TrustAnchorError(
+            error.what,
+            f"expected: the signature of '{root.subject.rfc4514_string()}' ({fingerprint(root)})",
+            "Restore the transcript and its seal from the copy of a witness",
+        ) from error
+
+
+def verify_sealed_by(data: Path, seal_file: Path, roots: Iterable[x509.Certificate]) -> None:
+    """Verify with openssl that one of several roots has sealed; see `verify_seal`.
+
+    Args:
+        data: the transcript.
+        seal_file: the seal, PEM.
+        roots: certificates of roots that may have sealed it.
+
+    Raises:
+        TrustAnchorError: the seal does not hold or is by none of them, or openssl is missing.
+    """
     with tempfile.NamedTemporaryFile(prefix="root-", suffix=".crt") as trusted:
-        trusted.write(to_pem(root))
+        trusted.write(b"".join(to_pem(root) for root in roots))
         trusted.flush()
         command = ["cms", "-verify", "-binary", "-inform", "PEM", "-in", str(seal_file)]
         command += ["-content", str(data), "-certfile", trusted.name, "-nointern", "-CAfile", trusted.name]
@@ -75,6 +97,6 @@ def verify_seal(data: Path, seal_file: Path, root: x509.Certificate) -> None:
         except TrustAnchorError as error:
             raise TrustAnchorError(
                 f"the seal {seal_file} does not hold: {error.why or error.what}",
-                f"expected: the signature of '{root.subject.rfc4514_string()}' ({fingerprint(root)})",
+                "it must be the signature of a root that counts",
                 "Restore the transcript and its seal from the copy of a witness",
             ) from error

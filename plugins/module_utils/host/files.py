@@ -96,6 +96,58 @@ class Directory:
         os.chmod(self.path, self.mode)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Who may read a file whose content is not ours to say; a file that is absent is as wanted.
+
+    Mode and owner are corrected on the file itself, and no content is read or written: a newer one that somebody else
+    puts there meanwhile stays.
+    """
+
+    path: str
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+
+    def differences(self) -> list[str]:
+        """What is wrong with the file as it is on the host: any of mode, owner."""
+        try:
+            state = os.lstat(self.path)
+        except FileNotFoundError:
+            return []
+        found = []
+        if state.st_mode & 0o7777 != self.mode:
+            found.append("mode")
+        if (state.st_uid, state.st_gid) != _ids_or_none(self.owner, self.group):
+            found.append("owner")
+        return found
+
+    def correct(self) -> None:
+        """Correct mode and owner.
+
+        Raises:
+            TrustAnchorError: it is a link, no regular file, or has a second name: it may be somebody else's file.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise TrustAnchorError(f"{self.path} cannot be opened", error.strerror or str(error)) from error
+        try:
+            state = os.fstat(descriptor)
+            if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
+                raise TrustAnchorError(
+                    f"{self.path} is not a file of its own", "a regular file with one name is expected", "Move it away"
+                )
+            os.fchmod(descriptor, self.mode & state.st_mode)  # first what nobody may do any more
+            os.fchown(descriptor, *ids(self.owner, self.group))
+            os.fchmod(descriptor, self.mode)
+        finally:
+            os.close(descriptor)
+
+
+Item = File | Directory | Kept
+
+
 def sha256(content: bytes) -> str:
     """SHA-256 of a file's content: hexadecimal, lower case."""
     return hashlib.sha256(content).hexdigest()
@@ -253,12 +305,12 @@ def sync_directory(path: str) -> None:
         os.close(descriptor)
 
 
-def wrong(wanted: Iterable[File | Directory]) -> dict[str, list[str]]:
+def wrong(wanted: Iterable[Item]) -> dict[str, list[str]]:
     """Path to what is wrong with it, for each wanted thing that is not as wanted."""
     return {item.path: found for item in wanted if (found := item.differences())}
 
 
-def converge(wanted: Iterable[File | Directory], check: bool) -> dict[str, list[str]]:
+def converge(wanted: Iterable[Item], check: bool) -> dict[str, list[str]]:
     """Make files and directories as wanted.
 
     Args:
@@ -278,6 +330,8 @@ def converge(wanted: Iterable[File | Directory], check: bool) -> dict[str, list[
             continue
         if isinstance(item, Directory):
             item.make()
+        elif isinstance(item, Kept):
+            item.correct()
         else:
             item.write()
     return corrected

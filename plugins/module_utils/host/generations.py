@@ -28,6 +28,8 @@ _MODE = 0o755  # of a generation; secret files in it have modes of their own
 class Generations:
     """The generations of one thing: the current one and the one before are kept.
 
+    Whoever adds or takes back holds a lock of its own, which covers what it decides by, too.
+
     Args:
         directory: absolute path; it and ``generations`` below it must exist.
     """

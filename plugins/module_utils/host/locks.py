@@ -65,6 +65,18 @@ def held_directory(
         os.close(descriptor)
 
 
+def held_where_it_is(path: str | os.PathLike[str], check: bool) -> contextlib.AbstractContextManager[None]:
+    """As `held_directory`; on a host that has no such directory yet a plan needs no lock, and makes nothing.
+
+    Args:
+        path: the directory.
+        check: only plan.
+    """
+    if check and not os.path.isdir(path):
+        return contextlib.nullcontext()
+    return held_directory(path)
+
+
 def _open_file(path: str | os.PathLike[str], mode: int) -> int:
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o755, exist_ok=True)

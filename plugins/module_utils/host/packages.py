@@ -17,7 +17,7 @@ def versions(names: Sequence[str]) -> dict[str, str]:
         ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Abbrev} ${Version}\\n", *names],
         accept=(0, 1),
     )
-    for line in done.stdout.decode().splitlines():
+    for line in done.stdout.decode(errors="replace").split("\n"):
         fields = line.split()
         if len(fields) == 3 and fields[1] == "ii":
             found[fields[0]] = fields[2]

@@ -9,7 +9,8 @@ import hashlib
 import re
 import ssl
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+# No five dashes inside: a mention of a beginning in the text before a block must not take the block's own with it.
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]*(?:-(?!----)[^-]*)*-----END \1-----")
 
 
 def blocks(text: str) -> list[str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 from ..errors import TrustAnchorError
+from ..text.document import visible
 from . import files, openssl
 
 SUPPORTED = {("ubuntu", "24.04"), ("debian", "12"), ("debian", "13")}
@@ -146,9 +147,17 @@ def _socket_inodes(pid: int) -> set[str]:
 def _owner(inodes: set[str]) -> str:
     for name in os.listdir("/proc"):
         if name.isdigit() and inodes & _socket_inodes(int(name)):
-            with open(f"/proc/{name}/comm", encoding="utf-8") as handle:
-                return f"{handle.read().strip()} (process {name})"
+            with open(f"/proc/{name}/comm", encoding="utf-8", errors="replace") as handle:
+                return f"{visible(handle.read().strip())} (process {name})"
     return "another program"
+
+
+def program_of(pid: int) -> str:
+    """Path of what a process runs, empty where nobody says; its name says nothing, since it gives that to itself."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+    except OSError:
+        return ""
 
 
 def check_request_key(request_path: str, key_sha256: str) -> None:
@@ -174,9 +183,22 @@ def check_request_key(request_path: str, key_sha256: str) -> None:
         found = openssl.read_request(request).public_key_sha256
     except TrustAnchorError as error:
         raise TrustAnchorError(f"{request_path} is not a request", error.why, "Restore it with its key") from error
-    if found != key_sha256:
+    require_same_key(key_sha256, found)
+
+
+def require_same_key(wanted: str, found: str) -> None:
+    """The one comparison of the key that an intermediate certificate is for with the one that a CA host has.
+
+    Args:
+        wanted: SHA-256 of the certificate's SubjectPublicKeyInfo, hex.
+        found: the same of the host's key.
+
+    Raises:
+        TrustAnchorError: they differ.
+    """
+    if found != wanted:
         raise TrustAnchorError(
             "the intermediate certificate does not match the key on this host",
-            f"the certificate is for key {key_sha256[:16]}…, the host has {found[:16]}… (SHA-256 of the public key)",
+            f"the certificate is for key {wanted[:16]}…, the host has {found[:16]}… (SHA-256 of the public key)",
             "Have the request of this host signed at a ceremony, or restore the key that belongs to the certificate",
         )

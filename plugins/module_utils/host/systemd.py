@@ -34,7 +34,7 @@ def show(unit: str) -> Unit:
     """State of a unit; an unknown unit is neither loaded nor active."""
     properties = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
     done = run(["systemctl", "show", unit, f"--property={properties}", "--timestamp=unix"])
-    values = dict(line.split("=", 1) for line in done.stdout.decode().splitlines() if "=" in line)
+    values = dict(line.split("=", 1) for line in done.stdout.decode(errors="replace").split("\n") if "=" in line)
     started = values.get("ExecMainStartTimestamp", "").lstrip("@")
     return Unit(
         loaded=values.get("LoadState") == "loaded",
@@ -70,5 +70,5 @@ def journal(unit: str, lines: int = 15, since: float = 0) -> str:
     """
     command = ["journalctl", "--unit", unit, "--no-pager", "--output=cat", f"--lines={lines * 20}"]
     done = run([*command, *([f"--since=@{since:.6f}"] if since else [])], accept=(0, 1))
-    told = [line for line in done.stdout.decode(errors="replace").splitlines() if not line.startswith("{")]
+    told = [line for line in done.stdout.decode(errors="replace").split("\n") if not line.startswith("{")]
     return "\n".join(told[-lines:]).strip()

@@ -8,17 +8,19 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
+from ..text.configuration import fill, write
 from . import commands, files, systemd
 from .files import Directory, File
 from .program import name_of, pack
 
 DIRECTORY = "/usr/local/lib/trustanchor"
 UNITS = "/etc/systemd/system"
-MARK = "# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.\n"
+MARK = fill("# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.\n")
 
 # What none of our programs needs. Each unit says for itself which capabilities, networks, homes and files it does.
-SANDBOX = """NoNewPrivileges=yes
+SANDBOX = fill("""NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectClock=yes
 ProtectControlGroups=yes
@@ -34,15 +36,15 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
-"""
+""")
 
 # It catches up what it missed while the host was off.
-_TIMER = """{mark}[Unit]
-Description={description}
+_TIMER = """{mark:block}[Unit]
+Description={description:unit_text}
 
 [Timer]
-OnCalendar={calendar}
-RandomizedDelaySec={delay}
+OnCalendar={calendar:calendar}
+RandomizedDelaySec={delay:number}
 AccuracySec=1s
 Persistent=yes
 
@@ -80,7 +82,8 @@ class TimedProgram:
         program: name of its file below `DIRECTORY`.
         entry: the module whose ``main()`` it runs; what that imports is packed with it. Whoever plans this imports it,
             so Ansible sends all of it along.
-        service: text of the service unit, a template of `fill`; ``{mark}``, ``{sandbox}`` and ``{program}`` are known.
+        service: the service unit, a template of `configuration.fill`; ``{mark:block}``, ``{sandbox:block}`` and
+            ``{program:unit_path}`` are known.
         description: of the timer.
         calendar: systemd.time(7) calendar event.
         delay: seconds by which hosts are spread.
@@ -94,7 +97,7 @@ class TimedProgram:
     description: str
     calendar: str
     delay: int
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -104,18 +107,18 @@ class TimedProgram:
     @property
     def service_unit(self) -> str:
         """Name of the service unit."""
-        return f"{self.name}.service"
+        return write("unit_name", f"{self.name}.service", "name")
 
     @property
     def timer_unit(self) -> str:
         """Name of the timer unit."""
-        return f"{self.name}.timer"
+        return write("unit_name", f"{self.name}.timer", "name")
 
     def files(self) -> list[File | Directory]:
         """The program and its units."""
         own = {"mark": MARK, "sandbox": SANDBOX, "program": self.path}
         service = fill(self.service, {**self.values, **own})
-        when = {"description": self.description, "calendar": self.calendar, "delay": str(self.delay)}
+        when = {"description": self.description, "calendar": self.calendar, "delay": self.delay}
         return [
             Directory(os.path.dirname(self.path)),
             File(self.path, pack(name_of(self.entry)), 0o755),
@@ -156,16 +159,3 @@ class TimedProgram:
     def run_now(self) -> None:
         """Run the program once, without waiting for it."""
         commands.run(["systemctl", "--no-block", "start", self.service_unit])
-
-
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """Text of a unit; the only place where values get into one of ours.
-
-    Args:
-        template: text with ``{name}`` where a value is to stand.
-        values: of each name.
-
-    Raises:
-        KeyError: a name has no value.
-    """
-    return template.format_map(values)

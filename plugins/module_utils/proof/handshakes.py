@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import TrustAnchorError
+from ..host import addresses
 from ..host.commands import run
 from ..host.files import read
 from ..text import times
+from ..text.document import visible
 
 TIMEOUT = 10  # seconds for one handshake
 # What the host declares for logins and services, which a module that came by ssh has not got.
@@ -131,18 +133,35 @@ def _python(results: Sequence[TargetResult]) -> Mapping[str, str]:
 
 
 def _python_one(result: TargetResult) -> str:
+    """At each address to which the name leads; the other clients take the first one that answers.
+
+    An address at which nobody answers is passed over, as clients do (RFC 8305), unless it is so at all of them.
+    """
     name, _colon, port = result.target.rpartition(":")
     host = name.strip("[]")  # an IPv6 address
-    context = ssl.create_default_context()
+    silent, shaken = [], {}
+    for address in addresses.resolved(host):
+        try:
+            raw = socket.create_connection((address, int(port)), TIMEOUT)
+        except OSError as error:
+            silent.append(str(error))
+            continue
+        with raw:
+            shaken[address] = _shake(raw, host)
+    wrong = [f"{said} (at {address})" for address, said in shaken.items() if isinstance(said, str)]
+    if not shaken or wrong:
+        return [*wrong, *silent, f"{host} has no address"][0]
+    _describe(result, next(said for said in shaken.values() if not isinstance(said, str)))
+    return "ok"
+
+
+def _shake(raw: socket.socket, host: str) -> Mapping[str, Any] | str:
+    """The server's certificate, or why there is none."""
     try:
-        with (
-            socket.create_connection((host, int(port)), TIMEOUT) as raw,
-            context.wrap_socket(raw, server_hostname=host) as tls,
-        ):
-            _describe(result, tls.getpeercert() or {})
+        with ssl.create_default_context().wrap_socket(raw, server_hostname=host) as tls:
+            return tls.getpeercert() or {}
     except (OSError, ssl.SSLError) as error:
         return str(error)
-    return "ok"
 
 
 def _describe(result: TargetResult, certificate: Mapping[str, Any]) -> None:
@@ -179,8 +198,12 @@ def _node(results: Sequence[TargetResult]) -> Mapping[str, str]:
 
 
 def _parse(targets: Sequence[str], printed: bytes) -> Mapping[str, str]:
-    """What a program printed about each target."""
-    said = dict(line.split(" ", 1) for line in printed.decode(errors="replace").splitlines() if " " in line)
+    """What a program printed about each target, the first time that it named it.
+
+    Its messages quote certificates. Line ends are taken out of them there, and nothing else is the end of a line.
+    """
+    lines = [line.split(" ", 1) for line in printed.decode(errors="replace").split("\n") if " " in line]
+    said = dict(reversed(lines))
     return {target: said.get(target, "the client said nothing") for target in targets}
 
 
@@ -216,7 +239,8 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     rows = [["service", "issuer", "expires", *clients]]
     for result in results:
         said = ["ok" if result["clients"][client] == "ok" else "FAILED" for client in clients]
-        rows.append([result["target"], result["issuer"] or "-", result["not_after"] or "-", *said])
+        # What stands in a certificate makes no row of its own.
+        rows.append([result["target"], visible(result["issuer"]) or "-", result["not_after"] or "-", *said])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
@@ -225,7 +249,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
 def failures(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line for each handshake that failed."""
     return [
-        f"{result['target']}: {client}: {said}"
+        f"{result['target']}: {client}: {visible(said)}"
         for result in results
         for client, said in result["clients"].items()
         if said != "ok"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -42,6 +43,32 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
+class Version:
+    """Which version of something a file is.
+
+    Args:
+        of: what it is a version of; others cannot be compared.
+        number: never falls: CRL number, sequence of the manifest; 0 where there is none.
+        moment: when it was made, seconds since the epoch: of one number the later one counts.
+    """
+
+    of: str
+    number: int
+    moment: int
+
+    def is_older_than(self, published: Version, now: float) -> bool:
+        """Whether this would take back what is published.
+
+        Args:
+            published: version of what is published.
+            now: seconds since the epoch. What was dated ahead of it by a wrong clock must not stay for that.
+        """
+        if self.of != published.of or self.number != published.number:
+            return self.of == published.of and self.number < published.number
+        return self.moment < published.moment <= now
+
+
+@dataclass(frozen=True)
 class Artifact:
     """One published file.
 
@@ -65,19 +92,33 @@ class Artifact:
         except TrustAnchorError:  # what somebody damaged
             return found
 
-    def version(self) -> tuple[str, int]:
-        """What it is a version of, and a number that never falls within that: of the CRL, or of the manifest.
+    def version(self) -> Version:
+        """What it is a version of, and what tells a newer one from an older.
 
         Raises:
             TrustAnchorError: it cannot be read, or is not by its issuer.
         """
         if self.kind == "root_crl":
             openssl.require_crl_signed_by(self.content, self.issuer)
-            return self.issuer, _number(openssl.read_crl(self.content))
+            crl = openssl.read_crl(self.content)
+            return Version(self.issuer, _number(crl), crl.last_update)
         if self.kind == "manifest":
             manifest = signed.read_unverified(self.content)
-            return manifest.id, manifest.sequence
-        return "", 0
+            return Version(manifest.id, manifest.sequence, int(manifest.not_before.timestamp()))
+        if self.kind in ("root", "intermediate"):
+            certificate = openssl.read_certificate(self.content)
+            return Version(certificate.subject, 0, certificate.not_before)
+        return Version("", 0, 0)
+
+    def is_kindred(self, content: bytes) -> bool:
+        """Whether other bytes may be an earlier or later version of this: by its issuer, or of its kind."""
+        other = Artifact(self.name, self.kind, content, self.issuer)
+        with contextlib.suppress(TrustAnchorError):
+            if self.kind == "bundle":
+                return b"-----BEGIN CERTIFICATE-----" in content
+            of = other.version().of
+            return self.kind in ("root", "intermediate") or of == self.version().of
+        return False
 
     def _versions(self) -> dict[str, str]:
         if self.kind == "root_crl":

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import ipaddress
 import os
 import re
 import time
@@ -13,8 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
-from ..host import commands, files, systemd
+from ..host import commands, files, preflight, systemd
+from ..text.configuration import Rendered, fill
+from ..text.document import visible
 from .artifacts import KINDS
+from .clients import LOOPBACK
+from .servers import rivals
 from .url import PublicationUrl, get
 
 UNIT = "nginx.service"
@@ -27,6 +32,7 @@ LOADED = ".configuration"
 # run that died in between is finished by the next one, even when what nginx has loaded had been edited by hand.
 MARK = "/var/lib/trustanchor/publication-loaded"
 _LOADED_SECONDS = 20.0
+_RESOLV_CONF = "/etc/resolv.conf"
 
 _HEAD = """# Managed by the Ansible collection trustanchor.private_ca; changes are overwritten.
 
@@ -35,12 +41,12 @@ proxy_cache_path /var/cache/trustanchor-publication keys_zone=trustanchor_public
                  inactive=365d use_temp_path=off;
 
 server {{
-{listens}
-    server_name {host};
+{listens:block}
+    server_name {host:nginx_word};
     server_tokens off;
     autoindex off;
     client_max_body_size 1k;
-{resolver}
+{resolver:block}
     if ($request_method !~ ^(GET|HEAD)$) {{
         return 405;
     }}
@@ -54,26 +60,26 @@ server {{
         return 404;
     }}
 
-    location = {path} {{
+    location = {path:nginx_word} {{
         if ($remote_addr != 127.0.0.1) {{
             return 404;
         }}
         default_type text/plain;
-        return 200 "{digest}";
+        return 200 "{digest:nginx_word}";
     }}
 """
 
-_RESOLVER = """    resolver {addresses} valid=30s;
+_RESOLVER = """    resolver {addresses:nginx_addresses} valid=30s;
     resolver_timeout 3s;
 """
 _NO_DIGEST = "DIGEST"  # what a configuration has for its own digest while that is computed
 
 _FILE = """
-    location = {path} {{
-        alias {directory}/{name};
+    location = {path:nginx_word} {{
+        alias {file:nginx_word};
         types {{ }}
-        default_type {media_type};
-        add_header Cache-Control "public, max-age={max_age}";
+        default_type {media_type:nginx_word};
+        add_header Cache-Control "public, max-age={max_age:number}";
         add_header X-Content-Type-Options nosniff;
     }}
 """
@@ -81,14 +87,14 @@ _FILE = """
 # nginx asks for the CA's address at each request, so that it starts without DNS and follows a CA that moved. Without an
 # answer of DNS it would not look into its cache; @crlN is a CA that is always away, for which it does.
 _CRL = """
-    location = {path} {{
-        set $trustanchor_authority "{authority}";
-        proxy_pass http://$trustanchor_authority{source};
-        error_page 500 502 503 504 = @crl{number};
-{common}    }}
-    location @crl{number} {{
+    location = {path:nginx_word} {{
+        set $trustanchor_authority "{authority:nginx_word}";
+        proxy_pass http://$trustanchor_authority{source:nginx_word};
+        error_page 500 502 503 504 = @crl{number:number};
+{common:block}    }}
+    location @crl{number:number} {{
         proxy_pass http://127.0.0.1:1;
-{common}    }}
+{common:block}    }}
 """
 _COMMON = """        proxy_pass_request_headers off;
         proxy_pass_request_body off;
@@ -96,8 +102,8 @@ _COMMON = """        proxy_pass_request_headers off;
         proxy_connect_timeout 3s;
         proxy_read_timeout 5s;
         proxy_cache trustanchor_publication;
-        proxy_cache_key "{name}";
-        proxy_cache_valid 200 {max_age}s;
+        proxy_cache_key "{name:nginx_word}";
+        proxy_cache_valid 200 {max_age:number}s;
         proxy_cache_lock on;
         proxy_cache_use_stale error timeout invalid_header http_500 http_502 http_503 http_504 http_403 http_404
                               http_429;
@@ -109,7 +115,7 @@ _COMMON = """        proxy_pass_request_headers off;
         proxy_hide_header Set-Cookie;
         proxy_hide_header Content-Disposition;
         proxy_hide_header X-Request-Id;
-        add_header Cache-Control "public, max-age={max_age}";
+        add_header Cache-Control "public, max-age={max_age:number}";
         add_header X-Content-Type-Options nosniff;
         add_header X-Cache-Status $upstream_cache_status;
 """
@@ -152,42 +158,35 @@ def render(
     parts = [_document(url, *document) for document in documents]
     parts += [_source(url, source, number) for number, source in enumerate(sources)]
     rest = "".join([*parts, "}\n"])
-    resolver = _RESOLVER.format(addresses=" ".join(resolvers)) if resolvers and sources else ""
+    resolver = [fill(_RESOLVER, {"addresses": resolvers})] if resolvers and sources else []
     unsealed = _head(url, resolver, ipv6, _NO_DIGEST) + rest
     return (_head(url, resolver, ipv6, hashlib.sha256(unsealed.encode()).hexdigest()) + rest).encode()
 
 
-def _head(url: PublicationUrl, resolver: str, ipv6: bool, digest: str) -> str:
+def _head(url: PublicationUrl, resolver: list[Rendered], ipv6: bool, digest: str) -> str:
     """Everything before the files: the server, and where this host asks which configuration is loaded."""
-    addresses = [str(url.port), *([f"[::]:{url.port}"] if ipv6 else [])]
-    return _HEAD.format(
-        listens="\n".join(f"    listen {address};" for address in addresses),
-        host=url.host,
-        resolver=resolver,
-        path=url.path(LOADED),
-        digest=digest,
+    listens = fill(
+        "    listen {port:number};" + ("\n    listen [::]:{port:number};" if ipv6 else ""), {"port": url.port}
     )
+    values = {"listens": listens, "host": url.host, "resolver": resolver, "path": url.path(LOADED), "digest": digest}
+    return fill(_HEAD, values)
 
 
 def _document(url: PublicationUrl, name: str, kind: str) -> str:
     served = KINDS[kind]
-    return _FILE.format(
-        path=url.path(name),
-        directory=DIRECTORY,
-        name=name,
-        media_type=served.media_type,
-        max_age=served.max_age,
-    )
+    values = {"media_type": served.media_type, "max_age": served.max_age}
+    return fill(_FILE, {"path": url.path(name), "file": f"{DIRECTORY}/{name}", **values})
 
 
 def _source(url: PublicationUrl, source: Source, number: int) -> str:
-    return _CRL.format(
-        path=url.path(source.file),
-        authority=source.url.authority,
-        source=source.url.prefix or "/",
-        number=number,
-        common=_COMMON.format(name=source.file, max_age=KINDS["ca_crl"].max_age),
-    )
+    values = {
+        "path": url.path(source.file),
+        "authority": source.url.authority,
+        "source": source.url.prefix or "/",
+        "number": number,
+        "common": fill(_COMMON, {"name": source.file, "max_age": KINDS["ca_crl"].max_age}),
+    }
+    return fill(_CRL, values)
 
 
 def digest_in(configuration: bytes) -> str:
@@ -198,9 +197,19 @@ def digest_in(configuration: bytes) -> str:
 
 def resolvers() -> list[str]:
     """The host's name servers (resolv.conf(5)) as nginx writes them; link-local ones with a zone it does not know."""
-    lines = (files.read("/etc/resolv.conf") or b"").decode(errors="replace").splitlines()
+    lines = (files.read(_RESOLV_CONF) or b"").decode(errors="replace").split("\n")
     found = [fields[1] for fields in map(str.split, lines) if fields[:1] == ["nameserver"] and len(fields) > 1]
-    return [f"[{address}]" if ":" in address else address for address in found if "%" not in address]
+    plain = [address for address in found if _is_address(address) and "%" not in address]
+    return [f"[{address}]" if ":" in address else address for address in plain]
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is one: who writes resolv.conf takes what a network says."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def has_ipv6() -> bool:
@@ -215,10 +224,12 @@ def require_port(port: int) -> None:
         TrustAnchorError: another program does.
     """
     asked = ["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes", f"sport = :{port}"]
-    found = set(re.findall(r'\("([^"]+)",pid=', commands.run(asked).stdout.decode(errors="replace")))
-    if others := found - {"nginx"}:
+    listed = commands.run(asked).stdout.decode(errors="replace")
+    # The name that stands beside a number was chosen by the process; a number in a name makes one more to look at.
+    programs = {preflight.program_of(int(pid)) for pid in re.findall("pid=([0-9]{1,10})", listed)}
+    if others := programs - {os.path.realpath(PROGRAM)}:
         raise TrustAnchorError(
-            f"port {port} is in use by {min(others)}",
+            f"port {port} is in use by {visible(min(others)) or 'another program'}",
             "nginx has to listen there",
             "Stop that program, or publish under a URL with another port",
         )
@@ -246,7 +257,7 @@ def is_loaded(url: PublicationUrl, configuration: bytes) -> bool:
 
 def _serves(url: PublicationUrl, configuration: bytes) -> bool:
     with contextlib.suppress(TrustAnchorError):
-        return get(url, LOADED).content.decode(errors="replace") == digest_in(configuration)
+        return get(url, LOADED, LOOPBACK).content.decode(errors="replace") == digest_in(configuration)
     return False
 
 
@@ -284,6 +295,16 @@ def test() -> None:
         ) from error
 
 
+def explain(url: PublicationUrl, address: str) -> str:
+    """Which other servers of this nginx may answer for the publication at an address; empty where none is found."""
+    try:
+        printed = commands.run([PROGRAM, "-T", "-q"]).stdout.decode(errors="replace")
+    except TrustAnchorError:
+        return ""
+    found = rivals(printed, url.host, address, url.port, CONFIGURATION)
+    return f"nginx prefers another server there: {'; '.join(found)}" if found else ""
+
+
 def run(url: PublicationUrl, configuration: bytes, found: Sequence[str]) -> None:
     """Correct what `faults` found, and wait until nginx serves by this configuration.
 
@@ -303,7 +324,7 @@ def run(url: PublicationUrl, configuration: bytes, found: Sequence[str]) -> None
         if time.monotonic() > deadline:
             raise TrustAnchorError(
                 f"nginx does not serve {url.authority} by {CONFIGURATION}",
-                systemd.journal(UNIT, since=began) or "another server block may have that name",
+                explain(url, LOOPBACK) or systemd.journal(UNIT, since=began),
                 "Look for the name in 'nginx -T' and in /var/log/nginx/error.log",
             )
         time.sleep(0.05)

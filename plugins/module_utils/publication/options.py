@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_MARGINS = {"root": "730d", "intermediate": "90d", "root_crl": "30d", "ca_crl": "6h", "manifest": "7d"}
+from ..text.notice import NOTICE
 
 PUBLICATION: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
@@ -19,7 +19,7 @@ PUBLICATION: dict[str, dict[str, Any]] = {
     "margins": {
         "type": "dict",
         "apply_defaults": True,
-        "options": {kind: {"type": "str", "default": margin} for kind, margin in _MARGINS.items()},
+        "options": {kind: {"type": "str", "default": margin} for kind, margin in NOTICE.items()},
     },
     "metrics_directory": {"type": "str", "default": "/var/lib/prometheus/node-exporter"},
     "calendar": {"type": "str", "default": "*:0/5"},

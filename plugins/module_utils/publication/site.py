@@ -8,16 +8,17 @@ import base64
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host import files, openssl
-from ..host.files import Directory, File
-from ..text import durations
-from . import nginx, units, watch
-from .artifacts import KINDS, Artifact, check_name
-from .url import PublicationUrl, fetch, get, parse_url
+from ..host import files, locks
+from ..host.files import Directory, File, Kept
+from ..text import durations, times
+from . import nginx, proof, units, watch
+from .artifacts import Artifact, Version, check_name
+from .record_state import RecordState
+from .url import PublicationUrl, parse_url
 
 _PATIENCE = 5.0  # seconds; nginx starts new workers and tells the old ones to go 0.1 seconds later
 _LIBRARY = "/var/lib/trustanchor"  # the web server must be able to pass through it
@@ -30,6 +31,8 @@ class Site:
     Args:
         url: where.
         artifacts: files of the public record.
+        kept: files of which the record has none that is good, without content: those that are published stay.
+        record: of which trust manifest the record is.
         sources: CRLs that are fetched from their CAs.
         issuers: PEM of the certificate that signs each source's CRL, by the source's name, where it is known.
         margins: seconds by kind of artifact.
@@ -40,6 +43,8 @@ class Site:
 
     url: PublicationUrl
     artifacts: tuple[Artifact, ...]
+    kept: tuple[Artifact, ...]
+    record: RecordState
     sources: tuple[nginx.Source, ...]
     issuers: dict[str, str]
     margins: dict[str, int]
@@ -53,7 +58,7 @@ class Site:
         Raises:
             TrustAnchorError: what is wrong.
         """
-        names = [one.name for one in self.artifacts] + [one.file for one in self.sources]
+        names = [one.name for one in (*self.artifacts, *self.kept)] + [one.file for one in self.sources]
         for name in names:
             check_name(name)
             if names.count(name) > 1:
@@ -62,23 +67,79 @@ class Site:
                 )
 
     def watched(self) -> watch.Watch:
-        """What the watch looks at."""
-        found = [watch.Watched(one.name, one.kind, self.margins.get(one.kind, 0), one.issuer) for one in self.artifacts]
+        """What the watch looks at; also at what should be published and is not."""
+        files = (*self.artifacts, *self.kept)
+        signer = self.margins["manifest_signer"]
+        found = [
+            watch.Watched(
+                one.name,
+                one.kind,
+                self.margins.get(one.kind, 0),
+                one.issuer,
+                signer if one.kind == "manifest" else 0,
+            )
+            for one in files
+        ]
         for one in self.sources:
             issuer = self.issuers.get(one.name, "")
             found.append(watch.Watched(one.file, "ca_crl", self.margins["ca_crl"], issuer))
         return watch.Watch(self.url, tuple(found), self.metrics_directory)
 
-    def configuration(self) -> File:
-        """Of nginx."""
-        documents = [(one.name, one.kind) for one in self.artifacts]
+    def configuration(self, published: Sequence[Artifact]) -> File:
+        """Of nginx.
+
+        Args:
+            published: all files that are to be served.
+        """
+        documents = [(one.name, one.kind) for one in published]
         text = nginx.render(self.url, documents, self.sources, nginx.resolvers(), nginx.has_ipv6())
         return File(nginx.CONFIGURATION, text)
 
-    def documents(self) -> list[File | Directory]:
-        """The published files."""
-        found: list[File | Directory] = [Directory(_LIBRARY), Directory(nginx.DIRECTORY)]
-        return found + [File(_path(one.name), one.content) for one in self.artifacts]
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was (or would be) done.
+
+    Args:
+        corrected: path or unit to what was wrong with it.
+        before: facts of each published file before, by its name.
+        after: the same afterwards.
+        faults: why something is not as it should be, although all that is right was done.
+        warnings: what somebody should know.
+    """
+
+    corrected: dict[str, list[str]]
+    before: dict[str, dict[str, str]]
+    after: dict[str, dict[str, str]]
+    faults: tuple[TrustAnchorError, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class _Published:
+    """What is published in the end.
+
+    Args:
+        written: of the record.
+        kept: as this host has it already, with its content.
+        faults: why the record's is not taken.
+    """
+
+    written: list[Artifact] = field(default_factory=list)
+    kept: list[Artifact] = field(default_factory=list)
+    faults: list[TrustAnchorError] = field(default_factory=list)
+
+    @property
+    def everything(self) -> list[Artifact]:
+        """In an order that does not depend on what is kept: another one would be another configuration of nginx."""
+        return sorted((*self.written, *self.kept), key=_position)
+
+    def files(self) -> list[files.Item]:
+        """What the disk must have."""
+        return [
+            *(File(_path(one.name), one.content) for one in self.written),
+            *(Kept(_path(one.name)) for one in self.kept),
+        ]
 
 
 def declared(options: Mapping[str, Any]) -> Site:
@@ -92,10 +153,9 @@ def declared(options: Mapping[str, Any]) -> Site:
     }
     return Site(
         url=parse_url(options["url"], "url")[0],
-        artifacts=tuple(
-            Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"])
-            for one in options["artifacts"]
-        ),
+        artifacts=_artifacts(options["artifacts"]),
+        kept=_artifacts(options["kept"]),
+        record=RecordState(options["record_id"], options["record_sequence"]),
         sources=tuple(
             nginx.Source(one["name"], parse_url(one["url"], f"ca_crls: {one['name']}")[0]) for one in options["ca_crls"]
         ),
@@ -107,11 +167,23 @@ def declared(options: Mapping[str, Any]) -> Site:
     )
 
 
+_ORDER = {"root": 0, "root_crl": 0, "intermediate": 1, "bundle": 2, "manifest": 3}
+
+
+def _position(artifact: Artifact) -> tuple[int, str, str]:
+    """Each root with its CRL behind it, then the rest."""
+    return _ORDER[artifact.kind], f"{artifact.name.rpartition('.')[0]}.crt", artifact.kind
+
+
+def _artifacts(given: Sequence[Mapping[str, Any]]) -> tuple[Artifact, ...]:
+    return tuple(Artifact(one["name"], one["kind"], base64.b64decode(one["content"]), one["issuer"]) for one in given)
+
+
 def _path(name: str) -> str:
     return f"{nginx.DIRECTORY}/{name}"
 
 
-def converge(site: Site, check: bool) -> dict[str, Any]:
+def converge(site: Site, check: bool) -> Outcome:
     """Make the host as wanted.
 
     Files come before the configuration that names them, and leave after it: at no moment does a client get an error for
@@ -121,52 +193,83 @@ def converge(site: Site, check: bool) -> dict[str, Any]:
         site: what is wanted.
         check: only plan.
 
-    Returns:
-        What was (or would be) corrected, by path or unit, and the facts before and after it.
-
     Raises:
-        TrustAnchorError: the record is older than what is published, the port is taken, nginx refuses the
-            configuration, or does not serve what it should.
+        TrustAnchorError: the record as a whole is older than what is published, the port is taken, or nginx refuses the
+            configuration. What concerns one file is in `Outcome.faults`.
     """
     site.check()
     nginx.require_port(site.url.port)
-    before = {one.name: _facts(one) for one in site.artifacts}
-    _require_no_rollback(site.artifacts)
-    corrected = files.converge(site.documents(), check)
-    configuration = site.configuration()
+    corrected = files.converge([Directory(_LIBRARY), Directory(nginx.DIRECTORY)], check)
+    with locks.held_where_it_is(nginx.DIRECTORY, check):
+        return _converge_locked(site, corrected, check)
+
+
+def _converge_locked(site: Site, corrected: dict[str, list[str]], check: bool) -> Outcome:
+    """One controller at a time: what is published now decides what may be published."""
+    site.record.require_not_older(check)
+    before = {one.name: _facts(one) for one in (*site.artifacts, *site.kept)}
+    published = _published(site)
+    corrected |= files.converge(published.files(), check)
+    configuration = site.configuration(published.everything)
     corrected |= _configure(configuration, check)
     corrected |= _serve(site.url, configuration.content, configuration.path in corrected, check)
-    corrected |= _clear(site.artifacts, check)
+    corrected |= _clear(published.everything, check)
     corrected |= _watch(site, check, bool(corrected))
+    proved = proof.Proof()
     if not check:
-        _prove_soon(site, _PATIENCE if nginx.UNIT in corrected else 0)
-    after = {one.name: one.facts() for one in site.artifacts}
-    return {"corrected": corrected, "before": before, "after": after}
+        patience = _PATIENCE if nginx.UNIT in corrected else 0
+        proved = proof.prove_soon(site.url, published.everything, site.sources, patience)
+    after = {one.name: one.facts() for one in published.everything}
+    return Outcome(corrected, before, after, (*published.faults, *proved.faults), proved.warnings)
 
 
 def _facts(artifact: Artifact) -> dict[str, str]:
     """Facts of what is published now under that name; none where nothing is."""
+    now = _present(artifact)
+    return now.facts() if now is not None else {}
+
+
+def _present(artifact: Artifact) -> Artifact | None:
+    """What is published now under that name."""
     content = files.read(_path(artifact.name))
-    return Artifact(artifact.name, artifact.kind, content).facts() if content is not None else {}
+    return replace(artifact, content=content) if content is not None else None
 
 
-def _require_no_rollback(wanted: Sequence[Artifact]) -> None:
-    """An old copy of the record must not take back a revocation, or what the manifest says of a root."""
-    for one in wanted:
-        content = files.read(_path(one.name))
-        if content is None or content == one.content:
-            continue
-        try:
-            line, published = Artifact(one.name, one.kind, content, one.issuer).version()
-        except TrustAnchorError:  # damaged, or of another issuer: anything is better
-            continue
-        of, number = one.version()
-        if of == line and number < published:
-            raise TrustAnchorError(
-                f"{one.name} is number {number} in the record, this host publishes number {published}",
-                "the record on the controller is older than what clients have; a revocation would be taken back",
-                f"Bring the record up to date; if {nginx.DIRECTORY} is what is wrong, remove {one.name} there",
-            )
+def _published(site: Site) -> _Published:
+    """The record's files, but for those of which this host has what must not be taken back."""
+    found = _Published()
+    for one in site.artifacts:
+        present = _present(one)
+        if present is not None and (fault := _rollback(one, present)):
+            found.kept.append(present)
+            found.faults.append(fault)
+        else:
+            found.written.append(one)
+    found.kept += [present for one in site.kept if (present := _present(one)) is not None]
+    return found
+
+
+def _rollback(wanted: Artifact, present: Artifact) -> TrustAnchorError | None:
+    """An old copy of a file must not take back a revocation, or what the manifest says of a root."""
+    try:
+        published = present.version()
+    except TrustAnchorError:  # damaged, or of another issuer: anything is better
+        return None
+    version = wanted.version()
+    if not version.is_older_than(published, time.time()):
+        return None
+    return TrustAnchorError(
+        f"{wanted.name} is {_told(version, published)} in the record, this host publishes {_told(published, version)}",
+        "the record on the controller is older than what clients have; a revocation would be taken back",
+        f"Bring the record up to date; if {nginx.DIRECTORY} is what is wrong, remove {wanted.name} there",
+    )
+
+
+def _told(version: Version, other: Version) -> str:
+    """What tells a version from another one."""
+    if version.number != other.number:
+        return f"number {version.number}"
+    return f"of {times.render_epoch(version.moment)}"
 
 
 def _configure(wanted: File, check: bool) -> dict[str, list[str]]:
@@ -226,48 +329,3 @@ def _metrics_directory(site: Site) -> list[Directory]:
     """Made where it is missing; else it is as node_exporter's package made it."""
     wanted = site.metrics_directory
     return [Directory(wanted)] if wanted and not os.path.isdir(wanted) else []
-
-
-def _prove_soon(site: Site, patience: float) -> None:
-    """As `prove`, for a web server that was just reloaded: workers by the old configuration may answer once more."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            prove(site)
-            break
-        except TrustAnchorError:
-            if time.monotonic() >= deadline:
-                raise
-        time.sleep(0.1)
-
-
-def prove(site: Site) -> None:
-    """Fetch everything from nginx and compare it.
-
-    Raises:
-        TrustAnchorError: something is not served as it should be.
-    """
-    for one in site.artifacts:
-        answer = get(site.url, one.name)
-        expected = (200, KINDS[one.kind].media_type, True)
-        found = (answer.status, answer.media_type, answer.content == one.content)
-        if found != expected:
-            raise TrustAnchorError(
-                f"{one.name} is not served as it should be",
-                f"status, media type, right content: {found}, expected {expected}",
-                "Look at /var/log/nginx/error.log",
-            )
-    for source in site.sources:
-        _require_crl(site.url, source)
-
-
-def _require_crl(url: PublicationUrl, source: nginx.Source) -> None:
-    try:
-        openssl.read_crl(fetch(url, source.file))
-    except TrustAnchorError as error:
-        raise TrustAnchorError(
-            f"the CRL of {source.name} cannot be fetched from http://{source.url.authority}{source.url.prefix}",
-            str(error),
-            "Everything else is published. Look whether step-ca runs and its plain-HTTP listener "
-            "(step_ca_insecure_address) is reachable from this host",
-        ) from error

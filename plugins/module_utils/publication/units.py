@@ -6,26 +6,25 @@ from __future__ import annotations
 
 from ..host.files import Directory, File
 from ..host.timed_program import TimedProgram
+from ..text.configuration import fill
 from . import program, watch
 
-# It reads from nginx of this host alone, so no other address is reachable for it.
-_SERVICE = """{mark}[Unit]
+# It asks as clients do, by each address of the published name, and DNS before that; so no address is denied to it.
+_SERVICE = """{mark:block}[Unit]
 Description=Look whether CRLs, certificates and the trust manifest that are published expire soon
 After=nginx.service time-sync.target
 StartLimitIntervalSec=0
-{on_failure}
+{on_failure:block}
 [Service]
 Type=oneshot
-ExecStart={program}
+ExecStart={program:unit_path}
 TimeoutStartSec=180
 UMask=0022
 CapabilityBoundingSet=CAP_DAC_OVERRIDE
-{sandbox}{writable}ProtectHome=yes
+{sandbox:block}{writable:block}ProtectHome=yes
 ProtectProc=invisible
 MemoryDenyWriteExecute=yes
-IPAddressAllow=localhost
-IPAddressDeny=any
-RestrictAddressFamilies=AF_UNIX AF_INET
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 SystemCallFilter=~@resources
 """
 
@@ -44,8 +43,9 @@ def timed(watched: watch.Watch, calendar: str, alert_unit: str) -> TimedProgram:
         alert_unit: started when it finds something (``OnFailure=``); may be empty.
     """
     # At its first run the directory may be missing; then /var is not writable either, and the play makes it.
-    writable = f"ReadWritePaths=-{watched.metrics_directory}\n" if watched.metrics_directory else ""
-    on_failure = f"OnFailure={alert_unit}\n" if alert_unit else ""
+    metrics = watched.metrics_directory
+    writable = [fill("ReadWritePaths={paths:optional_paths}\n", {"paths": [path]}) for path in (metrics,) if path]
+    on_failure = [fill("OnFailure={unit:unit_name}\n", {"unit": unit}) for unit in (alert_unit,) if unit]
     return TimedProgram(
         name="trustanchor-publication-watch",
         program="watch-publication",

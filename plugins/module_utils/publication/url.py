@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ..errors import TrustAnchorError
 
 TIMEOUT = 20  # seconds; nginx waits a few seconds for step-ca
+_ELSEWHERE = 5
 MAX_BYTES = 32 << 20  # of a CRL with about half a million entries
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -83,33 +84,51 @@ class Answer:
     content: bytes
 
 
-def get(url: PublicationUrl, name: str) -> Answer:
-    """Fetch an artifact from the web server of this host.
+class NoAnswer(TrustAnchorError):
+    """Nobody answers at an address."""
+
+
+def patience(own: bool) -> float:
+    """How long an answer of this host, or of another one, is waited for, seconds: that may not be reachable at all."""
+    return TIMEOUT if own else _ELSEWHERE
+
+
+def get(url: PublicationUrl, name: str, address: str, timeout: float = TIMEOUT) -> Answer:
+    """Fetch an artifact as a client does that was sent to an address.
+
+    Args:
+        url: where it is published.
+        name: of the artifact.
+        address: of IPv4 or IPv6.
+        timeout: seconds for each step.
 
     Raises:
-        TrustAnchorError: no answer.
+        NoAnswer: no answer.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(address, url.port, timeout=timeout)
     try:
         connection.request("GET", url.path(name), headers={"Host": url.authority})
         answer = connection.getresponse()
         content = answer.read(MAX_BYTES)
         return Answer(answer.status, answer.headers.get_content_type(), content)
     except (OSError, http.client.HTTPException) as error:
-        raise TrustAnchorError(
-            f"nobody answers for {url.path(name)} at port {url.port} of this host", str(error)
+        raise NoAnswer(
+            f"nobody answers for {url.path(name)} at {address} port {url.port}", str(error) or type(error).__name__
         ) from error
     finally:
         connection.close()
 
 
-def fetch(url: PublicationUrl, name: str) -> bytes:
-    """Content of an artifact, as a client gets it.
+def fetch(url: PublicationUrl, name: str, address: str, timeout: float = TIMEOUT) -> bytes:
+    """Content of an artifact, as a client gets it at an address.
 
     Raises:
-        TrustAnchorError: no answer, or a status other than 200.
+        NoAnswer: no answer.
+        TrustAnchorError: a status other than 200.
     """
-    answer = get(url, name)
+    answer = get(url, name, address, timeout)
     if answer.status != 200:
-        raise TrustAnchorError(f"{url.path(name)} cannot be fetched", f"the web server answers {answer.status}")
+        raise TrustAnchorError(
+            f"{url.path(name)} cannot be fetched from {address}", f"the web server answers {answer.status}"
+        )
     return answer.content

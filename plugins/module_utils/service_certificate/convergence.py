@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..host import files, preflight
+from ..host import files, preflight, timed_program
 from ..host.timed_program import TimedProgram
 from ..text import times
 from . import lifecycle, settings, store, units
@@ -40,6 +40,7 @@ class Preparation:
         changed: something was, or would be, changed.
         before: facts of the current certificate, as `facts` gives them.
         request_sha256: digest of the waiting request in base64; empty where none is needed, and in check mode.
+        warnings: what somebody should know, and what stops nothing.
     """
 
     reason: str
@@ -47,6 +48,7 @@ class Preparation:
     changed: bool
     before: dict[str, Any]
     request_sha256: str
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(wanted: Settings, schedule: Schedule, controller_time: float, check_mode: bool) -> Preparation:
@@ -63,17 +65,23 @@ def prepare(wanted: Settings, schedule: Schedule, controller_time: float, check_
     """
     settings.check(wanted)
     preflight.check_host(controller_time)
+    timed = _timed(wanted, schedule)
+    done = timed.install([files.Directory(settings.BASE), *store.directories(wanted)], check_mode)
+    with store.locked(wanted, check_mode):
+        found = _prepare_locked(wanted, done, check_mode)
+    if not found.reason and not check_mode:
+        timed.start(done)
+    return found
+
+
+def _prepare_locked(wanted: Settings, done: timed_program.Convergence, check_mode: bool) -> Preparation:
+    """All that depends on the current pair, which its renewer may have replaced a moment ago."""
     reason = lifecycle.fault(wanted)
     before = facts(wanted, reason)
-    timed = _timed(wanted, schedule)
-    done = timed.install(_files(wanted, reason), check_mode)
-    changed = bool(done.changed or reason or lifecycle.unfinished(wanted))
-    digest = ""
-    if not check_mode:
-        digest = _proceed(wanted, reason)
-        if not reason:
-            timed.start(done)
-    return Preparation(reason, done.corrected, changed, before, digest)
+    corrected = done.corrected | files.converge(_files(wanted, reason), check_mode)
+    changed = bool(corrected or done.faults or reason or lifecycle.unfinished(wanted))
+    digest, warning = ("", "") if check_mode else _proceed(wanted, reason)
+    return Preparation(reason, corrected, changed, before, digest, (warning,) if warning else ())
 
 
 def enrol(wanted: Settings, schedule: Schedule, token: str) -> dict[str, Any]:
@@ -101,7 +109,7 @@ def facts(wanted: Settings, fault: str) -> dict[str, Any]:
     chain = {"chain": pair.chain}
     if fault:
         return {"names": [], "not_after": "", **chain}
-    end = times.render_epoch(store.validity(pair)[1])
+    end = times.render_epoch(store.effective_end(pair))
     return {"names": sorted(store.names(pair)), "not_after": end, **chain}
 
 
@@ -109,18 +117,21 @@ def _timed(wanted: Settings, schedule: Schedule) -> TimedProgram:
     return units.timed(wanted, schedule.calendar, schedule.random_delay)
 
 
-def _proceed(wanted: Settings, reason: str) -> str:
-    """Make a request where a certificate is needed; else do what is due, and finish what a former run left undone."""
-    with store.locked(wanted):
-        if not reason:
-            # A renewal that is overdue fails the play: somebody should know. One that works is not a change.
-            lifecycle.renew_locked(wanted, time.time(), start=True)
-            store.forget_pending(wanted)
-            return ""
-        return base64.b64encode(hashlib.sha256(store.request_der(store.make_request(wanted))).digest()).decode()
+def _proceed(wanted: Settings, reason: str) -> tuple[str, str]:
+    """Make a request where a certificate is needed; else do what is due, and finish what a former run left undone.
+
+    Returns:
+        Digest of the request, and what somebody should know; both may be empty.
+    """
+    if not reason:
+        # A renewal that is overdue fails the play: somebody should know. One that works is not a change.
+        renewal = lifecycle.renew_locked(wanted, time.time(), start=True)
+        store.forget_pending(wanted)
+        return "", renewal.shortfall
+    digest = hashlib.sha256(store.request_der(store.make_request(wanted))).digest()
+    return base64.b64encode(digest).decode(), ""
 
 
-def _files(wanted: Settings, reason: str) -> list[files.File | files.Directory]:
-    """All files of its own but those that only an enrolment makes."""
-    good = [] if reason else [lifecycle.settings_file(wanted), *store.pair_files(wanted)]
-    return [files.Directory(settings.BASE), *store.directories(wanted), *good]
+def _files(wanted: Settings, reason: str) -> list[files.Item]:
+    """What is there beside a certificate that is good; else the enrolment makes it."""
+    return [] if reason else [lifecycle.settings_file(wanted), *store.pair_files(wanted)]

@@ -8,15 +8,16 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
 from ..host import metrics, systemd
 from ..host.files import File, read, write_atomically
 from ..host.metrics import Metric
 from ..stepca.client import Client
-from ..text import durations
+from ..text import durations, times
 from . import store
-from .settings import Settings
+from .settings import Settings, load
 
 SUBJECT = "service_certificate"
 _LAST_SUCCESS = "last_success_timestamp_seconds"
@@ -63,12 +64,11 @@ def enrol(settings: Settings, token: str) -> None:
     Raises:
         TrustAnchorError: the CA refused or the answer is not good; what was current stays.
     """
-    waiting = store.pending(settings)
-    request = (read(waiting.request) or b"").decode()
-    chain = "".join(
-        Client(settings.ca_url, settings.root_pem).sign(request, token, durations.go_text(settings.lifetime))
-    )
     with store.locked(settings):
+        waiting = store.pending(settings)
+        request = (read(waiting.request) or b"").decode()
+        client = Client(settings.ca_url, settings.root_pem)
+        chain = "".join(client.sign(request, token, durations.go_text(settings.lifetime)))
         store.activate(settings, waiting.key, chain)
         settings_file(settings).write()
         store.forget_pending(settings)
@@ -80,24 +80,37 @@ def settings_file(settings: Settings) -> File:
     return File(f"{settings.directory}/settings.json", settings.dump())
 
 
-def renew_if_due(settings: Settings, now: float) -> bool:
+@dataclass(frozen=True)
+class Renewal:
+    """What came of a look at a certificate.
+
+    Args:
+        renewed: whether there is a new one.
+        end: until when clients accept the current one, seconds since the epoch.
+        shortfall: why that is sooner than it should be, although nothing can be done about it on this host; empty: it
+            is not.
+    """
+
+    renewed: bool
+    end: int
+    shortfall: str = ""
+
+
+def renew_if_due(name: str, now: float) -> Renewal:
     """Renew when the end is near; finish what a former run left undone; leave metrics in any case.
 
     Args:
-        settings: of the certificate.
+        name: of a certificate of this host.
         now: seconds since the epoch.
 
-    Returns:
-        Whether there is a new certificate.
-
     Raises:
-        TrustAnchorError: it was due and did not work; the current certificate stays.
+        TrustAnchorError: there is none of that name, or it was due and did not work; the current certificate stays.
     """
-    with store.locked(settings):
-        return renew_locked(settings, now)
+    with store.locked(load(name)):
+        return renew_locked(load(name), now)  # a playbook may have changed the settings while this waited
 
 
-def renew_locked(settings: Settings, now: float, start: bool = False) -> bool:
+def renew_locked(settings: Settings, now: float, start: bool = False) -> Renewal:
     """As `renew_if_due`, for a caller that holds the lock.
 
     Args:
@@ -107,19 +120,39 @@ def renew_locked(settings: Settings, now: float, start: bool = False) -> bool:
     """
     pair = store.current(settings)
     try:
-        due = store.validity(pair)[1] - now <= settings.renew_before
+        due = _due(settings, now)
         if due:
             client = Client(settings.ca_url, settings.root_pem, certificate=pair.chain, key=pair.key)
             store.activate(settings, pair.key, "".join(client.renew()))
-        finish(settings, start)
+        end = store.effective_end(pair)
+        shortfall = _shortfall(settings, end, now)
+        finish(settings, start, good=not shortfall)
     except TrustAnchorError:
         with contextlib.suppress(TrustAnchorError):  # the first error is the one to tell
             write_metrics(settings, good=False)
         raise
-    return due
+    return Renewal(due, end, shortfall)
 
 
-def finish(settings: Settings, start: bool = False) -> None:
+def _due(settings: Settings, now: float) -> bool:
+    """Whether a renewal is due: the leaf ends soon, or what is above it does and the CA has a later one by now."""
+    pair, latest = store.current(settings), now + settings.renew_before
+    if store.validity(pair)[1] <= latest:
+        return True
+    above = store.issuers_end(pair)
+    return above <= latest and store.end_of(Client(settings.ca_url, settings.root_pem).intermediates()) > above
+
+
+def _shortfall(settings: Settings, end: int, now: float) -> str:
+    if end - now > settings.renew_before:
+        return ""
+    return (
+        f"certificate {settings.name} ends at {times.render_epoch(end)} with the CA's own certificate, which a renewal "
+        "cannot change. Renew the CA's intermediate: request_intermediate, plan_ceremony, ceremony, site"
+    )
+
+
+def finish(settings: Settings, start: bool = False, good: bool = True) -> None:
     """Reload the services unless they already have the current generation, and leave metrics.
 
     The mark is written after the reload: a run that is killed in between makes the next one reload again.
@@ -127,6 +160,7 @@ def finish(settings: Settings, start: bool = False) -> None:
     Args:
         settings: of the certificate.
         start: also start units that are enabled and do not run, since most cannot start without a certificate.
+        good: see `write_metrics`.
     """
     if unfinished(settings):
         for unit in settings.reload:
@@ -134,7 +168,7 @@ def finish(settings: Settings, start: bool = False) -> None:
             if state.active or (start and state.enabled):
                 systemd.act("reload-or-restart", unit)
         write_atomically(_mark(settings), _generation(settings), 0o644, "root", "root")
-    write_metrics(settings, good=True)
+    write_metrics(settings, good)
 
 
 def unfinished(settings: Settings) -> bool:
@@ -153,6 +187,10 @@ def _generation(settings: Settings) -> bytes:
 def write_metrics(settings: Settings, good: bool) -> None:
     """A file for node_exporter's textfile collector.
 
+    Args:
+        settings: of the certificate.
+        good: it was found or made good, with as much time left as it should have.
+
     Raises:
         TrustAnchorError: it cannot be written.
     """
@@ -164,7 +202,7 @@ def write_metrics(settings: Settings, good: bool) -> None:
 
 def _metrics(settings: Settings, good: bool, path: str) -> Iterator[Metric]:
     of = {"certificate": settings.name}
-    ends = "End of the certificate's validity, seconds since the epoch; 0 where there is none."
+    ends = "Until when clients accept the certificate and its chain, seconds since the epoch; 0 where there is none."
     yield Metric.single("expiry_timestamp_seconds", ends, _end(settings), of)
     made_good = "Last time at which the certificate was found or made good, seconds since the epoch."
     success = time.time() if good else metrics.read_value(path, SUBJECT, _LAST_SUCCESS, of) or 0
@@ -175,8 +213,8 @@ def _metrics(settings: Settings, good: bool, path: str) -> Iterator[Metric]:
 
 
 def _end(settings: Settings) -> int:
-    """End of the current certificate; 0 where there is none or it is damaged: an alarm must see that, too."""
+    """Until when the current pair is good; 0 where there is none or it is damaged: an alarm must see that, too."""
     try:
-        return store.validity(store.current(settings))[1]
+        return store.effective_end(store.current(settings))
     except TrustAnchorError:
         return 0

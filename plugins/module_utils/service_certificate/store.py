@@ -11,14 +11,17 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
-from ..host import locks, openssl
-from ..host.files import Directory, File, read
+from ..host import locks, openssl, pem
+from ..host.files import Directory, File, Kept, read
 from ..host.generations import Generations
 from .settings import Settings, canonical, is_address
+
+_NEVER = 253_402_300_799  # the last second of the year 9999 (RFC 5280 section 4.1.2.5)
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,13 @@ def directories(settings: Settings) -> list[Directory]:
     return [Directory(path, mode) for path, mode in modes]
 
 
-def pair_files(settings: Settings) -> list[Directory | File]:
-    """The current pair as it is, with the owner and the modes that it must have; empty while there is none."""
+def pair_files(settings: Settings) -> list[Directory | Kept]:
+    """Who may read the current pair; its content is the enrolment's and the renewer's to change."""
     pair, owner = current(settings), (settings.owner, settings.group)
     if not _regular(pair.key) or not _regular(pair.chain):
         return []
-    key, chain = read(pair.key) or b"", read(pair.chain) or b""
-    # The directory is root's: who could write in it could have root read any file for him.
-    return [
-        Directory(pair.directory, 0o755),
-        File(pair.key, key, 0o640, *owner, secret=True),
-        File(pair.chain, chain, 0o644, *owner),
-    ]
+    # The directory is root's: who could write in it could have root give him any file.
+    return [Directory(pair.directory, 0o755), Kept(pair.key, 0o640, *owner), Kept(pair.chain, 0o644, *owner)]
 
 
 def _regular(path: str) -> bool:
@@ -78,9 +76,16 @@ def _regular(path: str) -> bool:
     return os.path.isfile(path) and not os.path.islink(path)
 
 
-def locked(settings: Settings) -> AbstractContextManager[None]:
-    """Keep the timer's renewer and a playbook from changing the same certificate at the same time."""
-    return locks.held_directory(settings.directory)
+def locked(settings: Settings, check: bool = False) -> AbstractContextManager[None]:
+    """Keep the timer's renewer and a playbook from changing the same certificate at the same time.
+
+    What is read of a certificate to be changed is read under it.
+
+    Args:
+        settings: of the certificate.
+        check: only plan, on a host where the certificate may have no directory yet.
+    """
+    return locks.held_where_it_is(settings.directory, check)
 
 
 def make_request(settings: Settings) -> str:
@@ -190,6 +195,40 @@ def validity(pair: Pair) -> tuple[int, int]:
     """
     found = facts(pair)
     return found.not_before, found.not_after
+
+
+def effective_end(pair: Pair) -> int:
+    """Until when clients accept the pair, seconds since the epoch: the end of whatever in the chain ends first.
+
+    step-ca gives a leaf its whole lifetime even when the intermediate ends before
+    (https://github.com/smallstep/certificates/issues/381).
+
+    Raises:
+        TrustAnchorError: there is none, or it cannot be read.
+    """
+    return min(issuers_end(pair), facts(pair).not_after)
+
+
+def issuers_end(pair: Pair) -> int:
+    """End of whatever ends first above the leaf, seconds since the epoch.
+
+    Raises:
+        TrustAnchorError: the chain is missing, or cannot be read.
+    """
+    return _first_end(pem.blocks(_leaf(pair).decode(errors="replace"))[1:])
+
+
+def end_of(bundle: str) -> int:
+    """End of whatever ends first in a PEM bundle, seconds since the epoch.
+
+    Raises:
+        TrustAnchorError: it holds something that is not a certificate.
+    """
+    return _first_end(pem.blocks(bundle))
+
+
+def _first_end(blocks: Sequence[str]) -> int:
+    return min((openssl.read_certificate(block.encode()).not_after for block in blocks), default=_NEVER)
 
 
 def _leaf(pair: Pair) -> bytes:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..errors import TrustAnchorError
-from ..host.files import File, read
+from ..host.files import File, Kept, read
 from . import tokens
 from .layout import Layout
 
@@ -31,10 +31,9 @@ def ensure_key(layout: Layout, check: bool) -> tuple[bool, dict[str, str]]:
     return True, tokens.public_jwk(key)
 
 
-def files(layout: Layout) -> list[File]:
-    """The key as it is, with the mode that it must have."""
-    pem = read(layout.canary_key)
-    return [] if pem is None else [File(layout.canary_key, pem, 0o600, secret=True)]
+def files(layout: Layout) -> list[Kept]:
+    """Who may read the key."""
+    return [Kept(layout.canary_key, 0o600)]
 
 
 def load_key(layout: Layout) -> ec.EllipticCurvePrivateKey:

@@ -15,6 +15,10 @@ from urllib.parse import quote, urlsplit
 from ..errors import TrustAnchorError
 
 
+class Unreachable(TrustAnchorError):
+    """Nobody answers, or not in time; it says nothing of who would."""
+
+
 class _Connection(http.client.HTTPSConnection):
     """HTTPS to ``address`` while names are checked against the URL's host: reaches one CA host among several."""
 
@@ -199,7 +203,9 @@ class Client:
                 error.verify_message,
                 "Check that the root and the intermediate belong together, and the clocks",
             )
-        return TrustAnchorError(f"{self.url} does not answer", str(error) or type(error).__name__)
+        if isinstance(error, ssl.SSLError):
+            return TrustAnchorError(f"{self.url} does not speak TLS as a CA does", error.reason or str(error))
+        return Unreachable(f"{self.url} does not answer", str(error) or type(error).__name__)
 
 
 def _object(content: bytes, where: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..text.configuration import fill
 from .layout import Layout
 from .settings import Secrecy, secrecy_of
 
@@ -27,11 +28,17 @@ _LEAF = """{
   "extKeyUsage": ["serverAuth", "clientAuth"]%s
 }
 """
+_CANARY = (
+    '{{"subject": {{"commonName": {name:json_in_template}}}, '
+    '"sans": [{{"type": {type:json_in_template}, "value": {name:json_in_template}}}], '
+    '"keyUsage": ["digitalSignature"], "extKeyUsage": ["clientAuth"]}}'
+)
+_DISTRIBUTION = ',\n  "crlDistributionPoints": [{url:json_in_template}]'
 
 
 def leaf_template(crl_url: str) -> str:
     """The certificate template of leaves; names the CRL when there is one (RFC 5280 section 4.2.1.13)."""
-    return _LEAF % (f',\n  "crlDistributionPoints": [{json.dumps(crl_url)}]' if crl_url else "")
+    return _LEAF % (fill(_DISTRIBUTION, {"url": crl_url}) if crl_url else "")
 
 
 def compose(settings: Mapping[str, Any], canary_jwk: Mapping[str, str], layout: Layout) -> dict[str, Any]:
@@ -78,16 +85,14 @@ def canary_provisioner(jwk: Mapping[str, str], name: str) -> dict[str, Any]:
         jwk: its public key.
         name: the one name that its certificates carry, whatever is asked for: the CA's own.
     """
-    san = {"type": "ip" if _is_address(name) else "dns", "value": name}
-    usage = {"keyUsage": ["digitalSignature"], "extKeyUsage": ["clientAuth"]}
-    template = json.dumps({"subject": {"commonName": name}, "sans": [san], **usage})
+    template = fill(_CANARY, {"name": name, "type": "ip" if _is_address(name) else "dns"})
     lifetime = {f"{bound}TLSCertDuration": "5m" for bound in ("min", "max", "default")}
     return {
         "type": "JWK",
         "name": CANARY,
         "key": dict(jwk),
         "claims": {**lifetime, "disableRenewal": True},
-        "options": {"x509": {"template": template}},
+        "options": {"x509": {"template": str(template)}},
     }
 
 

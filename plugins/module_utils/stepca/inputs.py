@@ -8,15 +8,17 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import TrustAnchorError
 from ..x509 import certificates
 from ..x509.chains import check_chain
 from ..x509.fingerprints import normalise_fingerprint
-from ..x509.name_constraints import permits
-from . import unit, validation
+from ..x509.name_constraints import permits, permits_name
+from . import notices, unit, validation
 from .config import CANARY, compose
 from .layout import Layout
 
@@ -62,11 +64,27 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
     ports = unit.listen_ports(config)
     if planning and not inputs.intermediate_pem.strip():
         _check_names(names, [root])
+        _check_people(config, [root])
         return {"ports": ports, "key_sha256": ""}
     signer = _check_intermediate(inputs, root, at)
     _check_key_usage(signer, bool((config.get("crl") or {}).get("enabled")))
+    _check_purposes(signer)
     _check_names(names, [root, signer])
+    _check_people(config, [root, signer])
     return {"ports": ports, "key_sha256": certificates.spki_sha256(signer.public_key())}
+
+
+def warnings(inputs: Inputs, at: dt.datetime) -> list[str]:
+    """What of good inputs ends soon; see `notices.endings`.
+
+    Args:
+        inputs: what `check` found good.
+        at: present time, aware.
+    """
+    root = certificates.load_certificate(inputs.root_pem.encode(), "the root certificate")
+    signed = inputs.intermediate_pem.strip()
+    bundle = certificates.load_bundle(signed.encode(), "the intermediate certificate") if signed else []
+    return notices.endings(root, bundle, inputs.settings, at)
 
 
 def _check_settings(inputs: Inputs) -> dict[str, Any]:
@@ -156,3 +174,43 @@ def _check_names(names: Sequence[str], chain: Sequence[x509.Certificate]) -> Non
                     "step-ca makes its own server certificate under them and would not start",
                     "Remove the name from step_ca_dns_names, or have the certificate signed with wider constraints",
                 )
+
+
+def _check_purposes(signer: x509.Certificate) -> None:
+    """Verifiers take an issuer's extended key usage for a limit of what is below it; step-ca's own is a server's."""
+    purposes = certificates.extension(signer, x509.ExtendedKeyUsage)
+    if purposes is not None and ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
+        raise TrustAnchorError(
+            f"the extended key usage of {signer.subject.rfc4514_string()} lacks serverAuth",
+            "clients would refuse the CA's own server certificate, and every service's",
+            "Have it signed with server_auth in extended_key_usage",
+        )
+
+
+def _check_people(config: Mapping[str, Any], chain: Sequence[x509.Certificate]) -> None:
+    """step-ca refuses to sign what the chain forbids, and its template for OIDC carries a mailbox and a URI."""
+    for provisioner in config["authority"]["provisioners"]:
+        if provisioner["type"] != "OIDC" or (provisioner.get("options") or {}).get("x509"):
+            continue
+        for name in _names_of_people(provisioner):
+            for certificate in chain:
+                _require_permitted(certificate, name, provisioner["name"])
+
+
+def _names_of_people(provisioner: Mapping[str, Any]) -> list[x509.GeneralName]:
+    """One name of each sort that its certificates carry, as far as the declaration shows."""
+    host = urlsplit(provisioner["configurationEndpoint"]).hostname or ""
+    mailboxes = [x509.RFC822Name(f"somebody@{domain}") for domain in provisioner.get("domains") or []]
+    return [x509.UniformResourceIdentifier(f"https://{host}/"), *mailboxes]
+
+
+def _require_permitted(certificate: x509.Certificate, name: x509.GeneralName, provisioner: str) -> None:
+    if not permits_name(certificate, name):
+        raise TrustAnchorError(
+            f"provisioner {provisioner}: the name constraints of {certificate.subject.rfc4514_string()} exclude"
+            f" '{name.value}'",
+            "each of its certificates carries a person's e-mail address and a URI of the identity provider, so step-ca"
+            " would refuse to sign any",
+            "Permit them (permitted_email, permitted_uri) in an intermediate that is to be signed and its root, or give"
+            " the provisioner a template without them",
+        )

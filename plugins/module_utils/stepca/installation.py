@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
+from . import versions
 
 LIBRARY = "python3-cryptography"
 
@@ -34,14 +35,22 @@ class Installation:
         """Whether step-ca or step-cli is not installed in the wanted version."""
         return any(installed.get(name) != version for name, version in self.versions.items())
 
+    def check_version(self) -> None:
+        """Refuse a declared version with known holes, installed or not.
+
+        Raises:
+            TrustAnchorError: see `versions.require_safe`.
+        """
+        versions.require_safe(self.versions["step-ca"], "step_ca_version")
+
     def check(self, find: Callable[[str], str]) -> None:
-        """Refuse an installation that could not work.
+        """Refuse an installation that could not work, or must not run.
 
         Args:
             find: resolves a path on the controller as Ansible does.
 
         Raises:
-            TrustAnchorError: key or packages not declared, missing, or not the declared ones.
+            TrustAnchorError: key or packages not declared, missing, not the declared ones, or of an unsafe version.
         """
         if self.method == "apt":
             self._check_key(find)
@@ -64,6 +73,7 @@ class Installation:
 
     def _check_package(self, package: Mapping[str, str], find: Callable[[str], str]) -> None:
         wanted = "url" if self.method == "deb" else "path"
+        versions.require_safe_file(str(package.get(wanted) or ""))
         if not package.get(wanted) or not package.get("sha256"):
             raise TrustAnchorError(
                 f"an entry of step_ca_debs has no '{wanted}' or no 'sha256'", f"found {dict(package)}"

@@ -20,7 +20,9 @@ from cryptography.x509.oid import NameOID
 
 from ..errors import TrustAnchorError
 from ..host import commands
-from ..host.files import Directory, File, converge, read
+from ..host.files import Directory, File, Item, Kept, converge, read
+from ..host.preflight import require_same_key
+from ..text import times
 from ..x509 import certificates
 from .layout import Layout
 
@@ -170,12 +172,28 @@ def require_match(layout: Layout, certificate: x509.Certificate) -> None:
         TrustAnchorError: the public keys differ.
     """
     ours = certificates.spki_sha256(load_key(layout).public_key())
-    theirs = certificates.spki_sha256(certificate.public_key())
-    if ours != theirs:
+    require_same_key(certificates.spki_sha256(certificate.public_key()), ours)
+
+
+def require_not_older(layout: Layout, certificate: x509.Certificate) -> None:
+    """Refuse to put a former certificate over its successor: of the same key, by the same issuer, but made earlier.
+
+    Raises:
+        TrustAnchorError: the installed one is newer.
+    """
+    pem = read(layout.certificate)
+    try:
+        present = certificates.load_bundle(pem or b"", layout.certificate)[0]
+    except TrustAnchorError:  # absent or damaged: anything is better
+        return
+    same = present.issuer == certificate.issuer and present.public_key() == certificate.public_key()
+    begin, installed = certificates.not_before(certificate), certificates.not_before(present)
+    if same and begin < installed:
         raise TrustAnchorError(
-            f"the intermediate certificate {certificate.subject.rfc4514_string()} does not match the key on this host",
-            f"the certificate is for key {theirs[:16]}…, the host has {ours[:16]}… (SHA-256 of the public key)",
-            "Have the request of this host signed at a ceremony, or restore the key that belongs to the certificate",
+            f"the intermediate certificate in the record is of {times.render(begin)}, "
+            f"this host has its successor of {times.render(installed)}",
+            "the record on the controller is older than this CA; what it issues would end sooner again",
+            f"Bring the record up to date; if the older one is right, remove {layout.certificate} on this host",
         )
 
 
@@ -185,13 +203,9 @@ def install(layout: Layout, certificate_pem: bytes, root_pem: bytes, check: bool
     Returns:
         Paths that were (or would be) corrected, with what was wrong.
     """
-    wanted: list[File | Directory] = [*directories(layout), File(layout.root, root_pem)]
+    wanted: list[Item] = [*directories(layout), File(layout.root, root_pem)]
     wanted.append(File(layout.certificate, certificate_pem))
-    # What exists keeps its content; mode and owner are corrected.
-    if (key := read(layout.key)) is not None:
-        wanted.append(File(layout.key, key, 0o440, "root", layout.user, secret=True))
-    if (sealed := read(layout.password)) is not None:
-        wanted.append(File(layout.password, sealed, 0o600, secret=True))
+    wanted += [Kept(layout.key, 0o440, "root", layout.user), Kept(layout.password, 0o600)]
     return converge(wanted, check)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 from ..errors import TrustAnchorError
 from ..host import files, systemd
 from ..x509 import certificates
-from . import canary, daemon, unit, verification
+from . import canary, daemon, unit, verification, versions
 from .client import Client
 from .layout import Layout
+from .work import at_work
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,21 @@ def converge(settings: unit.UnitSettings, layout: Layout, expect_change: bool, c
         check: only plan; a daemon that runs as configured is verified all the same, without a certificate signed.
 
     Raises:
-        TrustAnchorError: ca.json is missing, the daemon does not come up, or a client does not see what is configured.
+        TrustAnchorError: ca.json is missing, the program is a version with known holes, the daemon does not come up, or
+            a client does not see what is configured.
     """
+    with at_work(layout, check):
+        return _converge_locked(settings, layout, expect_change, check)
+
+
+def _converge_locked(settings: unit.UnitSettings, layout: Layout, expect_change: bool, check: bool) -> ServiceResult:
+    """What the daemon has loaded is remembered by whoever made it load that."""
     content = files.read(layout.config)
     if content is None and check:
         return ServiceResult(True, "start", unit_differences=("waits for ca.json",))
     config = parse_config(content, layout)
+    if not check and os.path.exists(unit.PROGRAM):  # a check comes before the installation that it announces
+        versions.require_safe_program(unit.PROGRAM)
     corrected = files.converge([files.File(unit.PATH, unit.render(config, settings, layout))], check)
     state = _load_unit(bool(corrected), check)
     restart, reload = daemon.digests(config, layout)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TrustAnchorError
+from ..text.configuration import Rendered, fill
 from .layout import Layout
 
 NAME = "step-ca.service"
@@ -29,26 +30,26 @@ After=network-online.target time-sync.target
 Wants=network-online.target
 StartLimitIntervalSec=30
 StartLimitBurst=3
-ConditionFileNotEmpty={config}
-ConditionFileNotEmpty={password}
+ConditionFileNotEmpty={config:unit_path}
+ConditionFileNotEmpty={password:unit_path}
 
 [Service]
 Type=notify
-User={user}
-Group={user}
-Environment=STEPPATH={base}
-{environment}WorkingDirectory={base}
-LoadCredentialEncrypted=password:{password}
-ExecStart={program} {config} --password-file ${{CREDENTIALS_DIRECTORY}}/password
+User={user:account}
+Group={user:account}
+Environment={own:unit_variables}
+{environment:block}WorkingDirectory={base:unit_path}
+LoadCredentialEncrypted=password:{password:unit_path}
+ExecStart={program:unit_path} {config:unit_word} --password-file ${{CREDENTIALS_DIRECTORY}}/password
 ExecReload=/bin/kill --signal HUP $MAINPID
 Restart=on-failure
 RestartSec=5
 TimeoutStopSec=30
-StateDirectory={state}
+StateDirectory={state:directory_name}
 StateDirectoryMode=0700
 UMask=0077
 
-{privileges}
+{privileges:block}
 NoNewPrivileges=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
@@ -75,10 +76,12 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 SystemCallArchitectures=native
-{network}
+{network:block}
 [Install]
 WantedBy=multi-user.target
 """
+
+_VARIABLE = "Environment={variable:unit_variable}\n"
 
 
 @dataclass(frozen=True)
@@ -103,32 +106,22 @@ def render(config: Mapping[str, Any], settings: UnitSettings, layout: Layout) ->
         layout: paths and account.
 
     Raises:
-        TrustAnchorError: a client network is not a CIDR network.
+        TrustAnchorError: a client network is not a CIDR network, or a value cannot stand in a unit.
     """
     variables = sorted((settings.environment or {}).items())
-    return _UNIT.format(
-        base=layout.base,
-        config=layout.config,
-        password=layout.password,
-        user=layout.user,
-        state=layout.state.removeprefix("/var/lib/"),
-        program=PROGRAM,
-        environment="".join(_variable(key, str(value)) for key, value in variables),
-        privileges=_privileges(config),
-        network=_network(settings.client_networks),
-    ).encode()
-
-
-def _variable(name: str, value: str) -> str:
-    """An Environment= line; systemd.exec(5) expands specifiers and unescapes quoted text there.
-
-    Raises:
-        TrustAnchorError: the value has more than one line.
-    """
-    if "\n" in value:
-        raise TrustAnchorError(f"the environment variable {name} has more than one line", "a unit cannot hold it")
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'Environment="{name}={escaped}"\n'
+    values = {
+        "base": layout.base,
+        "config": layout.config,
+        "password": layout.password,
+        "user": layout.user,
+        "own": [("STEPPATH", layout.base)],
+        "state": layout.state.removeprefix("/var/lib/"),
+        "program": PROGRAM,
+        "environment": [fill(_VARIABLE, {"variable": (name, str(value))}) for name, value in variables],
+        "privileges": _privileges(config),
+        "network": _network(settings.client_networks),
+    }
+    return fill(_UNIT, values).encode()
 
 
 def port(address: str) -> int:
@@ -155,16 +148,16 @@ def listen_ports(config: Mapping[str, Any]) -> list[int]:
     return [port(str(address)) for address in addresses if address]
 
 
-def _privileges(config: Mapping[str, Any]) -> str:
+def _privileges(config: Mapping[str, Any]) -> Rendered:
     """A port below 1024 needs one capability, and with it the host's user namespace."""
     if any(number < 1024 for number in listen_ports(config)):
-        return "AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE"
-    return "AmbientCapabilities=\nCapabilityBoundingSet=\nPrivateUsers=yes"
+        return fill("AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE")
+    return fill("AmbientCapabilities=\nCapabilityBoundingSet=\nPrivateUsers=yes")
 
 
-def _network(networks: Sequence[str]) -> str:
+def _network(networks: Sequence[str]) -> list[Rendered]:
     if not networks:
-        return ""
+        return []
     for network in networks:
         try:
             ipaddress.ip_network(network)
@@ -172,5 +165,5 @@ def _network(networks: Sequence[str]) -> str:
             raise TrustAnchorError(
                 f"client network '{network}' is not a network", str(error), "Write for example 10.20.0.0/16"
             ) from error
-    allowed = "\n".join(f"IPAddressAllow={network}" for network in ["localhost", *networks])
-    return f"IPAddressDeny=any\n{allowed}\n"
+    allowed = [fill("IPAddressAllow={network:network}\n", {"network": network}) for network in networks]
+    return [fill("IPAddressDeny=any\nIPAddressAllow=localhost\n"), *allowed]

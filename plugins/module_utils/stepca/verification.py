@@ -7,8 +7,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ..errors import TrustAnchorError
+from ..host import addresses
 from ..text import times
 from ..x509 import certificates
 from ..x509.chains import check_chain
-from . import tokens
-from .client import Client
+from . import notices, tokens
+from .client import Client, Unreachable
 from .config import CANARY
 
 
@@ -48,7 +50,7 @@ def verify(client: Client, expected: Expected, canary_key: ec.EllipticCurvePriva
         canary_key: key of the canary provisioner; None: sign nothing (check mode).
 
     Returns:
-        What was seen: intermediate, provisioners, canary certificate.
+        What was seen: intermediate, provisioners, canary certificate; and as ``notices`` what somebody should know.
 
     Raises:
         TrustAnchorError: the first thing that is not as it should be.
@@ -60,7 +62,44 @@ def verify(client: Client, expected: Expected, canary_key: ec.EllipticCurvePriva
         "intermediate": _check_intermediates(client, expected),
         "provisioners": _check_provisioners(client, expected, write=canary_key is not None),
         "canary": _sign_canary(client, expected, canary_key) if canary_key is not None else None,
+        "notices": [
+            *notices.endings(expected.root, expected.intermediates, expected.config, times.utc_now()),
+            *_check_names(client, expected),
+        ],
     }
+
+
+def _check_names(client: Client, expected: Expected) -> list[str]:
+    """The CA by each address to which its names lead: clients come there, and not by loopback.
+
+    Returns:
+        Where nobody answers: it may be a filter that lets clients through and not this host.
+
+    Raises:
+        TrustAnchorError: something else answers at one of them.
+    """
+    silent = []
+    for name in map(str, expected.config["dnsNames"]):
+        for address in addresses.resolved(name):
+            if addresses.is_internal(address):
+                continue
+            port = urlsplit(client.url).port
+            there = replace(client, url=f"https://{_host(name)}" + (f":{port}" if port else ""), address=address)
+            try:
+                there.health()
+            except Unreachable as error:
+                silent.append(f"{name} leads to {address}, where nobody answers this host: {error}")
+            except TrustAnchorError as error:
+                raise TrustAnchorError(
+                    f"{name} leads to {address}, and what answers there is not this CA",
+                    f"{error.what}: {error.why}",
+                    "Correct the name in DNS, or what listens at that address",
+                ) from error
+    return silent
+
+
+def _host(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
 
 
 def _check_intermediates(client: Client, expected: Expected) -> dict[str, str]:

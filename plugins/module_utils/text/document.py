@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, Union
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Protocol, Union
 
 
 class Block(Protocol):
@@ -141,6 +141,35 @@ class Lines:
 def visible(text: str) -> str:
     """The text with each character that is not printed as itself shown as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def printable(text: str, most: int = 0) -> str:
+    """A text of several lines for a terminal: its lines stay, no other control character does.
+
+    Args:
+        text: of lines that end with a line feed.
+        most: characters of it that are shown; 0: all.
+    """
+    if most and len(text) > most:
+        text = f"{text[:most]} … ({len(text) - most} more characters)"
+    return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
+
+
+def shown(value: Any) -> Any:
+    """A result as it may be shown: the texts in it, wherever they are, as `printable` has them.
+
+    Args:
+        value: mappings, lists, tuples and dataclasses of any depth; what is none of these stays as it is.
+    """
+    if isinstance(value, str):
+        return value if value.isprintable() else printable(value.replace("\r\n", "\n"))  # PEM may have both
+    if isinstance(value, Mapping):
+        return {shown(key): shown(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(shown, value)) if type(value) in (list, tuple) else list(map(shown, value))
+    if is_dataclass(value) and not isinstance(value, type):  # Ansible's own messages
+        return replace(value, **{one.name: shown(getattr(value, one.name)) for one in fields(value) if one.init})
+    return value
 
 
 def _md(text: str) -> str:

@@ -15,7 +15,7 @@ from ..text import times
 from .root import Root
 
 
-def parse_root(text: str, where: str, name: str = "", declared: str = "") -> Root:
+def parse_root(text: str, where: str, name: str = "", declared: str = "", *, may_have_ended: bool = False) -> Root:
     """Read one root, strictly.
 
     Args:
@@ -23,6 +23,7 @@ def parse_root(text: str, where: str, name: str = "", declared: str = "") -> Roo
         where: for messages.
         name: of the root in the trust manifest.
         declared: the fingerprint that it must have, 64 lower-case hex digits; empty where nobody declares one.
+        may_have_ended: whether one that has expired is read, too; `Root.has_expired` tells it.
 
     Raises:
         TrustAnchorError: not exactly one certificate, another kind of block (a private key), another fingerprint than
@@ -47,11 +48,14 @@ def parse_root(text: str, where: str, name: str = "", declared: str = "") -> Roo
             f"{declared} is declared",
             "Find out which of the two was changed on its way before anything trusts it",
         )
-    return replace(root, not_before=_check_authority(der, where))
+    start, end = _check_authority(der, where)
+    if end <= time.time() and not may_have_ended:
+        raise TrustAnchorError(f"{where} ({root.sha256[:16]}) has expired", f"it ended at {times.render_epoch(end)}")
+    return replace(root, not_before=start, not_after=end)
 
 
-def _check_authority(der: bytes, where: str) -> int:
-    """The start of a root's validity, seconds since the epoch, when it is a CA that has not expired."""
+def _check_authority(der: bytes, where: str) -> tuple[int, int]:
+    """Start and end of a root's validity, seconds since the epoch, when it is a CA."""
     try:
         facts = openssl.read_certificate(der)
     except TrustAnchorError as error:
@@ -59,6 +63,4 @@ def _check_authority(der: bytes, where: str) -> int:
     name = facts.subject or hashlib.sha256(der).hexdigest()[:16]
     if not facts.is_ca:
         raise TrustAnchorError(f"{where} ({name}) is not a CA certificate", "it would be of no use as a trust anchor")
-    if facts.not_after <= time.time():
-        raise TrustAnchorError(f"{where} ({name}) has expired", f"it ended at {times.render_epoch(facts.not_after)}")
-    return facts.not_before
+    return facts.not_before, facts.not_after

@@ -26,6 +26,7 @@ class Root:
         since: when it came into its state, UTC; None in a manifest that does not say.
         incident: reference of the incident that was the reason for its state; empty for a planned change.
         not_before: start of its validity, seconds since the epoch; 0 where nobody asked.
+        not_after: the end of it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Root:
     since: dt.datetime | None = None
     incident: str = ""
     not_before: int = field(default=0, compare=False)
+    not_after: int = field(default=0, compare=False)
 
     @property
     def is_trusted(self) -> bool:
@@ -46,6 +48,10 @@ class Root:
     def is_distrusted(self) -> bool:
         """Whether no store of a host may trust it."""
         return self.state == "distrusted"
+
+    def has_expired(self, now: float) -> bool:
+        """Whether it is known to have ended; ``now`` in seconds since the epoch."""
+        return 0 < self.not_after <= now
 
     @property
     def der(self) -> bytes:

@@ -16,7 +16,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from ..errors import TrustAnchorError
 from . import key_quality
 from .certificates import extension
-from .profiles import CrlProfile, CrossProfile, IntermediateProfile, ManifestSignerProfile, RootProfile
+from .profiles import PURPOSES, CrlProfile, CrossProfile, IntermediateProfile, ManifestSignerProfile, RootProfile
 
 if not hasattr(x509.Certificate, "not_valid_after_utc"):
     raise ImportError("cryptography 42 or newer is needed")
@@ -141,11 +141,17 @@ def root_builder(profile: RootProfile, key: PublicKey, issuance: Issuance) -> x5
 def intermediate_builder(
     profile: IntermediateProfile, subject: x509.Name, key: PublicKey, issuer: x509.Certificate, issuance: Issuance
 ) -> x509.CertificateBuilder:
-    """An intermediate below ``issuer``, with where to find the issuer's CRL and certificate."""
+    """An intermediate below ``issuer``, with where to find the issuer's CRL and certificate.
+
+    Its extended key usage limits what is below it: verifiers take it so, though RFC 5280 leaves that open.
+    """
     builder = _base(subject, issuer.subject, key, issuance, profile.days, profile.path_length)
     builder = builder.add_extension(authority_key_identifier(issuer), critical=False)
     if profile.constraints is not None:
         builder = builder.add_extension(profile.constraints.extension(), critical=True)
+    if profile.purposes:
+        purposes = x509.ExtendedKeyUsage([PURPOSES[name] for name in profile.purposes])
+        builder = builder.add_extension(purposes, critical=False)
     return _with_urls(builder, profile)
 
 

@@ -24,7 +24,8 @@ from ..text import times
 if TYPE_CHECKING:  # cryptography 40 and newer
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-_PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+# As in host/pem.py: no five dashes inside.
+_PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[^-]*(?:-(?!----)[^-]*)*-----END \1-----")
 
 
 def load_bundle(pem: bytes, source: str) -> list[x509.Certificate]:

@@ -15,7 +15,7 @@ from cryptography import x509
 from ..errors import TrustAnchorError
 from ..text import times
 from . import certificates as certs
-from .name_constraints import permits
+from .name_constraints import permits_name
 
 
 def check_chain(
@@ -106,8 +106,8 @@ def _check_names(certificate: x509.Certificate, issuer: x509.Certificate) -> Non
     names = certs.extension(certificate, x509.SubjectAlternativeName)
     if names is None:
         return
-    for name in [*names.get_values_for_type(x509.DNSName), *names.get_values_for_type(x509.IPAddress)]:
-        if not permits(issuer, str(name)):
+    for name in names:
+        if not permits_name(issuer, name):
             raise TrustAnchorError(
-                f"{_name(certificate)} carries '{name}'", f"{_name(issuer)} does not permit that name"
+                f"{_name(certificate)} carries '{name.value}'", f"{_name(issuer)} does not permit that name"
             )

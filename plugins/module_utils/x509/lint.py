@@ -42,6 +42,8 @@ def lint_root(certificate: x509.Certificate, allow_weak_root: bool = False) -> I
     yield from _lint_ca(certificate)
     if certificate.subject != certificate.issuer:
         yield "a root's issuer must be its subject"
+    if certs.extension(certificate, x509.ExtendedKeyUsage) is not None:
+        yield "a root must have no extended key usage"
     key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 384 and not allow_weak_root:
         yield "a root's EC key must be P-384 (allow_weak_root: true accepts P-256)"
@@ -58,6 +60,9 @@ def lint_intermediate(
 ) -> Iterator[str]:
     """Problems of an intermediate below ``issuer``."""
     yield from _lint_subordinate(certificate, issuer)
+    purposes = certs.extension(certificate, x509.ExtendedKeyUsage)
+    if purposes is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes:
+        yield "its extended key usage must not be anyExtendedKeyUsage, which several verifiers refuse"
     constrained = [one for one in (certificate, issuer) if certs.extension(one, x509.NameConstraints) is not None]
     if not constrained and not unconstrained:
         yield "neither it nor its issuer has name constraints (unconstrained: true accepts that)"
@@ -72,7 +77,7 @@ def lint_cross(
         yield "its subject is not the standby root's"
     if certificate.public_key() != standby_root.public_key():
         yield "its key is not the standby root's"
-    for kind in (x509.SubjectKeyIdentifier, x509.BasicConstraints, x509.NameConstraints):
+    for kind in (x509.SubjectKeyIdentifier, x509.BasicConstraints, x509.NameConstraints, x509.ExtendedKeyUsage):
         if certs.extension(certificate, kind) != certs.extension(standby_root, kind):
             yield f"its {kind.oid._name} is not the standby root's"
     if certs.not_before(certificate) < certs.not_before(standby_root):
@@ -144,8 +149,6 @@ def _lint_ca(certificate: x509.Certificate) -> Iterator[str]:
         yield "key usage must be present and critical"
     elif _uses(usage.value) != {"key_cert_sign", "crl_sign"}:
         yield "key usage must be exactly keyCertSign and cRLSign"
-    if certs.extension(certificate, x509.ExtendedKeyUsage) is not None:
-        yield "a CA certificate must have no extended key usage"
     names = _found(certificate, x509.NameConstraints)
     if names is not None and not names.critical:
         yield "name constraints must be critical (RFC 5280 4.2.1.10)"

@@ -27,6 +27,10 @@ ACCEPTED: dict[str, str] = {
     "pkix.invalid_domain_name_syntax": "wants two labels; a private estate may be all of 'internal' (own rule: _DNS)",
 }
 
+# The same, inside name constraints only: a subtree of mailboxes or URIs may be a host alone (RFC 5280 section
+# 4.2.1.10), and pkilint reads it as if it were a whole name. The own rules for subtrees are in `constraint_set`.
+ACCEPTED_SUBTREES = ("pkix.invalid_email_address_syntax", "pkix.invalid_uri_syntax")
+
 _PROBLEMS = ("FATAL", "ERROR", "WARNING")
 _CHAIN_PROBLEMS = (*_PROBLEMS, "NOTICE")  # names that differ in their encoding only: this project makes both
 
@@ -157,6 +161,11 @@ def _run(work: Iterable[tuple[Any, list[Any]]], problems: Sequence[str] = _PROBL
         LintFinding(str(said.finding.severity), said.finding.code, said.message or "")
         for result in results
         for said in result.finding_descriptions
+        if not _is_subtree(result.node, said.finding.code)
     }
     kept = [one for one in found if one.severity in problems and one.code not in ACCEPTED]
     return tuple(sorted(kept, key=lambda one: (problems.index(one.severity), one.code, one.message)))
+
+
+def _is_subtree(node: Any, code: str) -> bool:
+    return code in ACCEPTED_SUBTREES and ".nameConstraints." in str(node.path)

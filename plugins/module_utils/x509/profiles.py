@@ -7,8 +7,6 @@ The mappings come from an inventory, so they are read strictly: an unknown key i
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..errors import TrustAnchorError
 from ..schema import check_keys, read_bool, read_int, read_text, read_texts
-from .name_constraints import Network
+from .constraint_set import ConstraintSet, parse_constraints
 
 ROOT_DAYS = 7305  # 20 years
 INTERMEDIATE_DAYS = 1826  # 5 years
@@ -28,35 +26,17 @@ CRL_DAYS = 365
 MANIFEST_SIGNER_DAYS = 365
 MANIFEST_SIGNER_DAYS_MAX = 825
 
-_DNS = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class ConstraintSet:
-    """Name constraints: DNS domains and address ranges below which names are permitted or excluded."""
-
-    permitted_dns: tuple[str, ...] = ()
-    permitted_ip: tuple[Network, ...] = ()
-    excluded_dns: tuple[str, ...] = ()
-    excluded_ip: tuple[Network, ...] = ()
-
-    def extension(self) -> x509.NameConstraints:
-        """The extension (RFC 5280 section 4.2.1.10).
-
-        Constraints bind only the types of names that they mention. So where DNS names are restricted and no
-        address range is permitted, all addresses are excluded (as the CA/Browser Forum's BR ask too).
-        """
-        excluded_ip = self.excluded_ip
-        if not self.permitted_ip and not excluded_ip:
-            excluded_ip = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
-        return x509.NameConstraints(
-            permitted_subtrees=_general_names(self.permitted_dns, self.permitted_ip) or None,
-            excluded_subtrees=_general_names(self.excluded_dns, excluded_ip) or None,
-        )
-
-
-def _general_names(dns: tuple[str, ...], ip: tuple[Network, ...]) -> list[x509.GeneralName]:
-    return [*(x509.DNSName(name) for name in dns), *(x509.IPAddress(network) for network in ip)]
+# Extended key usages by the names that plans have for them (RFC 5280 section 4.2.1.12).
+PURPOSES = {
+    "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
+    "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
+    "email_protection": ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    "code_signing": ExtendedKeyUsageOID.CODE_SIGNING,
+    "time_stamping": ExtendedKeyUsageOID.TIME_STAMPING,
+    "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
+}
+ANY_PURPOSE = "any"  # the certificate names none: several verifiers refuse anyExtendedKeyUsage
+TLS_PURPOSES = ("server_auth", "client_auth")
 
 
 @dataclass(frozen=True)
@@ -72,7 +52,18 @@ class RootProfile:
 
 @dataclass(frozen=True)
 class IntermediateProfile:
-    """An intermediate below a root. A subject of None takes the request's."""
+    """An intermediate below a root.
+
+    Args:
+        subject: None for the request's.
+        constraints: None for none.
+        days: validity.
+        path_length: how many CAs may follow.
+        crl_urls: where the issuer's CRL is.
+        issuer_urls: where the issuer's certificate is.
+        unconstrained: whether neither it nor its issuer needs name constraints.
+        purposes: for what certificates below it are good, keys of `PURPOSES`; empty for anything.
+    """
 
     subject: x509.Name | None
     constraints: ConstraintSet | None
@@ -81,6 +72,7 @@ class IntermediateProfile:
     crl_urls: tuple[str, ...]
     issuer_urls: tuple[str, ...]
     unconstrained: bool = False
+    purposes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +112,7 @@ def parse_root(data: Any, where: str = "root profile") -> RootProfile:
         ("subject", "days", "path_length", "name_constraints", "unconstrained", "allow_weak_root"),
         where,
     )
-    constraints = _constraints(data, where)
+    constraints = parse_constraints(data.get("name_constraints"), where)
     if constraints is None and not read_bool(data, "unconstrained", where):
         raise TrustAnchorError(
             f"{where} has no name constraints",
@@ -143,15 +135,16 @@ def parse_intermediate(data: Any, where: str = "intermediate profile") -> Interm
         TrustAnchorError: as `parse_root`; URLs that are not plain http.
     """
     known = ("subject", "days", "path_length", "name_constraints", "unconstrained", "crl_urls", "issuer_urls")
-    data = check_keys(data, known, where)
+    data = check_keys(data, (*known, "extended_key_usage"), where)
     return IntermediateProfile(
         subject=parse_subject(data["subject"]) if data.get("subject") is not None else None,
-        constraints=_constraints(data, where),
+        constraints=parse_constraints(data.get("name_constraints"), where),
         days=read_int(data, "days", where, INTERMEDIATE_DAYS, 1, INTERMEDIATE_DAYS),
         path_length=read_int(data, "path_length", where, 0, 0, 3),
         crl_urls=_urls(data, "crl_urls", where),
         issuer_urls=_urls(data, "issuer_urls", where),
         unconstrained=read_bool(data, "unconstrained", where),
+        purposes=_purposes(data, where),
     )
 
 
@@ -219,39 +212,18 @@ def parse_subject(text: Any) -> x509.Name:
     return name
 
 
-def _constraints(data: Mapping[str, Any], where: str) -> ConstraintSet | None:
-    if data.get("name_constraints") is None:
-        return None
-    where = f"{where}: name_constraints"
-    known = ("permitted_dns", "permitted_ip", "excluded_dns", "excluded_ip")
-    found = check_keys(data["name_constraints"], known, where)
-    result = ConstraintSet(
-        permitted_dns=_domains(found, "permitted_dns", where),
-        permitted_ip=_networks(found, "permitted_ip", where),
-        excluded_dns=_domains(found, "excluded_dns", where),
-        excluded_ip=_networks(found, "excluded_ip", where),
-    )
-    if not result.permitted_dns:
-        raise TrustAnchorError(f"{where} permits no DNS domain", "then every DNS name would be permitted")
-    return result
-
-
-def _domains(data: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    names = read_texts(data, key, where)
+def _purposes(data: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The purposes that are named; none where it is not said, as in plans of former ceremonies, and for ANY_PURPOSE."""
+    names = read_texts(data, "extended_key_usage", where)
+    if names == (ANY_PURPOSE,):
+        return ()
     for name in names:
-        if not _DNS.fullmatch(name):
+        if name not in PURPOSES or names.count(name) > 1:
             raise TrustAnchorError(
-                f"{where}: {key} has '{name}'",
-                "a domain without leading dot, trailing dot or wildcard is expected",
+                f"{where}: extended_key_usage has '{name}'",
+                f"known, each once: {', '.join(PURPOSES)}; or {ANY_PURPOSE} alone",
             )
-    return tuple(name.lower() for name in names)
-
-
-def _networks(data: Mapping[str, Any], key: str, where: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(text) for text in read_texts(data, key, where))
-    except ValueError as error:
-        raise TrustAnchorError(f"{where}: {key}: {error}", "address ranges such as 10.0.0.0/8 are expected") from error
+    return names
 
 
 def _urls(data: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:

@@ -66,15 +66,23 @@ TESTS: dict[str, tuple[str, ...]] = {
     "host/accounts.py": ("host/test_host_accounts.py",),
     "host/preflight.py": ("host/test_preflight_ports.py", "host/test_host_preflight.py"),
     # publication
-    "publication/site.py": ("publication/test_publication_site.py",),
-    "publication/nginx.py": ("publication/test_publication_site.py",),
+    "publication/site.py": ("publication/test_publication_site.py", "publication/test_publication_order.py"),
+    "publication/nginx.py": ("publication/test_publication_site.py", "publication/test_publication_proof.py"),
+    "publication/proof.py": ("publication/test_publication_proof.py",),
+    "publication/record_state.py": ("publication/test_publication_order.py",),
     "publication/collection.py": (
         "publication/test_publication_bounds.py",
         "publication/test_publication_collection.py",
     ),
-    "publication/artifacts.py": ("publication/test_publication_site.py", "publication/test_publication_collection.py"),
+    "publication/artifacts.py": (
+        "publication/test_publication_order.py",
+        "publication/test_publication_site.py",
+        "publication/test_publication_collection.py",
+    ),
     "publication/watch.py": ("publication/test_publication_watch.py",),
-    "publication/url.py": ("publication/test_publication_site.py",),
+    "publication/url.py": ("publication/test_publication_site.py", "publication/test_publication_port.py"),
+    # what goes into generated files
+    "text/configuration.py": ("text/test_configuration.py",),
 }
 
 

@@ -269,3 +269,34 @@ def test_commands() -> None:
 def test_commands_that_fail(arguments: list[str], message: str) -> None:
     with pytest.raises(TrustAnchorError, match=message):
         commands.run(arguments, timeout=0.1 if arguments[0] == "sleep" else 5)
+
+
+def test_of_a_kept_file_only_mode_and_owner_are_corrected(place: Path) -> None:
+    path = place / "key"
+    path.write_bytes(b"somebody else's")
+    path.chmod(0o604)
+    before = path.stat().st_ino
+    wanted = files.Kept(str(path), 0o640)
+    assert files.converge([wanted], check=True) == {str(path): ["mode"]}
+    assert mode(path) == 0o604
+    assert files.converge([wanted], check=False) == {str(path): ["mode"]}
+    assert (mode(path), path.read_bytes(), path.stat().st_ino) == (0o640, b"somebody else's", before)
+    assert files.wrong([wanted]) == {}
+    path.unlink()
+    assert files.converge([wanted], check=False) == {}
+
+
+@pytest.mark.parametrize("kind", ["link", "second name", "directory"])
+def test_a_kept_file_that_may_be_another_one_is_left_alone(place: Path, kind: str) -> None:
+    other, path = place / "shadow", place / "key"
+    other.write_bytes(b"")
+    other.chmod(0o600)
+    if kind == "link":
+        path.symlink_to(other)
+    elif kind == "second name":
+        path.hardlink_to(other)
+    else:
+        path.mkdir(0o700)
+    with pytest.raises(TrustAnchorError, match="key (cannot be opened|is not a file of its own)"):
+        files.converge([files.Kept(str(path), 0o644)], check=False)
+    assert mode(other) == 0o600

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import pem
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
 from factories import pki
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,24 @@ def test_blocks_and_labels() -> None:
 def test_fingerprints_of_a_bundle(roots: list[pki.Authority], between: str) -> None:
     text = between.join(["", *(f"\n{root.pem}" for root in roots), ""])
     assert pem.fingerprints(text) == {root.sha256 for root in roots}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "# -----BEGIN CERTIFICATE----- is how it begins\n",
+        "friendlyName: -----BEGIN CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n",
+        "subject=CN = -----BEGIN PRIVATE KEY-----\n",
+        "-----BEGIN CERTIFICATE-----" * 50 + "\n",
+    ],
+)
+def test_text_before_a_block_hides_no_certificate(before: str) -> None:
+    """It would hide a distrusted root from us, and not from OpenSSL."""
+    text = before + ROOT.pem + before + OTHER.pem
+    assert pem.fingerprints(text) == {ROOT.sha256, OTHER.sha256}
+    assert pem.blocks(text) == [ROOT.pem, OTHER.pem]
+    assert len(certificates.load_bundle(text.encode(), "bundle")) == 2
 
 
 def test_damaged_blocks_are_passed_over() -> None:

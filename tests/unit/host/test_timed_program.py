@@ -17,7 +17,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.timed_
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import program as entry
 from factories import accounts
 
-SERVICE = "{mark}[Service]\nExecStart={program} {name}\n{sandbox}"
+SERVICE = "{mark:block}[Service]\nExecStart={program:unit_path} {name:unit_word}\n{sandbox:block}"
 
 
 class Systemd:

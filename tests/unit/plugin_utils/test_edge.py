@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import importlib
+import json
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge as modules_edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
 from factories.collection import CHECKOUT
@@ -99,7 +103,7 @@ def test_an_error_is_told_as_modules_tell_it(action: Action) -> None:
     assert run(action, name="x") == {
         "base": 1,
         "failed": True,
-        "msg": "no key. it is needed. Give one.",
+        "msg": "no key: it is needed. Give one.",
         "error": {"what": "no key", "why": "it is needed", "next_step": "Give one"},
     }
 
@@ -161,6 +165,84 @@ def test_the_message_of_a_host_moves_no_cursor(action: Action) -> None:
     found = run(action, name="x")
     assert found["msg"] == "first\\x1b[1A\\r\nsecond\\ttab"
     assert edge.warnings(found) == ["\\x07", ANSIBLES]
+
+
+@dataclasses.dataclass(frozen=True)
+class Message:
+    """As ansible-core makes them of warnings and errors."""
+
+    msg: str
+    events: tuple[Any, ...] = ()
+
+
+def test_nothing_of_a_result_moves_a_cursor(action: Action) -> None:
+    """Not only the message: Ansible prints diffs, warnings, and with -v all of it."""
+    raw = "\x1b]0;x\x07\x9b2J\u202e\udcff"
+    answer(
+        action,
+        {
+            "changed": True,
+            "stores": [{"name": f"nss /home/a/{raw}", raw: (raw, 1)}],
+            "diff": {"before": {raw: raw}, "prepared": f"- {raw}\n+ b\n"},
+            "warnings": [raw, Message(raw, (Message(raw),))],
+            "exception": Message(raw),
+            "pem": "-----BEGIN\r\nA\n",
+        },
+    )
+    action.work = lambda: action.on_host("other", {})
+    found = run(action, name="x")
+    told = [json.dumps(found["diff"], ensure_ascii=False), json.dumps(found["stores"], ensure_ascii=False)]
+    told += [found["warnings"][0], found["warnings"][1].msg, found["warnings"][1].events[0].msg, found["exception"].msg]
+    assert all(one.isprintable() for one in told)
+    assert found["diff"]["prepared"].count("\n") == 2
+    assert found["pem"] == "-----BEGIN\nA\n"
+    assert isinstance(found["exception"], Message)
+
+
+def test_a_long_message_has_an_end(action: Action) -> None:
+    answer(action, {"failed": True, "msg": "x" * 60_000})
+    action.work = lambda: action.on_host("other", {})
+    assert len(run(action, name="x")["msg"]) < 5000
+
+
+def test_a_host_gives_ansible_no_orders(action: Action) -> None:
+    python = {"discovered_interpreter_python": "/usr/bin/python3"}
+    orders = {"add_host": {"host_name": "x"}, "add_group": "x", "ansible_stats": {"data": {"x": 1}}}
+    answer(action, {"changed": False, "ansible_facts": {"pki_directory": "/x", **python}, **orders}, {"changed": False})
+    action.work = lambda: action.on_host("other", {})
+    assert run(action, name="x") == {"base": 1, "changed": False, "ansible_facts": python}
+    assert "ansible_facts" not in run(action, name="x")
+
+
+HALVES_AND_CONTROLLERS = ("ceremony_plan", "ceremony_verify", "trust_manifest")  # they read the record, on its machine
+
+
+@pytest.mark.parametrize(
+    "module",
+    sorted(
+        path.stem
+        for path in (CHECKOUT / "plugins/modules").glob("*.py")
+        if not path.stem.endswith("_host") and path.stem not in HALVES_AND_CONTROLLERS
+    ),
+)
+def test_what_a_host_answers_to_any_module_goes_through_the_edge(module: str) -> None:
+    plugin = importlib.import_module(f"ansible_collections.trustanchor.private_ca.plugins.action.{module}")
+    assert issubclass(plugin.ActionModule, edge.EdgeAction)
+    assert plugin.ActionModule.module == module
+    assert plugin.ActionModule.handle is not edge.EdgeAction.handle
+
+
+def test_modules_warn_and_end_through_their_edge() -> None:
+    """What a local user has named is harmless before it leaves the host; `exit_json` is called with constants only."""
+    for path in (CHECKOUT / "plugins/modules").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in ("warn", "fail_json") or ast.unparse(node) == "edge.warn", path
+    module = SimpleNamespace(**{name: lambda **found: ended.append(found) for name in ("fail_json", "exit_json")})
+    ended: list[dict[str, Any]] = []
+    modules_edge.run(module, lambda _module: {"changed": False, "stores": [{"name": "\x1b[2J\udcff"}]})
+    assert ended == [{"changed": False, "stores": [{"name": "\\x1b[2J\\udcff"}]}]
+    assert modules_edge.failure(TrustAnchorError("\x1b[2J"))["error"]["what"] == "\\x1b[2J"
 
 
 @pytest.mark.parametrize("warnings", [None, "abc", {"a": 1}])

@@ -12,6 +12,7 @@ import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import (
     ceremony_record,
+    intermediate,
     service_certificate,
     step_ca_config,
     step_ca_preflight,
@@ -113,3 +114,19 @@ def test_no_pin_for_what_has_no_purpose(monkeypatch: pytest.MonkeyPatch, answer:
 def test_a_table_that_is_none(monkeypatch: pytest.MonkeyPatch, table: Any) -> None:
     answer = {"changed": False, "table": table}
     require_refusal(run(tls_handshake_info.ActionModule, monkeypatch, answer, targets=["a:443"]))
+
+
+@pytest.mark.parametrize(
+    "request_", [None, 7, ["x"], "x", ROOT.pem, "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----"]
+)
+def test_nothing_but_a_request_is_recorded(monkeypatch: pytest.MonkeyPatch, request_: Any) -> None:
+    answer = {"changed": True, "request": request_}
+    require_refusal(run(intermediate.ActionModule, monkeypatch, answer, state="requested", common_name="CA"))
+
+
+def test_a_request_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
+    for request in ("", text):
+        answer = {"changed": True, "request": request}
+        found = run(intermediate.ActionModule, monkeypatch, answer, state="requested", common_name="CA")
+        assert found == answer

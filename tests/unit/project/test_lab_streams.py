@@ -47,9 +47,24 @@ def test_a_stream(tmp_path: Path) -> None:
     lines = streams.failures(running.results)
     assert len(lines) == sum(attempts.values()) >= 4
     assert all(bad in line and "certificate" in line for line in lines)
-    assert lines == sorted(lines)
     assert streams.fewest(running.results) == 0
     assert streams.longest_gap(running.results) > 0
+
+
+def test_failures_are_told_in_the_order_of_time() -> None:
+    """Of one millisecond, too, which is all that a line shows."""
+
+    def result(*times: float) -> dict[str, Any]:
+        return {"count": 0, "gap": 0.0, "failures": [{"time": time, "message": f"at\n{time}"} for time in times]}
+
+    found = {"python": {"a:1": result(1.0001, 3.0)}, "curl": {"a:1": result(1.0002), "b:1": result(2.0, 0.5)}}
+    assert streams.failures(found) == [
+        "00:00:00.500 curl b:1: at 0.5",
+        "00:00:01.000 python a:1: at 1.0001",
+        "00:00:01.000 curl a:1: at 1.0002",
+        "00:00:02.000 curl b:1: at 2.0",
+        "00:00:03.000 python a:1: at 3.0",
+    ]
 
 
 def test_a_client_that_refuses(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ ATTACKERS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
 
 
 @cache
-def tests_of(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     """The functions of a file."""
     return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
 
@@ -27,7 +27,7 @@ def tests_of(path: Path) -> set[str]:
 def test_what_shows_it_exists(file: str, name: str) -> None:
     path = CHECKOUT / (file if file.startswith("molecule/") else f"tests/unit/{file}")
     assert path.is_file()
-    assert not name or name in tests_of(path)
+    assert not name or name in functions_of(path)
 
 
 def test_every_name_of_a_test_has_the_form_that_is_checked() -> None:

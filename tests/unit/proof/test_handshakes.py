@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import addresses
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from factories import pki, tls_server
@@ -47,6 +51,12 @@ def test_an_empty_table() -> None:
 def test_failures() -> None:
     assert handshakes.failures([GOOD, BAD]) == ["db:5432: python: expired"]
     assert handshakes.failures([GOOD]) == handshakes.failures([]) == []
+
+
+@pytest.fixture(autouse=True)
+def _no_declared_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may be a host of an estate itself."""
+    monkeypatch.setattr(handshakes, "ENVIRONMENT", str(tmp_path / "absent.conf"))
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +126,40 @@ def test_the_name_is_checked(server: tls_server.Server, tmp_path: Path, monkeypa
     assert "ok" not in result.clients.values()
 
 
+def test_each_address_of_a_name_is_asked(
+    server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients are sent to any of them; one at which nobody answers is passed over, as they do."""
+    trust(monkeypatch, tmp_path, ROOT)
+    led: list[str] = []
+    monkeypatch.setattr(addresses, "resolved", lambda _host: led)
+
+    def said() -> str:
+        return handshakes.perform([f"localhost:{server.port}"], ["python"])[0].clients["python"]
+
+    led[:] = ["127.0.0.88", "127.0.0.1"]
+    assert said() == "ok"
+    stranger = pki.root("Other").leaf("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*stranger.write(tmp_path))
+    with socket.create_server(("127.0.0.88", server.port)) as listener:
+
+        def shake() -> None:
+            with contextlib.suppress(OSError), listener.accept()[0] as raw:
+                context.wrap_socket(raw, server_side=True)
+
+        thread = threading.Thread(target=shake)
+        thread.start()
+        found = said()
+        thread.join()
+    assert "certificate verify failed" in found
+    assert "(at 127.0.0.88)" in found
+    led[:] = ["127.0.0.88"]
+    assert "refused" in said()
+    led.clear()
+    assert said() == "localhost has no address"
+
+
 def test_each_target_has_its_own_result(
     server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,3 +178,19 @@ def test_each_target_has_its_own_result(
 def test_what_is_not_a_target(target: str) -> None:
     with pytest.raises(TrustAnchorError, match="is not a target.*HOST:PORT"):
         handshakes.perform([target], CLIENTS)
+
+
+@pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_what_a_certificate_says_is_no_result_of_another_target(end: str) -> None:
+    """Clients quote the server's certificate in their errors."""
+    said = f"evil:443 not for this name: DNS:x{end}good:443 ok\ngood:443 refused\nevil:443 ok\n"
+    found = handshakes._parse(["evil:443", "good:443"], said.encode())
+    assert found["good:443"] == "refused"
+    assert found["evil:443"].startswith("not for this name")
+
+
+def test_what_a_certificate_says_is_no_row_of_the_table() -> None:
+    result = {"target": "a:443", "issuer": "CA\nb:443 x\x1b[2J", "not_after": "", "clients": {"curl": "no\nb:443"}}
+    assert len(handshakes.table([result]).split("\n")) == 3
+    assert "\x1b" not in handshakes.table([result])
+    assert handshakes.failures([result]) == ["a:443: curl: no\\nb:443"]

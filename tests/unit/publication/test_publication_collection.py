@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError, joined
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from factories import manifests, pki
-from factories.publication_record import URL, Record, crl, der
+from factories.publication_record import URL, YEAR, Record, crl, der
 
 
 @pytest.fixture
@@ -27,18 +28,18 @@ def record(tmp_path: Path) -> Record:
 
 
 def collected(record: Record) -> collection.Collection:
-    return collection.collect(record.home, URL, pki.NOW)
+    return collection.collect(record.home, URL, pki.NOW, Introductions(record.home, record.anchors()))
 
 
 def contents(record: Record) -> dict[str, bytes]:
     return {one.name: one.content for one in collected(record).artifacts}
 
 
-def signed_message(record: Record, days: int = 30, root: str = "r1", sequence: int = 1) -> bytes:
+def signed_message(record: Record, days: int = 30, root: str = "r1", sequence: int = 1, begins: int = -10) -> bytes:
     """The manifest with a signer directly below a root."""
     roots = tuple(Root(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items())
     end = pki.NOW + days * pki.DAY
-    content = SignedManifest("ab" * 16, sequence, pki.NOW - 40 * pki.DAY, end, roots)
+    content = SignedManifest("ab" * 16, sequence, pki.NOW + begins * pki.DAY, end, roots)
     return manifests.sign(content, manifests.signer(record.roots[root]))
 
 
@@ -141,10 +142,12 @@ def test_a_manifest_that_is_behind_is_a_warning(record: Record) -> None:
     assert "trust.p7m has sequence 1, trust.yml has 2" in collected(record).warnings[0]
 
 
-def _crl(end: dt.datetime = pki.NOW + pki.DAY, foreign: bool = False) -> Callable[[Record], None]:
+def _crl(
+    end: dt.datetime = pki.NOW + pki.DAY, foreign: bool = False, begin: dt.datetime = pki.NOW - YEAR
+) -> Callable[[Record], None]:
     def spoil(record: Record) -> None:
         key = pki.new_key() if foreign else None
-        record.write("crls/r1.crl", crl(record.roots["r1"], end=end, key=key))
+        record.write("crls/r1.crl", crl(record.roots["r1"], end=end, key=key, begin=begin))
 
     return spoil
 
@@ -184,24 +187,78 @@ def _no_manifest(record: Record) -> None:
     record.write("trust.p7m", b"garbage")
 
 
+def _future_manifest(record: Record) -> None:
+    record.write("trust.p7m", signed_message(record, begins=1))
+
+
+def _unreadable_intermediate(record: Record) -> None:
+    record.write("intermediates/ca1.crt", b"garbage")
+
+
+EVERYTHING = {"root-r1.crt", "root-r1.crl", "root-s1.crt", "root-s1.crl", "ca1.crt", "roots.pem"}
+
+
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("spoil", "words", "left_out", "kept"),
     [
-        (_crl(end=pki.NOW), "crls/r1.crl has expired"),
-        (_crl(foreign=True), "crls/r1.crl is not signed by the root of its name"),
-        (_swapped, "crls/r1.crl is not signed by the root of its name"),
-        (_pem, "crls/r1.crl holds no DER-encoded CRL"),
-        (_foreign_intermediate, "intermediates/x.crt was issued by no root of the record"),
-        (_no_root, "has no root to publish"),
-        (_exchanged_root, "the trust manifest declares"),
-        (_expired_manifest, "trust.p7m has expired"),
-        (_manifest_of_a_distrusted_root, "has no valid signature"),
-        (_no_manifest, "has no valid signature"),
+        (_crl(end=pki.NOW), "crls/r1.crl has expired", {"root-r1.crl"}, {"root-r1.crl"}),
+        (_crl(foreign=True), "crls/r1.crl is not signed by the root of its name", {"root-r1.crl"}, {"root-r1.crl"}),
+        (_crl(begin=pki.NOW + pki.HOUR), "crls/r1.crl is from the future", {"root-r1.crl"}, {"root-r1.crl"}),
+        (_swapped, "crls/r1.crl is not signed by the root of its name", {"root-r1.crl"}, {"root-r1.crl"}),
+        (_pem, "crls/r1.crl holds no DER-encoded CRL", {"root-r1.crl"}, {"root-r1.crl"}),
+        (_foreign_intermediate, "intermediates/x.crt was issued by no root of the record", set(), set()),
+        (_unreadable_intermediate, "holds no PEM certificate", {"ca1.crt"}, set()),
+        (_exchanged_root, "the trust manifest declares", {"root-r1.crt", "root-r1.crl", "ca1.crt"}, set()),
+        (_expired_manifest, "trust.p7m has expired", set(), {"trust.p7m"}),
+        (_future_manifest, "trust.p7m is from the future", set(), {"trust.p7m"}),
+        (
+            _manifest_of_a_distrusted_root,
+            "has no valid signature",
+            {"root-s1.crt", "root-s1.crl"},
+            {"trust.p7m"},
+        ),
+        (_no_manifest, "has no valid signature", set(), {"trust.p7m"}),
     ],
 )
-def test_what_clients_would_refuse_is_refused(record: Record, spoil: Callable[[Record], None], words: str) -> None:
+def test_what_clients_would_refuse_is_left_out_and_told_and_nothing_else_is(
+    record: Record, spoil: Callable[[Record], None], words: str, left_out: set[str], kept: set[str]
+) -> None:
     spoil(record)
-    with pytest.raises(TrustAnchorError) as error:
+    found = collected(record)
+    assert words in str(joined(found.faults))
+    assert all(fault.next_step for fault in found.faults)
+    assert {one.name for one in found.artifacts} == EVERYTHING - left_out
+    assert {one.name for one in found.kept} == kept
+
+
+def test_without_any_root_nothing_is_published(record: Record) -> None:
+    _no_root(record)
+    with pytest.raises(TrustAnchorError, match="has no root to publish"):
         collected(record)
-    assert words in str(error.value)
-    assert error.value.next_step
+
+
+def test_an_expired_crl_keeps_no_distrust_back(record: Record) -> None:
+    """The worst day: a root is stolen, and another one's CRL has just expired."""
+    record.write_manifest(s1="distrusted")
+    record.write("trust.p7m", signed_message(record))
+    record.write("crls/r1.crl", crl(record.roots["r1"], end=pki.NOW))
+    found = contents(record)
+    assert "trust.p7m" in found
+    assert "root-s1.crt" not in found
+    assert record.roots["s1"].pem.encode() not in found["roots.pem"]
+
+
+def test_a_root_that_was_removed_after_its_distrust_stays_away(record: Record) -> None:
+    record.write("intermediates/ca2.crt", record.roots["s1"].intermediate("Intermediate 2").pem.encode())
+    record.write_manifest(s1=None)
+    found = collected(record)
+    assert {one.name for one in found.artifacts} == EVERYTHING - {"root-s1.crt", "root-s1.crl"}
+    assert record.roots["s1"].pem.encode() not in contents(record)["roots.pem"]
+    assert (found.kept, found.faults) == ((), ())
+    assert "roots/s1.crt is not in trust.yml" in found.warnings[0]
+
+
+def test_of_which_manifest_the_record_is(record: Record) -> None:
+    assert (collected(record).id, collected(record).sequence) == ("ab" * 16, 1)
+    (record.home / "trust.yml").unlink()
+    assert (collected(record).id, collected(record).sequence) == ("", 0)

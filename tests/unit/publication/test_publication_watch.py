@@ -13,8 +13,17 @@ from pathlib import Path
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, metrics
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import artifacts, units, url, watch
-from factories import pki
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
+    artifacts,
+    clients,
+    units,
+    url,
+    watch,
+)
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import notice
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from factories import manifests, pki
 from factories.publication_record import crl, der
 
 NOW = pki.NOW.timestamp()
@@ -23,22 +32,26 @@ ROOT, OTHER = pki.root(), pki.root("Other")
 
 
 def look(monkeypatch: pytest.MonkeyPatch, watched: watch.Watched, content: bytes) -> watch.WatchFinding:
-    monkeypatch.setattr(watch, "fetch", lambda _url, _name: content)
+    monkeypatch.setattr(watch, "fetch", lambda _url, _name, _address, _timeout: content)
     (found,) = watch.look(watch.Watch(URL, (watched,)))
     return found
 
 
+def finding(watched: watch.Watched, end: float) -> watch.WatchFinding:
+    return watch.WatchFinding(watched, watch.End(end, watched.kind, watched.margin))
+
+
 @pytest.mark.parametrize(("left", "stale"), [(86401, False), (86400, False), (86399, True), (0, True), (-5, True)])
 def test_stale_is_less_than_the_margin(left: int, stale: bool) -> None:
-    finding = watch.WatchFinding(watch.Watched("root-r1.crl", "root_crl", 86400), NOW + left)
-    assert finding.stale(NOW) is stale
-    assert ("wanted 24.0 hours" in finding.text(NOW)) is stale
+    found = finding(watch.Watched("root-r1.crl", "root_crl", 86400), NOW + left)
+    assert found.stale(NOW) is stale
+    assert ("wanted 24.0 hours" in found.text(NOW)) is stale
 
 
 def test_what_it_says() -> None:
     watched = watch.Watched("root-r1.crl", "root_crl", 30 * 86400)
-    assert watch.WatchFinding(watched, NOW + 40 * 86400).text(NOW) == "root-r1.crl: 40.0 days left"
-    assert watch.WatchFinding(watched, NOW - 7200).text(NOW) == (
+    assert finding(watched, NOW + 40 * 86400).text(NOW) == "root-r1.crl: 40.0 days left"
+    assert finding(watched, NOW - 7200).text(NOW) == (
         "root-r1.crl: expired 2.0 hours ago, wanted 30.0 days. Renew it: plan_ceremony, ceremony, then publish."
     )
     assert watch.WatchFinding(watched, None, "it is gone.").text(NOW) == "root-r1.crl: it is gone."
@@ -46,14 +59,14 @@ def test_what_it_says() -> None:
 
 
 def test_every_kind_has_a_next_step() -> None:
-    for kind in artifacts.KINDS:
-        assert watch.WatchFinding(watch.Watched("x", kind, 60), NOW).text(NOW).count(". ") >= 1
+    for kind in artifacts.KINDS.keys() | notice.NOTICE.keys():
+        assert finding(watch.Watched("x", kind, 60), NOW).text(NOW).count(". ") >= 1
 
 
 def test_a_crl_by_its_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
     end = pki.NOW + 3 * pki.DAY
     found = look(monkeypatch, watch.Watched("a.crl", "root_crl", 1, ROOT.pem), crl(ROOT, end=end))
-    assert (found.end, found.fault) == (end.timestamp(), "")
+    assert (found.end, found.fault) == (watch.End(end.timestamp(), "root_crl", 1), "")
 
 
 @pytest.mark.parametrize("kind", ["root_crl", "ca_crl"])
@@ -85,12 +98,29 @@ def test_garbage_is_a_fault(monkeypatch: pytest.MonkeyPatch, kind: str, good: by
 
 def test_end_of_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     found = look(monkeypatch, watch.Watched("x", "root", 1), der(ROOT.certificate))
-    assert found.end == (pki.NOW + 30 * pki.DAY).timestamp()
+    assert found.end == watch.End((pki.NOW + 30 * pki.DAY).timestamp(), "root", 1)
+
+
+@pytest.mark.parametrize(("signer_margin", "of"), [(60, "manifest"), (370, "manifest_signer")])
+def test_a_manifest_is_due_with_its_signer(monkeypatch: pytest.MonkeyPatch, signer_margin: int, of: str) -> None:
+    """A new signature takes a scheduled play, a new signer a ceremony."""
+    end, roots = pki.NOW + 8 * pki.DAY, (Root("r1", ROOT.sha256, "trusted", ROOT.pem),)
+    content = SignedManifest("ab" * 16, 1, pki.NOW, end, roots)
+    signer = manifests.signer(ROOT)
+    watched = watch.Watched("trust.p7m", "manifest", 7 * 86400, "", signer_margin * 86400)
+    found = look(monkeypatch, watched, manifests.sign(content, signer))
+    signer_end = signer.certificate.not_valid_after_utc.timestamp()
+    assert found.end is not None
+    assert (found.end.of, found.end.at) == (of, signer_end if of == "manifest_signer" else end.timestamp())
+    assert found.stale(NOW) is (of == "manifest_signer")
+    if found.stale(NOW):
+        assert "trust.p7m: its signer: " in found.text(NOW)
+        assert "wanted 370.0 days. Have a new signer certified: plan_ceremony, ceremony" in found.text(NOW)
 
 
 def test_metrics_in_the_text_format() -> None:
     findings = [
-        watch.WatchFinding(watch.Watched("root-r1.crl", "root_crl", 60), NOW + 61),
+        finding(watch.Watched("root-r1.crl", "root_crl", 60), NOW + 61),
         watch.WatchFinding(watch.Watched("ca1.crl", "ca_crl", 60), None, "gone"),
         watch.WatchFinding(watch.Watched("roots.pem", "bundle", 0), None),
     ]
@@ -158,3 +188,21 @@ def test_the_users_own_alert(alert: str) -> None:
     assert "ReadWritePaths=-/metrics\n" in service
     head = service.partition("[Service]")[0]
     assert ("OnFailure" in head) is bool(alert)
+
+
+def test_another_host_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may not be reachable from here; waiting for it once for each file would take longer than the unit may."""
+    asked: list[str] = []
+
+    def fetch(_url: url.PublicationUrl, _name: str, address: str, _timeout: float) -> bytes:
+        asked.append(address)
+        if address == "192.0.2.1":
+            raise url.NoAnswer("nobody answers")
+        return crl(ROOT)
+
+    ways = [clients.Way("10.0.0.5", own=True, named=True), clients.Way("192.0.2.1", own=False, named=True)]
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
+    monkeypatch.setattr(watch, "fetch", fetch)
+    watched = tuple(watch.Watched(f"{name}.crl", "root_crl", 1, ROOT.pem) for name in "abc")
+    assert [one.fault for one in watch.look(watch.Watch(URL, watched))] == ["", "", ""]
+    assert asked.count("192.0.2.1") == 1

@@ -7,13 +7,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import service_certificate, step_ca_preflight
 from factories import pki
+from factories.actions import Host
 
 ROOT = pki.root()
 KEY = pki.key_pem(pki.new_key())
@@ -26,28 +25,6 @@ OPTIONS = {
     "provisioner": "enrolment",
     "provisioner_key": KEY,
 }
-
-
-class Host:
-    """What reached the host, and what it answers."""
-
-    def __init__(self, *answers: dict[str, Any]) -> None:
-        self.answers = list(answers)
-        self.seen: list[dict[str, Any]] = []
-
-    def run(self, plugin: type[ActionBase], monkeypatch: pytest.MonkeyPatch, **options: Any) -> dict[str, Any]:
-        check_mode = bool(options.pop("check_mode", False))
-        monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
-        monkeypatch.setattr(plugin, "__init__", lambda _self: None)
-        monkeypatch.setattr(plugin, "_execute_module", self.execute)
-        action = plugin()
-        action._task = SimpleNamespace(args=options, check_mode=check_mode)
-        found: dict[str, Any] = action.run(task_vars={})
-        return found
-
-    def execute(self, _name: str, args: dict[str, Any], **_options: Any) -> dict[str, Any]:
-        self.seen.append(args)
-        return self.answers.pop(0)
 
 
 def enrol(host: Host, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:

@@ -18,11 +18,13 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import (
+    convergence,
     lifecycle,
     program,
     store,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate.settings import Settings
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from cryptography import x509
 from factories import accounts, pki, tls_server
 from factories import service_host as host
@@ -86,6 +88,12 @@ def enrolled(settings: Settings, left: float = 86400) -> pki.Leaf:
     return leaf
 
 
+def renew(settings: Settings) -> bool:
+    """Let the timer's renewer look."""
+    lifecycle.settings_file(settings).write()
+    return lifecycle.renew_if_due(settings.name, NOW).renewed
+
+
 def offer(ca: tls_server.Server, path: str, leaf: pki.Leaf) -> None:
     """Let the CA answer with a chain."""
     found = x509.load_pem_x509_certificates(leaf.chain.encode())
@@ -109,7 +117,7 @@ def metrics(settings: Settings) -> dict[str, int]:
 def test_not_due(settings: Settings, ca: tls_server.Server, init: Systemd) -> None:
     leaf = enrolled(settings, left=57601)
     init.acts.clear()
-    assert not lifecycle.renew_if_due(settings, NOW)
+    assert not renew(settings)
     assert (ca.seen, init.acts) == ([], [])
     assert host.chain(settings) == leaf.chain
     assert metrics(settings)["last_run_success"] == 1
@@ -120,7 +128,7 @@ def test_due(settings: Settings, ca: tls_server.Server, init: Systemd) -> None:
     init.acts.clear()
     fresh = host.leaf(key=old.key)
     offer(ca, "/1.0/renew", fresh)
-    assert lifecycle.renew_if_due(settings, NOW)
+    assert renew(settings)
     assert host.chain(settings) == fresh.chain
     assert init.acts == [("reload-or-restart", "nginx.service")]
     assert ca.seen[0].client["subject"] == ((("commonName", "web.corp.example"),),)
@@ -130,12 +138,55 @@ def test_due(settings: Settings, ca: tls_server.Server, init: Systemd) -> None:
     assert abs(found["last_success_timestamp_seconds"] - time.time()) < 60
 
 
+SHORT = host.ROOT.intermediate("Ends soon", end=pki.NOW + pki.HOUR)
+
+
+def test_a_pair_ends_with_what_ends_first(settings: Settings) -> None:
+    """step-ca gives a leaf its whole lifetime, even when the intermediate ends before."""
+    host.put(settings, SHORT.leaf(*host.SETTINGS.names))
+    pair, end = store.current(settings), SHORT.certificate.not_valid_after_utc.timestamp()
+    assert store.effective_end(pair) == end < store.validity(pair)[1]
+    lifecycle.write_metrics(settings, good=True)
+    assert metrics(settings)["expiry_timestamp_seconds"] == end
+    assert convergence.facts(settings, "")["not_after"] == times.render_epoch(end)
+
+
+def test_the_chain_ends_first_and_the_ca_has_a_later_one(settings: Settings, ca: tls_server.Server) -> None:
+    old = SHORT.leaf(*host.SETTINGS.names)
+    host.put(settings, old)
+    fresh = host.leaf(key=old.key)
+    ca.answers["/intermediates.pem"] = (200, host.INTERMEDIATE.pem.encode())
+    offer(ca, "/1.0/renew", fresh)
+    assert renew(settings)
+    assert host.chain(settings) == fresh.chain
+    assert metrics(settings)["last_run_success"] == 1
+
+
+def test_the_chain_ends_first_and_the_ca_has_no_later_one(
+    settings: Settings, ca: tls_server.Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told at each look, and the CA is not asked for a new certificate each time."""
+    leaf = SHORT.leaf(*host.SETTINGS.names)
+    host.put(settings, leaf)
+    ca.answers["/intermediates.pem"] = (200, SHORT.pem.encode())
+    offer(ca, "/1.0/renew", SHORT.leaf(*host.SETTINGS.names, key=leaf.key))
+    assert not renew(settings)
+    assert host.chain(settings) == leaf.chain
+    assert metrics(settings)["last_run_success"] == 0
+    assert call(monkeypatch, "web") == 1
+    said = capsys.readouterr()
+    assert re.fullmatch(r"web: not due, (0\.9|1\.0) hours left\n", said.out)
+    assert "ends at" in said.err
+    assert "Renew the CA's intermediate" in said.err
+    assert "/1.0/renew" not in [one.path for one in ca.seen]
+
+
 def test_the_ca_is_down(settings: Settings) -> None:
     leaf = enrolled(settings, left=3600)
     before = metrics(settings)
     down = replace(settings, ca_url="https://localhost:1")
     with pytest.raises(TrustAnchorError, match="does not answer"):
-        lifecycle.renew_if_due(down, NOW)
+        renew(down)
     assert host.chain(settings) == leaf.chain
     assert metrics(settings) == {**before, "last_run_success": 0}
 
@@ -159,7 +210,7 @@ def test_an_answer_that_is_not_good(
     else:
         ca.answers["/1.0/renew"] = answer
     with pytest.raises(TrustAnchorError, match=message):
-        lifecycle.renew_if_due(settings, NOW)
+        renew(settings)
     assert host.chain(settings) == leaf.chain
     assert metrics(settings)["last_run_success"] == 0
 
@@ -170,13 +221,13 @@ def test_a_failed_reload_is_tried_again(settings: Settings, ca: tls_server.Serve
     offer(ca, "/1.0/renew", host.leaf(key=old.key))
     init.broken = True
     with pytest.raises(TrustAnchorError, match=r"nginx\.service failed"):
-        lifecycle.renew_if_due(settings, NOW)
+        renew(settings)
     assert metrics(settings)["last_run_success"] == 0
     init.broken = False
-    assert not lifecycle.renew_if_due(settings, NOW)
+    assert not renew(settings)
     assert init.acts == [("reload-or-restart", "nginx.service")]
     assert metrics(settings)["last_run_success"] == 1
-    assert not lifecycle.renew_if_due(settings, NOW)
+    assert not renew(settings)
     assert len(init.acts) == 1
 
 
@@ -189,7 +240,7 @@ def test_a_certificate_that_is_gone_raises_an_alarm(settings: Settings, damage: 
     else:
         chain.write_text("garbage")
     with pytest.raises(TrustAnchorError):
-        lifecycle.renew_if_due(settings, NOW)
+        renew(settings)
     found = metrics(settings)
     assert (found["expiry_timestamp_seconds"], found["last_run_success"]) == (0, 0)
     assert found["last_success_timestamp_seconds"] > 0

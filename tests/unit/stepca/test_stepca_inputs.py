@@ -53,6 +53,44 @@ def test_good_inputs_give_the_facts_for_the_host() -> None:
     }
 
 
+LASTING_ROOT = pki.root(end=pki.NOW + 3000 * pki.DAY)
+
+
+def claims(longest: str) -> dict[str, Any]:
+    return {"authority": {"provisioners": [JWK, {**ACME, "claims": {"maxTLSCertDuration": longest}}]}}
+
+
+@pytest.mark.parametrize(
+    ("left", "settings", "told"),
+    [
+        (91, {}, False),
+        (89, {}, True),
+        (-1, {}, True),
+        (300, claims("2160h"), False),
+        (300, claims("8760h"), True),
+        (300, {"authority": {"claims": {"maxTLSCertDuration": "8760h"}}}, True),
+        (366, claims("8760h"), False),
+    ],
+)
+def test_an_intermediate_that_ends_before_what_it_issues_or_before_its_remedy(
+    left: int, settings: dict[str, Any], told: bool
+) -> None:
+    """step-ca does not shorten certificates."""
+    signed = LASTING_ROOT.intermediate(end=pki.NOW + left * pki.DAY)
+    said = inputs.warnings(declared(LASTING_ROOT, signed.pem, **settings), pki.NOW)
+    assert bool(said) is told
+    assert all("The intermediate CN=Test Intermediate ends at " in one for one in said)
+    assert inputs.warnings(declared(LASTING_ROOT, "", **settings), pki.NOW) == []
+
+
+@pytest.mark.parametrize(("left", "told"), [(729, True), (731, False)])
+def test_a_root_needs_a_successor_in_time(left: int, told: bool) -> None:
+    root = pki.root(end=pki.NOW + left * pki.DAY)
+    said = inputs.warnings(declared(root, root.intermediate(end=pki.NOW + 200 * pki.DAY).pem), pki.NOW)
+    assert bool(said) is told
+    assert all("Plan its successor" in one for one in said)
+
+
 def test_a_fingerprint_may_be_written_as_people_do() -> None:
     digits = ROOT.sha256.upper()
     written = ":".join(digits[at : at + 2] for at in range(0, 64, 2))

@@ -219,6 +219,30 @@ def test_a_certificate_of_another_key_is_refused(layout: Layout) -> None:
     intermediate.require_match(layout, certificate_for(intermediate.load_key(layout)))
 
 
+@pytest.mark.parametrize(
+    ("days", "same_key", "same_issuer", "refused"),
+    [(25, True, True, True), (0, True, True, False), (25, False, True, False), (25, True, False, False)],
+)
+def test_a_former_certificate_does_not_take_the_place_of_its_successor(
+    layout: Layout, days: int, same_key: bool, same_issuer: bool, refused: bool
+) -> None:
+    """The record was checked out at an older commit."""
+    root, key = pki.root(), pki.new_key()
+    Path(layout.certificate).parent.mkdir(parents=True)
+    wanted = pki.authority_certificate("CA", key, root, start=pki.NOW - (1 + days) * pki.DAY)
+    intermediate.require_not_older(layout, wanted)
+    Path(layout.certificate).write_text("damaged")
+    intermediate.require_not_older(layout, wanted)
+    issuer, of = root if same_issuer else pki.root("Other"), key if same_key else pki.new_key()
+    present = pki.authority_certificate("CA", of, issuer, start=pki.NOW - pki.DAY)
+    Path(layout.certificate).write_text(pki.pem(present))
+    if refused:
+        with pytest.raises(TrustAnchorError, match="this host has its successor of .* Bring the record up to date"):
+            intermediate.require_not_older(layout, wanted)
+    else:
+        intermediate.require_not_older(layout, wanted)
+
+
 def test_install_converges(layout: Layout) -> None:
     signed, root = finish(layout)
     assert Path(layout.certificate).read_bytes() == signed

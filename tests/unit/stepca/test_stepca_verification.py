@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import stat
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import addresses
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import canary, tokens, verification
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
@@ -65,6 +67,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tls_server.Ser
         yield server
 
 
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Where names lead."""
+    found: dict[str, list[str]] = {}
+    monkeypatch.setattr(addresses, "resolved", lambda name: found.get(name, []))
+    monkeypatch.setattr(addresses, "is_internal", lambda address: address == "127.0.0.1")
+    return found
+
+
 @pytest.fixture
 def ca(running: tls_server.Server) -> Ca:
     return Ca(running)
@@ -75,6 +86,42 @@ def test_a_ca_that_works(ca: Ca) -> None:
     assert found["intermediate"]["subject"] == "CN=Test Intermediate"
     assert found["provisioners"] == {"acme": "ACME", "canary": "JWK"}
     assert found["canary"]["issuer"] == "CN=Test Intermediate"
+
+
+def test_the_ca_is_asked_where_its_names_lead(
+    ca: Ca, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only at loopback, where clients never come."""
+    names["ca.corp.example"] = ["127.0.0.1"]
+    assert [one for one in ca.verify()["notices"] if "leads to" in one] == []
+    monkeypatch.setattr(addresses, "is_internal", lambda _address: False)
+    assert [one for one in ca.verify()["notices"] if "leads to" in one] == []
+    names["ca.corp.example"] = ["127.0.0.1", "127.0.0.77"]
+    (said,) = [one for one in ca.verify()["notices"] if "leads to" in one]
+    assert said.startswith("ca.corp.example leads to 127.0.0.77, where nobody answers this host")
+
+
+def test_something_else_answers_where_a_name_leads(
+    ca: Ca, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(addresses, "is_internal", lambda _address: False)
+    names["ca.corp.example"] = ["127.0.0.1"]
+    with tls_server.serve(pki.root("Other").leaf("ca.corp.example"), tmp_path) as other:
+        reached = f"https://ca.corp.example:{other.port}"
+        real = dataclasses.replace
+        monkeypatch.setattr(verification, "replace", lambda client, **more: real(client, **{**more, "url": reached}))
+        with pytest.raises(TrustAnchorError, match="leads to 127.0.0.1, and what answers there is not this CA"):
+            ca.verify()
+
+
+def test_what_ends_soon_is_told(ca: Ca) -> None:
+    said = ca.verify()["notices"]
+    assert [one.split(" ends at ")[0] for one in said] == [
+        "The root CN=Test Root",
+        "The intermediate CN=Test Intermediate",
+    ]
+    assert "90 days before are needed" in said[1]
+    assert "Renew it: request_intermediate, plan_ceremony, ceremony, site." in said[1]
 
 
 def test_check_mode_signs_nothing(ca: Ca) -> None:

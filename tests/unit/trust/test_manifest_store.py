@@ -19,6 +19,9 @@ ONE, TWO = pki.root("One"), pki.root("Two")
 ENTRY = {"name": "one", "sha256": ONE.sha256, "state": "trusted"}
 
 
+ANCHORS = {"pki_anchors": [{"name": "any", "sha256": one.sha256, "reason": "a test"} for one in (ONE, TWO)]}
+
+
 def write(directory: Path, *entries: Any, **changes: Any) -> str:
     """A record with the certificates of both roots."""
     (directory / "roots").mkdir(exist_ok=True)
@@ -135,7 +138,7 @@ def test_the_lookup_gives_what_a_host_is_told(tmp_path: Path) -> None:
     two = {"name": "two", "sha256": TWO.sha256, "state": "staged"}
     for state, trusted, distrusted in (("staged", 1, []), ("retiring", 2, []), ("distrusted", 1, [TWO.sha256])):
         directory = write(tmp_path, ENTRY, {**two, "state": state})
-        (found,) = LookupModule().run([directory])
+        (found,) = LookupModule().run([directory], ANCHORS)
         listed = [{"name": "one", "sha256": ONE.sha256, "pem": ONE.pem}, {**two, "pem": TWO.pem}]
         listed[1].pop("state", None)
         assert found == {
@@ -150,11 +153,13 @@ def test_the_lookup_gives_what_a_host_is_told(tmp_path: Path) -> None:
 
 def test_the_lookup_of_one_root(tmp_path: Path) -> None:
     directory = write(tmp_path, ENTRY, {"name": "two", "sha256": TWO.sha256, "state": "distrusted"})
-    assert LookupModule().run([directory], root="one") == [{"name": "one", "sha256": ONE.sha256, "pem": ONE.pem}]
+    assert LookupModule().run([directory], ANCHORS, root="one") == [
+        {"name": "one", "sha256": ONE.sha256, "pem": ONE.pem}
+    ]
     with pytest.raises(AnsibleLookupError, match="'two' is distrusted.*nothing may be issued under it"):
-        LookupModule().run([directory], root="two")
+        LookupModule().run([directory], ANCHORS, root="two")
     with pytest.raises(AnsibleLookupError, match="has no root 'x'"):
-        LookupModule().run([directory], root="x")
+        LookupModule().run([directory], ANCHORS, root="x")
 
 
 def test_the_lookup_reads_a_record_once_and_again_when_it_changed(
@@ -167,14 +172,14 @@ def test_the_lookup_reads_a_record_once_and_again_when_it_changed(
         return read(record)
 
     monkeypatch.setattr(manifest_store, "read", counted)
-    first = LookupModule().run([directory])
+    first = LookupModule().run([directory], ANCHORS)
     first[0]["trusted"].clear()  # what a template does with it changes nothing
-    assert len(LookupModule().run([directory])[0]["trusted"]) == 1
-    assert LookupModule().run([directory], root="one")
+    assert len(LookupModule().run([directory], ANCHORS)[0]["trusted"]) == 1
+    assert LookupModule().run([directory], ANCHORS, root="one")
     assert len(reads) == 1
     write(tmp_path, ENTRY, sequence=4)
-    assert LookupModule().run([directory])[0]["sequence"] == 4
+    assert LookupModule().run([directory], ANCHORS)[0]["sequence"] == 4
     (tmp_path / "roots/one.crt").write_text(TWO.pem)
     with pytest.raises(AnsibleLookupError, match="one.crt has fingerprint"):
-        LookupModule().run([directory])
+        LookupModule().run([directory], ANCHORS)
     assert len(reads) == 3

@@ -22,6 +22,7 @@ from factories import pki
 ROOT = pki.root()
 ID = ROOT.sha256[:32]
 MANIFEST = {"id": ID, "sequence": 7, "trusted": [{"pem": ROOT.pem}]}
+ANCHORS = [{"name": "r1", "sha256": ROOT.sha256, "reason": "a test made it"}]
 SHAKEN = {"target": "a:443", "clients": {"curl": "refused"}}
 EFFECTIVE = {"state": "effective", "changed_at": 0.0, "processes": []}
 FOUND = {
@@ -81,7 +82,8 @@ class Host:
 
 def rolled(record: Path, phase: str, check_mode: bool = False, **options: Any) -> dict[str, Any]:
     action = trust_rollout.ActionModule()
-    action._task = SimpleNamespace(args={"phase": phase, "record": str(record), **options}, check_mode=check_mode)
+    args = {"phase": phase, "record": str(record), "anchors": ANCHORS, **options}
+    action._task = SimpleNamespace(args=args, check_mode=check_mode)
     found: dict[str, Any] = action.run(task_vars={})
     return found
 

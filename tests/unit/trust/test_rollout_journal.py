@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -13,9 +14,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal, lock
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import (
+    journal,
+    lock,
+    plan,
+    report,
+)
 
 RELEASE = {"id": "ab" * 16, "sequence": 7}
+OF = journal.Release("ab" * 16, 7)
 
 
 def entry(host: str = "web1", **more: Any) -> journal.Entry:
@@ -51,6 +59,38 @@ def test_a_line_of_something_else_is_refused(path: str, change: dict[str, Any]) 
     Path(path).write_text(json.dumps({**data, **change}) + "\n")
     with pytest.raises(TrustAnchorError, match="line 1 is not a line of a rollout"):
         journal.of(path).read()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"stores": [{}]},
+        {"stores": "java"},
+        {"stores": [{"name": 7}]},
+        {"stores": [{"name": "java", "missing": 7}]},
+        {"repaired": [{}]},
+        {"effective": "stale"},
+        {"effective": {"processes": {"pid": 1}}},
+        {"effective": {"processes": [{"started": "noon"}]}},
+        {"effective": {"processes": [{"started": 1e30}]}},
+        {"leaves": ["web"]},
+        {"handshakes": [{"target": "web:443", "clients": ["curl"]}]},
+        {"error": "no"},
+    ],
+)
+def test_a_bad_answer_on_record_is_a_fault_of_its_host_alone(path: str, said: dict[str, Any]) -> None:
+    """Controllers before this one wrote down what hosts said as they said it."""
+    journal.of(path).append(entry("web1"))
+    journal.of(path).append(entry("web2"))
+    first, second = Path(path).read_text().splitlines()
+    Path(path).write_text(json.dumps({**json.loads(first), **said}) + f"\n{second}\n")
+    states = plan.states(journal.of(path).read(), OF)
+    assert {host: state.outcome for host, state in states.items()} == {"web1": "failed", "web2": "converged"}
+    scope = plan.Scope(("web1", "web2"), ("web1", "web2"), (), ())
+    built = report.build(OF, scope, states, times.utc_now())
+    assert built["missing"] == ["web1"]
+    assert "its line in the journal cannot be used" in report.markdown(built)
+    assert plan.plan(scope, states, times.utc_now(), dt.timedelta(days=9999)).todo == ("web1",)
 
 
 def test_one_rollout_at_a_time(path: str) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import strict_yaml
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signed, signing
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.anchors import Anchor
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import (
     SignedManifest,
 )
@@ -38,7 +40,8 @@ MANIFEST = SignedManifest(
 )
 UNDER_R1 = signer(R1)
 SIGNED = sign(MANIFEST, UNDER_R1)
-VALID, RENEW = dt.timedelta(days=30), dt.timedelta(days=15)
+SPAN = signing.Span(dt.timedelta(days=30), dt.timedelta(days=15))
+ALL = Introductions(Path(), tuple(Anchor("any", root.sha256, "a test") for root in (R1, R2, STRANGER)))
 
 
 def test_what_was_signed_is_read() -> None:
@@ -112,8 +115,10 @@ ROOT = json.loads(MANIFEST.to_json())["roots"][0]
         (b'{"a": NaN}', "NaN is not JSON"),
         (b"[" * 100000, "is not JSON"),
         (b"[]", "not a mapping"),
-        (document(version=2), "version 2.*Bring the program on this host up to date"),
-        (document(more=1), "unknown key 'more'"),
+        (document(version=2), "version 2, written by a later version.*Bring the collection up to date"),
+        (document(refused_signers="all"), "'refused_signers' is not a list"),
+        (document(refused_signers=["12"]), "not a SHA-256 fingerprint"),
+        (document(endorsements=["x"]), "endorsement is str, not a mapping"),
         (document(sequence=0), "a whole number from 1"),
         (document(sequence=None), "'sequence' is missing"),
         (document(id=""), "'id' is ''"),
@@ -159,7 +164,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def plan(directory: Path, now: dt.datetime = pki.NOW, key: Any = UNDER_R1.key) -> signing.Signing:
-    return signing.plan(str(directory), key, now, VALID, RENEW)
+    return signing.plan(str(directory), key, now, SPAN, ALL)
 
 
 def test_a_record_is_signed_once(directory: Path) -> None:
@@ -252,9 +257,11 @@ def test_a_new_root_is_introduced_by_an_old_one(directory: Path) -> None:
         plan(directory)
 
 
-def test_an_expired_root_is_not_published(directory: Path) -> None:
+def test_an_expired_root_is_told_and_stops_no_signature(directory: Path) -> None:
     old = pki.root("Old", start=pki.NOW - 9 * pki.DAY, end=pki.NOW - pki.DAY)
     (directory / "roots/r2.crt").write_text(old.pem)
     (directory / "trust.yml").write_text((directory / "trust.yml").read_text().replace(R2.sha256, old.sha256))
-    with pytest.raises(TrustAnchorError, match="root 'r2' has expired.*Make it distrusted"):
-        plan(directory)
+    anchors = (*ALL.anchors, Anchor("old", old.sha256, "a test"))
+    planned = signing.plan(str(directory), UNDER_R1.key, pki.NOW, SPAN, Introductions(Path(), anchors))
+    assert [one for one in planned.problems if "root 'r2' has expired" in one and "Make it distrusted" in one]
+    assert signed.verify(planned.sign(UNDER_R1.key), R1.pem).sequence == 3

@@ -8,17 +8,20 @@ import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.trustanchor.private_ca.plugins.doc_fragments.trust_stores import ModuleDocFragment
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.files import File
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import settings, units
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import declaration, java, registry
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.declaration import StoreDeclaration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.kind import StoreKind
 from factories import pki
 from factories.collection import CHECKOUT
@@ -104,10 +107,38 @@ def test_the_agent_may_write_where_java_stores_are_found() -> None:
     assert [path for path in found if not is_below(path, list(java.KIND.discovered_writable()))] == []
 
 
-def sandbox(stores: declaration.StoreDeclaration) -> list[str]:
+@pytest.mark.parametrize("name", ["x.default", "x\n[Service]\nExecStartPre=/bin/false\n#", "50%h", "\udcff"])
+def test_what_users_make_changes_no_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Who may name a directory would write lines of a unit of root's."""
+    account = SimpleNamespace(pw_name="ada", pw_dir=str(tmp_path / "ada"), pw_uid=1000, pw_gid=1000)
+    monkeypatch.setattr("pwd.getpwall", lambda: [account])
+    before = units.timed(agent_settings(StoreDeclaration()), "hourly", 0).files()
+    profile = tmp_path / "ada/.mozilla/firefox" / name
+    profile.mkdir(parents=True)
+    (profile / "cert9.db").touch()
+    assert units.timed(agent_settings(StoreDeclaration()), "hourly", 0).files() == before
+
+
+def test_the_agent_may_write_where_users_have_their_homes() -> None:
+    allowed = sandbox(declaration.parse({}))
+    for home in ("/home/ada", "/home/corp/ada", "/root"):
+        assert is_below(f"{home}/.pki/nssdb/cert9.db", allowed)
+    (unit,) = [
+        one for one in units.timed(agent_settings(StoreDeclaration()), "hourly", 0).files() if ".service" in one.path
+    ]
+    assert isinstance(unit, File)
+    assert b"\nProtectHome=no\n" in unit.content
+
+
+def agent_settings(stores: StoreDeclaration) -> settings.AgentSettings:
+    return settings.AgentSettings(("http://pki.corp.example/trust.p7m",), stores)
+
+
+def sandbox(stores: StoreDeclaration) -> list[str]:
     """ReadWritePaths= of the agent's unit."""
-    wanted = settings.AgentSettings(("http://pki.corp.example/trust.p7m",), stores)
-    (unit,) = [item for item in units.timed(wanted, "hourly", 0).files() if item.path.endswith(".service")]
+    (unit,) = [
+        item for item in units.timed(agent_settings(stores), "hourly", 0).files() if item.path.endswith(".service")
+    ]
     (paths,) = re.findall(r"^ReadWritePaths=(.*)$", unit.content.decode(), re.MULTILINE)  # type: ignore[union-attr]
     return [path.removeprefix("-") for path in paths.split()]
 

@@ -120,3 +120,41 @@ def test_what_a_process_verifies_with(tmp_path: Path, maps: bytes, runtime: str)
     (tmp_path / "maps").write_bytes(maps)
     (tmp_path / "exe").symlink_to("/bin/true")
     assert effective._runtime(str(tmp_path)) == runtime
+
+
+def described(tmp_path: Path, cgroup: bytes, init: bytes = b"0::/init.scope\n") -> effective.Process:
+    for pid, content in (("1", init), ("77", cgroup)):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cgroup").write_bytes(content)
+    (tmp_path / "77/exe").symlink_to("/tmp/x\x1b[2J")
+    return effective._described(77, 5.0, "openssl", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "unit"),
+    [
+        (b"0::/system.slice/nginx.service\n", "nginx.service"),
+        (b"0::/system.slice/system-getty.slice/getty@tty1.service\n", "getty@tty1.service"),
+        (b"12:devices:/user.slice\n1:name=systemd:/system.slice/nginx.service\n0::/\n", "nginx.service"),
+        (b"0::/user.slice/user-1000.slice/session-3.scope\n", "session-3.scope"),
+        (b"0::/user.slice/user-1000.slice/user@1000.service/app.slice/ssh.service\n", "user@1000.service"),
+        (b"0::/user.slice/user-1000.slice/user@1000.service/\xff/nginx.service\n", "user@1000.service"),
+        (b"0::/system.slice/own.service/a/nginx.service\n", "own.service"),
+        (b"0::/system.slice/\x1b\xff.service\n", "\\x1b\\udcff.service"),
+        (b"0::/\n", ""),
+        (b"", ""),
+    ],
+)
+def test_the_unit_of_a_process_is_not_what_it_calls_a_group_below(tmp_path: Path, cgroup: bytes, unit: str) -> None:
+    """Who may make groups, as each user's manager, would have services of root's restarted by calling one so."""
+    found = described(tmp_path, cgroup)
+    assert (found.unit, found.program) == (unit, "x\\x1b[2J")
+
+
+def test_the_unit_of_a_process_in_a_container(tmp_path: Path) -> None:
+    found = described(
+        tmp_path,
+        b"0::/machine.slice/libpod-1.scope/system.slice/nginx.service\n",
+        b"0::/machine.slice/libpod-1.scope/init.scope\n",
+    )
+    assert found.unit == "nginx.service"

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, profiles
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import builders, constraint_set, profiles
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.lint import (
     lint_crl,
     lint_intermediate,
@@ -34,7 +34,7 @@ def built(**replaced: Any) -> x509.Certificate:
         "basic": (x509.BasicConstraints(ca=True, path_length=1), True),
         "usage": (x509.KeyUsage(**usage), True),
         "identifier": (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
-        "names": (profiles.ConstraintSet(("corp.example",)).extension(), True),
+        "names": (constraint_set.ConstraintSet(("corp.example",)).extension(), True),
     } | {name: value for name, value in replaced.items() if name not in ("key", "serial", "usage_also", "issuer")}
     if "usage_also" in replaced:
         parts["usage"] = (x509.KeyUsage(**{**usage, replaced["usage_also"]: True}), True)
@@ -74,7 +74,7 @@ def test_what_the_profiles_build_is_clean() -> None:
         ({"usage_also": "digital_signature"}, "exactly keyCertSign and cRLSign"),
         ({"identifier": None}, "subject key identifier is missing"),
         ({"identifier": (x509.SubjectKeyIdentifier(b"12345678901234567890"), False)}, "SHA-1 of the key"),
-        ({"names": (profiles.ConstraintSet(("corp.example",)).extension(), False)}, "must be critical"),
+        ({"names": (constraint_set.ConstraintSet(("corp.example",)).extension(), False)}, "must be critical"),
         ({"serial": 1}, "64 random bits"),
         (
             {"eku": (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)},

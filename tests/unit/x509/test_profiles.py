@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import profiles
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import constraint_set, profiles
 from cryptography import x509
 from factories.pki import profiled as make
 from hypothesis import given
@@ -87,7 +87,7 @@ def test_a_crl_lives_at_most_a_year() -> None:
 
 
 def test_without_permitted_addresses_all_are_excluded() -> None:
-    constraints = profiles.ConstraintSet(permitted_dns=("corp.example",)).extension()
+    constraints = constraint_set.ConstraintSet(permitted_dns=("corp.example",)).extension()
     assert [str(one.value) for one in constraints.excluded_subtrees or []] == ["0.0.0.0/0", "::/0"]
 
 

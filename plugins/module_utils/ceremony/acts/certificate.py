@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from ...errors import TrustAnchorError
 from ...host.files import read
 from ...text import times
 from ...x509 import certificates as certs
-from ...x509.profiles import ConstraintSet
+from ...x509.constraint_set import ConstraintSet
 from ..outputs import Form
 from ..record_paths import Clash, Writes
 from .base import Drafting, Entry, MadeRoot, PlanSoFar
@@ -34,16 +35,24 @@ def certificate_facts(certificate: x509.Certificate) -> dict[str, Any]:
     names = certs.extension(certificate, x509.NameConstraints)
     points = certs.extension(certificate, x509.CRLDistributionPoints) or []
     access = certs.extension(certificate, x509.AuthorityInformationAccess) or []
+    purposes = certs.extension(certificate, x509.ExtendedKeyUsage)
     return {
         **certs.describe(certificate),
         "public_key_sha256": certs.spki_sha256(certificate.public_key()),
         "ca": bool(basic and basic.ca),
         "path_length": basic.path_length if basic is not None else None,
-        "permitted": [str(one.value) for one in (names.permitted_subtrees or [])] if names is not None else [],
-        "excluded": [str(one.value) for one in (names.excluded_subtrees or [])] if names is not None else [],
+        "permitted": _subtrees(names.permitted_subtrees) if names is not None else [],
+        "excluded": _subtrees(names.excluded_subtrees) if names is not None else [],
+        **({} if purposes is None else {"extended_key_usage": [one._name for one in purposes]}),
         "crl_urls": [str(name.value) for point in points for name in point.full_name or []],
         "issuer_urls": [str(one.access_location.value) for one in access],
     }
+
+
+def _subtrees(names: Iterable[x509.GeneralName] | None) -> list[str]:
+    """For people: domains and ranges as they are, others with their type before them."""
+    types = {x509.RFC822Name: "e-mail ", x509.UniformResourceIdentifier: "URI "}
+    return [f"{types.get(type(one), '')}{one.value}" for one in names or []]
 
 
 CERTIFICATE: Form[x509.Certificate] = Form(
@@ -69,8 +78,17 @@ def marked_name(name: x509.Name, mark: str) -> x509.Name:
     return x509.Name(parts) if mark else name
 
 
-def unless_done(drafting: Drafting, act: Entry, path: str, renew: bool = False) -> list[Entry]:
+def unless_done(
+    drafting: Drafting, act: Entry, path: str, renew: bool = False, former: Entry | None = None
+) -> list[Entry]:
     """The act where the record does not have its certificate, has another one, or (with ``renew``) one that ends soon.
+
+    Args:
+        drafting: what acts are drafted from.
+        act: as a plan has it.
+        path: of the certificate.
+        renew: whether it is renewed before it ends.
+        former: the act as it was before plans closed what is not declared (see `is_closed`); None where it is the same.
 
     Raises:
         TrustAnchorError: the certificate says something else, and the act may not replace it.
@@ -80,16 +98,26 @@ def unless_done(drafting: Drafting, act: Entry, path: str, renew: bool = False) 
         return [act]
     certificate = certs.load_certificate(pem, path)
     due = renew and drafting.is_due(certs.not_after(certificate))
-    return [act] if due or not drafting.is_done(act, certificate) else []
+    signed_as = former if former is not None and not is_closed(certificate) else act
+    return [act] if due or not drafting.is_done(signed_as, certificate) else []
+
+
+def is_closed(certificate: x509.Certificate) -> bool:
+    """Whether a CA's certificate is of a plan that closes what is not declared.
+
+    Earlier plans limited no purposes, mailboxes or URIs. What they signed stays as it is, and as declared.
+    """
+    names = certs.extension(certificate, x509.NameConstraints)
+    said = ConstraintSet() if names is None else ConstraintSet.of(names)
+    limited = said.permitted_email or said.permitted_uri or said.excluded_email or said.excluded_uri
+    return bool(limited) or certs.extension(certificate, x509.ExtendedKeyUsage) is not None
 
 
 def constraints_entry(constraints: ConstraintSet | None, unconstrained: bool) -> Entry:
     """Name constraints as a plan has them."""
     said: Entry = {"unconstrained": True} if unconstrained else {}
     if constraints is not None:
-        names = ("permitted_dns", "permitted_ip", "excluded_dns", "excluded_ip")
-        lists = {name: [str(one) for one in getattr(constraints, name)] for name in names}
-        said = {"name_constraints": {name: values for name, values in lists.items() if values}} | said
+        said = {"name_constraints": constraints.dump()} | said
     return said
 
 

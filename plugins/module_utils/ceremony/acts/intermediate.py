@@ -14,8 +14,15 @@ from cryptography import x509
 from ...errors import TrustAnchorError
 from ...schema import read_text
 from ...x509.builders import Issuance, PublicKey, checked_key, intermediate_builder
+from ...x509.constraint_set import closed, parse_constraints
 from ...x509.lint import lint_intermediate
-from ...x509.profiles import INTERMEDIATE_DAYS, IntermediateProfile, parse_intermediate
+from ...x509.profiles import (
+    ANY_PURPOSE,
+    INTERMEDIATE_DAYS,
+    TLS_PURPOSES,
+    IntermediateProfile,
+    parse_intermediate,
+)
 from ..draft import Draft
 from ..linting import Lint
 from ..outputs import Output
@@ -42,6 +49,7 @@ from .certificate import (
     unless_done,
 )
 from .requested import dump_request, take_request, with_request
+from .root import ENTRIES as ROOTS
 
 # What the certificate will say anyway; the profile decides the values.
 _HARMLESS = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier)
@@ -125,6 +133,7 @@ class IntermediateAct:
             "days": self.profile.days,
             "path_length": self.profile.path_length,
             **constraints_entry(self.profile.constraints, self.profile.unconstrained),
+            "extended_key_usage": list(self.profile.purposes) or [ANY_PURPOSE],
             "crl_urls": list(self.profile.crl_urls),
             "issuer_urls": list(self.profile.issuer_urls),
             **dump_time("not_before", self.not_before, start),
@@ -247,16 +256,46 @@ def _parse(entry: Entry, start: dt.datetime) -> IntermediateAct:
 
 
 def _drafts(drafting: Drafting) -> Iterable[Entry]:
+    constraints = {root["name"]: root.get("name_constraints") for root in drafting.declared(ROOTS.option)}
     for entry in drafting.declared(ENTRIES.option):
         path = FILES.path(entry["name"])
         asked = {"act": KIND.name, **entry, **drafting.urls(entry["issuer"])}
-        for act in with_request(drafting, asked, path):
-            yield from unless_done(drafting, act, path)
+        for former in with_request(drafting, asked, path):
+            act = _limited(former, closed(constraints[entry["issuer"]]))
+            yield from unless_done(drafting, act, path, former=former)
+
+
+def _limited(act: Entry, above: Entry | None) -> Entry:
+    """An act with what holds where nothing else is declared: the issuer's name constraints, and TLS alone.
+
+    Java does not look at the constraints in a root that it has as trust anchor, and everybody at an intermediate's.
+
+    Args:
+        act: as it was declared.
+        above: the issuer's constraints, as its plan has them.
+
+    Raises:
+        TrustAnchorError: it permits what its issuer does not.
+    """
+    act = {"extended_key_usage": list(TLS_PURPOSES), **act}
+    where = f"intermediate '{act['name']}'"
+    own = closed(act["name_constraints"]) if "name_constraints" in act else above
+    if act.get("unconstrained") is True or own is None:
+        return act
+    mine, theirs = parse_constraints(own, where), parse_constraints(above, f"root '{act['issuer']}'")
+    beyond_it = mine.beyond(theirs) if mine is not None and theirs is not None else []
+    if beyond_it:
+        raise TrustAnchorError(
+            f"{where} permits {', '.join(beyond_it)}, and its root does not",
+            "most clients would refuse such certificates, and those that do not look at the root's constraints accept",
+            "Permit less: an intermediate's name constraints are its root's or narrower",
+        )
+    return {**act, "name_constraints": own}
 
 
 ENTRIES = DeclaredEntries(
     "intermediates",
-    known=("name", "issuer", "request", "subject", "days", "name_constraints", "unconstrained"),
+    known=("name", "issuer", "request", "subject", "days", "name_constraints", "unconstrained", "extended_key_usage"),
     defaults={"days": INTERMEDIATE_DAYS},
     unique="intermediate",
 )

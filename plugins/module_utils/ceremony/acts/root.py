@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from ...schema import read_bool
 from ...trust.manifest.model import parse_manifest
 from ...x509 import certificates as certs
 from ...x509.builders import Issuance, PublicKey, checked_key, root_builder
+from ...x509.constraint_set import ConstraintSet, closed
 from ...x509.lint import lint_root
-from ...x509.name_constraints import Network
-from ...x509.profiles import ROOT_DAYS, ConstraintSet, RootProfile, parse_root
+from ...x509.profiles import ROOT_DAYS, RootProfile, parse_root
 from ..draft import Draft
 from ..linting import Lint
 from ..outputs import Output
@@ -38,11 +37,9 @@ from .base import (
     RecordedContext,
     SigningAct,
 )
-from .certificate import CERTIFICATE, constraints_entry, marked_name, one_certificate
+from .certificate import CERTIFICATE, constraints_entry, is_closed, marked_name, one_certificate
 
 FILES = OutputFiles("roots", ".crt", CERTIFICATE, one_certificate)
-
-_EVERY_ADDRESS = {ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,8 +178,10 @@ def _drafts(drafting: Drafting) -> Iterable[Entry]:
                 "a second root of that name would not be the one that hosts trust",
                 "Restore the certificate from the record's history, or declare a root with a new name",
             )
-        act = {"act": KIND.name, **entry}
-        if root is None or not drafting.is_done(act, root):
+        act = former = {"act": KIND.name, **entry}
+        if "name_constraints" in entry:
+            act = {**act, "name_constraints": closed(entry["name_constraints"])}
+        if root is None or not drafting.is_done(act if is_closed(root) else former, root):
             yield act
 
 
@@ -195,35 +194,16 @@ def rehearsal_root(name: str, standby: bool, root: x509.Certificate, mark: str) 
         root: the certificate that exists.
         mark: put before its common name.
     """
-    basic = certs.extension(root, x509.BasicConstraints)
+    basic, names = (certs.extension(root, kind) for kind in (x509.BasicConstraints, x509.NameConstraints))
     start, end = certs.not_before(root), certs.not_after(root)
     profile = RootProfile(
         subject=marked_name(root.subject, mark),
-        constraints=_constraints(root),
+        constraints=None if names is None else ConstraintSet.of(names),
         days=-((start - end) // dt.timedelta(days=1)),
         path_length=basic.path_length if basic is not None and basic.path_length is not None else 1,
         allow_weak_root=True,
     )
     return RootAct(name, standby, profile, start)
-
-
-def _constraints(root: x509.Certificate) -> ConstraintSet | None:
-    names = certs.extension(root, x509.NameConstraints)
-    if names is None:
-        return None
-    permitted, excluded = names.permitted_subtrees or [], names.excluded_subtrees or []
-    excluded_ip = _networks(excluded)
-    return ConstraintSet(
-        permitted_dns=tuple(one.value for one in permitted if isinstance(one, x509.DNSName)),
-        permitted_ip=_networks(permitted),
-        excluded_dns=tuple(one.value for one in excluded if isinstance(one, x509.DNSName)),
-        excluded_ip=() if set(excluded_ip) == _EVERY_ADDRESS else excluded_ip,
-    )
-
-
-def _networks(names: Sequence[x509.GeneralName]) -> tuple[Network, ...]:
-    values = [one.value for one in names if isinstance(one, x509.IPAddress)]
-    return tuple(one for one in values if isinstance(one, (ipaddress.IPv4Network, ipaddress.IPv6Network)))
 
 
 ENTRIES = DeclaredEntries(

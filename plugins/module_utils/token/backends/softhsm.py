@@ -20,6 +20,7 @@ from pkcs11.constants import TokenFlag
 
 from ...errors import TrustAnchorError
 from ...schema import read_text
+from ...text.configuration import fill
 from ..errors import TokenAbsent
 from ..model import Device, Requirement, TokenFacts
 from .pkcs11 import backend as pkcs11
@@ -29,6 +30,7 @@ from .pkcs11.sessions import TokenSpec, find_token, load_library, session, token
 KIND = "softhsm"
 SOFTHSM_MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 _CKR_OK = 0
+_CONFIG = "directories.tokendir = {directory:line_path}\nobjectstore.backend = file\nlog.level = ERROR\n"
 _LABEL_BYTES = 32  # CK_UTF8CHAR label[32], padded with blanks (PKCS#11 v2.40 section 5.5, C_InitToken)
 
 
@@ -122,7 +124,7 @@ def _check_pins(pin: str, so_pin: str) -> None:
 
 def _write_config(spec: TokenSpec, directory: Path) -> None:
     config = Path(str(spec.softhsm_config))
-    text = f"directories.tokendir = {directory}\nobjectstore.backend = file\nlog.level = ERROR\n"
+    text = fill(_CONFIG, {"directory": str(directory)})
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

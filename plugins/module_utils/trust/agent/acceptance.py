@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which of the manifests that were fetched a host takes up, and why it refuses the others.
 
-Refused are strangers' signatures, manifests of another estate, older ones (rollback), expired ones (freeze), those from
-the future, and a second one of the same sequence that says something else. Standard library only.
+Refused are strangers' signatures, those of signers that the owner has refused, manifests of another estate, older ones
+(rollback), expired ones (freeze), those from the future, a second one of the same sequence that says something else,
+roots that widen what the host trusts, and numbers that run away. Standard library only.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from ...text import times
 from .. import pem
 from ..host import push
 from ..host.state import HostState
-from ..manifest import signed
+from ..manifest import endorsement, signed
 from ..manifest.signed import SignedManifest
 from ..root import Root
 
-TOLERANCE = dt.timedelta(minutes=5)  # by which clocks of the signer and of the host may differ
-MAX_JUMP = 1000  # of the sequence; a thief who signs a huge one could keep the owner's next one from all hosts
+# By this the sequence may rise in so much time, in however many steps: a thief who signs a huge one could keep the
+# owner's next one from all hosts. An estate changes its manifest a few times a year.
+MAX_JUMP = 1000
+JUMP_WINDOW = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -52,20 +55,28 @@ class Accepted:
         manifest: what it says.
         roots: its trusted roots, each checked.
         offer: where it came from.
+        jump: from which sequence, and since when (seconds since the epoch), the rise of the sequence is measured.
     """
 
     manifest: SignedManifest
     roots: tuple[Root, ...]
     offer: Offer
+    jump: Mapping[str, float]
+
+    @property
+    def assigned(self) -> push.AssignedManifest:
+        """As a push would assign it."""
+        said = self.manifest
+        return push.AssignedManifest(said.id, said.sequence, self.roots, said.distrusted, said.refused_signers)
 
     def note(self, host: HostState) -> None:
         """Keep it as what the host was told last."""
-        manifest = self.manifest
-        push.AssignedManifest(manifest.id, manifest.sequence, self.roots, manifest.distrusted).note(host)
+        self.assigned.note(host)
         host.manifest |= {
             "not_before": self.manifest.not_before.timestamp(),
             "not_after": self.manifest.not_after.timestamp(),
             "signed": self.offer.sha256,
+            "jump": dict(self.jump),
         }
 
 
@@ -112,9 +123,14 @@ def _age(manifest: SignedManifest) -> tuple[int, dt.datetime]:
 
 
 def _is_current(offer: Offer, former: Mapping[str, object], now: dt.datetime) -> bool:
-    """Byte for byte what was verified before, and not expired: no need to verify it again."""
-    end = former.get("not_after")
-    return former.get("signed") == offer.sha256 and isinstance(end, (int, float)) and now.timestamp() < end
+    """Byte for byte what was verified before, and not expired: no need to verify it again.
+
+    Former versions noted an end without a limit; what they noted is verified again.
+    """
+    begin, end = former.get("not_before"), former.get("not_after")
+    if former.get("signed") != offer.sha256 or not isinstance(begin, (int, float)) or not isinstance(end, (int, float)):
+        return False
+    return now.timestamp() < end <= begin + signed.MAX_VALID.total_seconds()
 
 
 def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
@@ -125,11 +141,22 @@ def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
             "a manifest is verified with roots that the host already trusts",
             "Run the role trust_store on it once",
         )
-    manifest = signed.verify(offer.signed, anchors)
+    manifest = signed.verify(offer.signed, anchors, host.refused_signers)
     _check_time(manifest, now)
-    roots = tuple(_checked_roots(manifest))
-    _check_sequence(manifest, roots, host)
-    return Accepted(manifest, roots, offer)
+    accepted = Accepted(manifest, tuple(_checked_roots(manifest)), offer, _jump(host, manifest, now))
+    _check_sequence(accepted, host)
+    endorsement.require(accepted.assigned.alive, manifest.endorsements, host.roots)
+    return accepted
+
+
+def _jump(host: HostState, manifest: SignedManifest, now: dt.datetime) -> Mapping[str, float]:
+    """Where the rise of the sequence is measured from: a window begins again when it has passed."""
+    found, sequence = host.manifest.get("jump"), host.manifest.get("sequence", manifest.sequence)
+    moment = now.timestamp()
+    since = found.get("since") if isinstance(found, Mapping) and "sequence" in found else None
+    if isinstance(since, (int, float)) and 0 <= moment - since < JUMP_WINDOW.total_seconds():
+        return dict(found or {})
+    return {"sequence": sequence, "since": moment}
 
 
 def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
@@ -139,7 +166,7 @@ def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
             "an old manifest may be shown to hosts to keep newer ones from them",
             "Sign the manifest again, and look at the host that serves it",
         )
-    if manifest.not_before > now + TOLERANCE:
+    if manifest.not_before > now + signed.SKEW:
         raise TrustAnchorError(
             f"the trust manifest is from the future ({times.render(manifest.not_before)})",
             f"this host's clock says {times.render(now)}",
@@ -149,10 +176,12 @@ def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
 
 def _checked_roots(manifest: SignedManifest) -> Iterable[Root]:
     for entry in manifest.trusted:
-        yield pem.parse_root(entry.pem, f"root '{entry.name}' of the trust manifest", entry.name, entry.sha256)
+        where = f"root '{entry.name}' of the trust manifest"
+        yield pem.parse_root(entry.pem, where, entry.name, entry.sha256, may_have_ended=True)
 
 
-def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: HostState) -> None:
+def _check_sequence(offered: Accepted, host: HostState) -> None:
+    manifest = offered.manifest
     former = host.manifest if "id" in host.manifest else {}
     if former and former["id"] != manifest.id:
         raise TrustAnchorError(
@@ -160,11 +189,13 @@ def _check_sequence(manifest: SignedManifest, roots: Sequence[Root], host: HostS
             f"this host belongs to {former['id']}",
             "To move the host, run the role trust_store with the other public record",
         )
-    push.AssignedManifest(manifest.id, manifest.sequence, roots, manifest.distrusted).check(host)
-    if former and manifest.sequence > former["sequence"] + MAX_JUMP:
+    offered.assigned.check(host)
+    start, since = int(offered.jump["sequence"]), times.render_epoch(offered.jump["since"])
+    if former and manifest.sequence > start + MAX_JUMP:
         raise TrustAnchorError(
-            f"the trust manifest has sequence {manifest.sequence}, this host was told {former['sequence']} before",
-            f"a jump of more than {MAX_JUMP} is not its owner's work",
+            f"the trust manifest has sequence {manifest.sequence}, this host was told {former['sequence']} before, and "
+            f"{start} at {since}",
+            f"a jump of more than {MAX_JUMP} in {JUMP_WINDOW.days} days is not its owner's work",
             "Find out who signed it; a push may jump further",
         )
     if former.get("sequence") == manifest.sequence and manifest.not_before.timestamp() < former.get("not_before", 0.0):

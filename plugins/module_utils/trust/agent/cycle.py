@@ -41,12 +41,14 @@ def run(settings: AgentSettings, now: dt.datetime, get: Fetch = fetch) -> dict[s
         if decision.accepted:
             decision.accepted.note(host)
         _note_contact(decision, host, now)
+        told = decision.accepted.assigned.warnings if decision.accepted else []
         content = {
             "time": int(now.timestamp()),
             "source": decision.accepted.offer.url if decision.accepted else decision.current,
             "refused": {url: str(error) for url, error in (decision.refused | unreached).items()},
             **_converged(settings, host),
         }
+        content["warnings"] = [*told, *content["warnings"]]
         problem = content["error"] or _problem(decision, unreached, host, now)
         changed = content.pop("changed")
         content["error"] = problem.as_dict() if problem else None

@@ -15,19 +15,19 @@ from .settings import AgentSettings
 # CAP_SYS_PTRACE: to see which libraries the processes of others have loaded. CAP_SETUID, CAP_SETGID: to work in a
 # user's database as that user. CAP_KILL: to end what a user has stopped there. Not MemoryDenyWriteExecute=: keytool is
 # a Java program.
-_SERVICE = """{mark}[Unit]
+_SERVICE = """{mark:block}[Unit]
 Description=Keep the trust stores of this host as the signed trust manifest says
 After=network-online.target time-sync.target
 Wants=network-online.target
 
 [Service]
 Type=oneshot
-ExecStart={program}
+ExecStart={program:unit_path}
 TimeoutStartSec=600
 UMask=0022
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_SETUID CAP_SETGID CAP_SYS_PTRACE CAP_KILL
-{sandbox}ReadWritePaths={writable}
-ProtectHome={protect_home}
+{sandbox:block}ReadWritePaths={writable:optional_paths}
+ProtectHome={protect_home:flag}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 """
 
@@ -58,8 +58,8 @@ def timed(wanted: AgentSettings, calendar: str, delay: int) -> TimedProgram:
         calendar=calendar,
         delay=delay,
         values={
-            "writable": " ".join(f"-{path}" for path in writable),
-            "protect_home": "no" if at_home else "yes",
+            "writable": writable,
+            "protect_home": not at_home,
         },
     )
 

@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...text.document import visible
+
 EFFECTIVE, STALE, UNKNOWN = "effective", "stale", "unknown"
 _LIBRARIES = {
     "libjvm": "java",
@@ -26,7 +28,9 @@ _LIBRARIES = {
 _LIBRARY = re.compile(
     rb"/(libjvm|libssl|libssl3|libnss3|libgnutls)(?:-[0-9a-f]+)?\.so[.0-9]*(?: \(deleted\))?$", re.MULTILINE
 )
-_UNIT = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
+# The first unit below the slices: what is below a unit was named by its processes, or by the user whose manager it is.
+_UNIT = re.compile(r"(?:/[^/]+\.slice)*/([^/]+\.(?:service|scope))(?:/.*)?")
+_INIT = "/init.scope"  # of process 1; in a container without a name space of its own there is more before it
 _GO_SECTION = b".go.buildinfo"
 _SECTIONS_BYTES = 1 << 16  # more than any section table; a larger one is not a Go program
 
@@ -144,6 +148,13 @@ def _is_go(path: str) -> bool:
 
 def _described(pid: int, started: float, runtime: str, proc: str) -> Process:
     program = os.path.basename(os.readlink(f"{proc}/{pid}/exe")).removesuffix(" (deleted)")
-    with open(f"{proc}/{pid}/cgroup", encoding="utf-8") as handle:
-        units = _UNIT.findall(handle.read())
-    return Process(pid, program, units[-1] if units else "", runtime, round(started, 2))
+    path = _cgroup(f"{proc}/{pid}/cgroup").removeprefix(_cgroup(f"{proc}/1/cgroup").removesuffix(_INIT))
+    found = _UNIT.fullmatch(path)
+    return Process(pid, visible(program), visible(found[1]) if found else "", runtime, round(started, 2))
+
+
+def _cgroup(path: str) -> str:
+    """Path of a process in systemd's hierarchy (cgroups(7)); names in it may be any bytes but line ends."""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
+        lines = [line.rstrip("\n").split(":", 2) for line in handle]
+    return next((line[2] for line in lines if len(line) == 3 and line[1] in ("", "name=systemd")), "")

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...text import times
 from ...x509.fingerprints import normalise_fingerprint
 from .. import pem
 from ..root import Root
@@ -40,6 +42,7 @@ SPEC: dict[str, Any] = {
             },
         },
         "distrusted": {"type": "list", "elements": "str", "default": []},
+        "refused_signers": {"type": "list", "elements": "str", "default": []},
     },
 }
 
@@ -53,12 +56,29 @@ class AssignedManifest:
         sequence: of the manifest, 0 where nobody says.
         trusted: roots that every store must trust, each checked.
         distrusted: fingerprints that no store may trust, whoever put them there.
+        refused_signers: SHA-256 of public keys of manifest signers that the host must not believe any more, hex.
     """
 
     id: str
     sequence: int
     trusted: Sequence[Root]
     distrusted: Sequence[str]
+    refused_signers: Sequence[str] = ()
+
+    @property
+    def alive(self) -> list[Root]:
+        """The roots that go into stores: an expired one is of no use, and must not keep the others out."""
+        return [root for root in self.trusted if not root.has_expired(time.time())]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know of the manifest."""
+        return [
+            f"root '{root.name or root.sha256}' has expired ({times.render_epoch(root.not_after)}) and is left out; "
+            "make it distrusted."
+            for root in self.trusted
+            if root not in self.alive
+        ]
 
     def check(self, host: HostState, override: bool = False) -> None:
         """Refuse what is older than what the host was told before.
@@ -87,8 +107,8 @@ class AssignedManifest:
                 "Bring both together; the sequence of the result must be higher than both",
             )
 
-    def note(self, host: HostState) -> None:
-        """Keep it as what the host was told last."""
+    def note(self, host: HostState, override: bool = False) -> None:
+        """Keep it as what the host was told last. What signers are refused is only ever added to, but by override."""
         if self.sequence and self.id:  # else what it knows of the manifest stays: nobody rolls it back that way
             assigned: dict[str, Any] = {"id": self.id, "sequence": self.sequence, "digest": self._digest()}
             same_estate = host.manifest.get("id") == self.id
@@ -96,11 +116,13 @@ class AssignedManifest:
                 # Of the same estate, the end of what was signed last stays: a freeze is seen after a push, too.
                 kept = [key for key in ("not_after", "contact") if same_estate and key in host.manifest]
                 host.manifest = {**{key: host.manifest[key] for key in kept}, **assigned}
-        host.roots = list(self.trusted)
+        kept_refusals = set() if override else set(host.refused_signers)
+        host.refused_signers = sorted(kept_refusals | set(self.refused_signers))
+        host.roots = self.alive
         host.distrusted = sorted(self.distrusted)
 
     def _digest(self) -> str:
-        return digest([root.sha256 for root in self.trusted], self.distrusted)
+        return digest([root.sha256 for root in self.trusted], self.distrusted, self.refused_signers)
 
 
 def parse(option: Mapping[str, Any]) -> AssignedManifest:
@@ -115,6 +137,7 @@ def parse(option: Mapping[str, Any]) -> AssignedManifest:
         sequence=option.get("sequence") or 0,
         trusted=tuple(_root(entry, number) for number, entry in enumerate(option["trusted"])),
         distrusted=tuple(normalise_fingerprint(text) for text in option.get("distrusted") or ()),
+        refused_signers=tuple(normalise_fingerprint(text) for text in option.get("refused_signers") or ()),
     )
 
 
@@ -122,7 +145,7 @@ def _root(entry: Mapping[str, Any], number: int) -> Root:
     name = entry.get("name") or ""
     where = f"root '{name}' of the trust manifest" if name else f"manifest.trusted[{number}]"
     declared = normalise_fingerprint(entry["sha256"]) if entry.get("sha256") else ""
-    return pem.parse_root(entry["pem"], where, name, declared)
+    return pem.parse_root(entry["pem"], where, name, declared, may_have_ended=True)
 
 
 def push(
@@ -146,11 +169,14 @@ def push(
         host = state.load()
         assigned.check(host, override)
         if not check:
-            assigned.note(host)
-        return convergence.converge(assigned.trusted, assigned.distrusted, stores, host, check), host
+            assigned.note(host, override)
+        outcome = convergence.converge(assigned.alive, assigned.distrusted, stores, host, check)
+        outcome.warnings += assigned.warnings
+        return outcome, host
 
 
-def digest(trusted: Sequence[str], distrusted: Sequence[str]) -> str:
+def digest(trusted: Sequence[str], distrusted: Sequence[str], refused: Sequence[str] = ()) -> str:
     """SHA-256 over what is to be trusted and what is not, hexadecimal; two manifests of one sequence have the same."""
-    text = "".join([*(f"+{one}\n" for one in sorted(trusted)), *(f"-{one}\n" for one in sorted(distrusted))])
+    marked = (("+", trusted), ("-", distrusted), ("!", refused))
+    text = "".join(f"{mark}{one}\n" for mark, listed in marked for one in sorted(listed))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -11,10 +11,15 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from ...text import document
 from ..stores.base import StoreFinding
 from . import effective, leaves
 from .convergence import ConvergenceOutcome
 from .state import HostState
+
+_LONGEST = 2000  # characters of why a store is as it is
+_MOST = 5000  # processes
+_OF_USERS = ("user@", "session-")
 
 
 def measured(findings: Iterable[StoreFinding], state: HostState) -> dict[str, Any]:
@@ -47,11 +52,14 @@ def pushed(outcome: ConvergenceOutcome, state: HostState) -> dict[str, Any]:
 
 
 def _plain(finding: StoreFinding) -> dict[str, Any]:
-    return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted)}
+    why = document.printable(finding.why, _LONGEST)  # it may quote what a program of a user's said, without end
+    return {**asdict(finding), "missing": list(finding.missing), "unwanted": list(finding.unwanted), "why": why}
 
 
 def _effect(effect: effective.Effect) -> dict[str, Any]:
-    return {**asdict(effect), "processes": [asdict(process) for process in effect.processes]}
+    # Those of the system first: users may have any number of their own, and a controller takes no endless list.
+    processes = sorted(effect.processes, key=lambda one: one.unit.startswith(_OF_USERS))[:_MOST]
+    return {**asdict(effect), "processes": [asdict(process) for process in processes]}
 
 
 def summary(findings: Iterable[StoreFinding]) -> dict[str, str]:

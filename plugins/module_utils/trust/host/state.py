@@ -32,9 +32,11 @@ class HostState:
         ever_installed: fingerprints that were ever put into a store. They are never forgotten: a store may be out of
             sight, such as a home that is not mounted, and come back.
         manifest: of what was told last: id, sequence, digest; of a signed one also not_before, not_after (seconds since
-            the epoch) and signed (SHA-256 of the file). Empty where nobody said.
+            the epoch), signed (SHA-256 of the file) and jump (see `acceptance`). Empty where nobody said.
         roots: those that must be trusted, in the manifest's order; they were checked when they came.
         distrusted: fingerprints that must not be trusted.
+        refused_signers: SHA-256 of public keys of manifest signers that are not believed any more, hex. Never forgotten
+            but by a push that overrides.
         changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
         cache: what slow programs said about files.
     """
@@ -43,6 +45,7 @@ class HostState:
     manifest: dict[str, Any] = field(default_factory=dict)
     roots: list[Root] = field(default_factory=list)
     distrusted: list[str] = field(default_factory=list)
+    refused_signers: list[str] = field(default_factory=list)
     changed_at: float = 0.0
     cache: dict[str, Any] = field(default_factory=dict)
 
@@ -55,6 +58,7 @@ class HostState:
             "absent": self.distrusted,
             "changed_at": self.changed_at,
             "cache": self.cache,
+            **({"refused_signers": self.refused_signers} if self.refused_signers else {}),
         }
 
     def save(self) -> None:
@@ -82,7 +86,7 @@ def _checked(found: dict[str, Any]) -> HostState:
     names = {"known": "ever_installed", "absent": "distrusted"}
     given = {names.get(key, key): value for key, value in found.items()}
     state = HostState(**{**given, "roots": [_root(one) for one in given.get("roots", [])]})
-    texts = [*state.ever_installed, *state.distrusted]
+    texts = [*state.ever_installed, *state.distrusted, *state.refused_signers]
     if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
         raise TypeError("not what was written")
     if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):

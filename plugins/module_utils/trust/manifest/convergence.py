@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import TrustAnchorError
 from ...host.files import read, save
 from ...x509.certificates import fingerprint, load_certificate
 from ..root import Root
-from . import estate_evidence, transitions
+from . import estate_evidence, signers, transitions
 from .model import Manifest, parse_manifest
+from .signers import Refusal
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class ManifestChange:
         incident: reference of the incident that sets the proofs aside; empty for none.
         retired_intermediates: names of intermediates that issue no more.
         overlap: longer than any certificate below a root lives.
+        refuse_signers: names of manifest signers that hosts must not believe any more.
     """
 
     states: Mapping[str, str]
@@ -51,6 +53,7 @@ class ManifestChange:
     incident: str
     retired_intermediates: Collection[str]
     overlap: dt.timedelta
+    refuse_signers: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,14 @@ def plan(
     after = before.with_roots(root for _name, root in found if root is not None)
     if change.states or change.remove:
         after = before.changed(_moved(after, path.parent, change, now).roots)
+    if change.refuse_signers:
+        after = _once(before, signers.refuse(after, path.parent, Refusal(change.refuse_signers, change.incident), now))
     return ManifestPlan(path, before, after, tuple(name for name, root in found if root is None))
+
+
+def _once(before: Manifest, after: Manifest) -> Manifest:
+    """One run is one change, however much of the manifest it is about."""
+    return replace(after, sequence=min(after.sequence, before.sequence + 1))
 
 
 def _root(declared: DeclaredRoot, record: Path, initial: str, may_await: bool) -> Root | None:

@@ -37,7 +37,15 @@ def gather(
         TrustAnchorError: a file of the record is damaged.
     """
     rollout = last_rollout(directory, manifest)
-    return EstateEvidence(now, rollout, _intermediates(directory, now, retired), overlap)
+    expired = _expired(directory, now)
+    return EstateEvidence(now, rollout, _intermediates(directory, now, retired), overlap, expired)
+
+
+def _expired(directory: str, now: dt.datetime) -> frozenset[str]:
+    """Names of the roots that have ended."""
+    roots = [one for one in manifest_store.read(directory).roots if one.pem]
+    loaded = {one.name: certs.load_certificate(one.pem.encode(), one.name) for one in roots}
+    return frozenset(name for name, certificate in loaded.items() if certs.not_after(certificate) <= now)
 
 
 def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:

@@ -5,14 +5,20 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import glob
 import os
 from dataclasses import replace
 
 from ...errors import TrustAnchorError
+from ...text import times
 from ...x509 import certificates
 from ..root import Root
+from .anchors import RootCheck
 from .model import Manifest, parse_manifest
 
+# What the manifest for hosts depends on, below the record.
+_READ = ("trust.yml", "roots/*", "ceremonies/*/transcript.*")
 Identity = tuple[tuple[str, int, int, int], ...]
 
 
@@ -27,7 +33,22 @@ def read(record: str) -> Manifest:
             is not a CA's.
     """
     manifest = read_declared(record)
-    return replace(manifest, roots=tuple(_with_certificate(root, record) for root in manifest.roots))
+    return replace(manifest, roots=tuple(with_certificate(root, record) for root in manifest.roots))
+
+
+def read_for_hosts(record: str, check: RootCheck) -> Manifest:
+    """The manifest of a public record, whose trusted roots may really be trusted: what goes to hosts.
+
+    Args:
+        record: as for `read`.
+        check: knows what is outside of the record.
+
+    Raises:
+        TrustAnchorError: as `read`, or nothing but the record vouches for a root that hosts are to trust.
+    """
+    manifest = read(record)
+    check.require(manifest.trusted)
+    return manifest
 
 
 def read_declared(record: str) -> Manifest:
@@ -41,18 +62,34 @@ def read_declared(record: str) -> Manifest:
 
 
 def identity(record: str) -> Identity:
-    """What tells the files that `read` reads from later ones of their names; of missing ones nothing.
+    """What tells the files that `read_for_hosts` reads from later ones of their names; of missing ones nothing.
 
     A change replaces a file (another inode) or writes it (another time or size).
     """
-    folder = os.path.join(record, "roots")
-    roots = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    paths = [path for pattern in _READ for path in sorted(glob.glob(os.path.join(glob.escape(record), pattern)))]
     found = []
-    for path in (os.path.join(record, "trust.yml"), *(os.path.join(folder, name) for name in roots)):
+    for path in paths:
         with contextlib.suppress(FileNotFoundError):
             state = os.stat(path)
             found.append((path, state.st_ino, state.st_size, state.st_mtime_ns))
     return tuple(found)
+
+
+def expired(manifest: Manifest, now: dt.datetime) -> list[tuple[str, str, str]]:
+    """What to say of each trusted root that has ended: what, why, next step. Hosts leave it out."""
+    ends = [
+        (root.name, certificates.not_after(certificates.load_certificate(root.pem.encode(), root.name)))
+        for root in manifest.trusted
+    ]
+    return [
+        (
+            f"root '{name}' has expired ({times.render(end)})",
+            "hosts leave it out, and certificates below it are refused everywhere",
+            "Make it distrusted with playbooks/change_trust.yml; no proof is asked of one that has expired",
+        )
+        for name, end in ends
+        if end <= now
+    ]
 
 
 def usable(manifest: Manifest, name: str) -> Root:
@@ -83,8 +120,12 @@ def _load(path: str) -> bytes:
         ) from error
 
 
-def _with_certificate(root: Root, record: str) -> Root:
-    """The root with its certificate, which must be the declared one."""
+def with_certificate(root: Root, record: str) -> Root:
+    """The root with its certificate; of a distrusted one it may be missing.
+
+    Raises:
+        TrustAnchorError: the certificate is missing, is not the declared one, or is not a CA's.
+    """
     path = os.path.join(record, "roots", f"{root.name}.crt")
     try:
         with open(path, "rb") as handle:

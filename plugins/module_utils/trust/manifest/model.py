@@ -21,6 +21,28 @@ _HEADER = "# Trust manifest: the roots of this estate. States: staged, trusted, 
 
 
 @dataclass(frozen=True)
+class RefusedSigner:
+    """A key that hosts must not believe any more.
+
+    Args:
+        name: under which the record had the signer's certificate.
+        key_sha256: of its public key (SubjectPublicKeyInfo), 64 lower-case hex digits.
+        since: when that was said, UTC.
+        incident: reference of the incident that was the reason; empty for a planned change.
+    """
+
+    name: str
+    key_sha256: str
+    since: dt.datetime
+    incident: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain form, as it is written."""
+        entry = {"name": self.name, "key_sha256": self.key_sha256, "since": times.render(self.since)}
+        return {**entry, "incident": self.incident} if self.incident else entry
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The whole manifest.
 
@@ -30,11 +52,13 @@ class Manifest:
             `manifest_store.read` does.
         id: names the estate, so that sequences of two estates are not compared: the beginning of the fingerprint of
             the first root that was ever listed. Empty in a manifest without roots.
+        refused_signers: manifest signers that hosts must not believe any more. None ever leaves.
     """
 
     sequence: int
     roots: tuple[Root, ...]
     id: str = ""
+    refused_signers: tuple[RefusedSigner, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id and self.roots:
@@ -81,12 +105,14 @@ class Manifest:
             "sequence": self.sequence,
             "trusted": [root.for_hosts() for root in self.trusted],
             "distrusted": [root.sha256 for root in self.roots if root.is_distrusted],
+            **({"refused_signers": [one.key_sha256 for one in self.refused_signers]} if self.refused_signers else {}),
         }
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form, as it is written."""
         roots = [_plain(one) for one in self.roots]
-        return {"version": VERSION, "id": self.id, "sequence": self.sequence, "roots": roots}
+        refused = {"refused_signers": [one.as_dict() for one in self.refused_signers]} if self.refused_signers else {}
+        return {"version": VERSION, "id": self.id, "sequence": self.sequence, "roots": roots, **refused}
 
     def to_yaml(self) -> bytes:
         """The file's bytes."""
@@ -124,7 +150,7 @@ def parse_manifest(text: bytes | None, source: str) -> Manifest:
     """
     if text is None:
         return Manifest(0, ())
-    data = check_keys(strict_yaml.load(text, source), ("version", "id", "sequence", "roots"), source)
+    data = check_keys(strict_yaml.load(text, source), ("version", "id", "sequence", "roots", "refused_signers"), source)
     if data.get("version") != VERSION:
         raise TrustAnchorError(f"{source} has version {data.get('version')!r}", f"version {VERSION} is understood")
     entries = data.get("roots")
@@ -136,7 +162,22 @@ def parse_manifest(text: bytes | None, source: str) -> Manifest:
         if len(set(values)) != len(values):
             raise TrustAnchorError(f"{source} lists a {field} twice", "each root is listed once")
     given = read_text(data, "id", source) if "id" in data else ""
-    return Manifest(read_int(data, "sequence", source, 0, 0, 2**31), roots, given)
+    return Manifest(read_int(data, "sequence", source, 0, 0, 2**31), roots, given, _parse_refused(data, source))
+
+
+def _parse_refused(data: Mapping[str, Any], source: str) -> tuple[RefusedSigner, ...]:
+    entries = data.get("refused_signers", [])
+    if not isinstance(entries, list):
+        raise TrustAnchorError(f"{source}: refused_signers is not a list", "each is a mapping with name, key_sha256")
+    return tuple(_parse_signer(entry, f"{source}: refused signer") for entry in entries)
+
+
+def _parse_signer(data: Mapping[str, Any], where: str) -> RefusedSigner:
+    data = check_keys(data, ("name", "key_sha256", "since", "incident"), where)
+    incident = read_text(data, "incident", where) if "incident" in data else ""
+    key = normalise_fingerprint(read_text(data, "key_sha256", where))
+    since = times.parse(read_text(data, "since", where), f"{where}: since")
+    return RefusedSigner(read_text(data, "name", where), key, since, incident)
 
 
 def _parse_root(data: Mapping[str, Any], where: str) -> Root:

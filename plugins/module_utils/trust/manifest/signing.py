@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -18,7 +20,9 @@ from ...text import times
 from ...x509 import certificates as certs
 from ...x509.builders import PrivateKey, checked_key, digest_for
 from ..root import Root
-from . import manifest_store, signed
+from . import endorsement, manifest_store, signed, signers
+from .anchors import RootCheck
+from .endorsement import Endorsement
 from .model import Manifest
 from .signed import SignedManifest
 
@@ -33,11 +37,13 @@ class Signing:
         manifest: what is to be signed.
         signer: who signs; a certificate that was issued directly by a trusted root.
         reason: why it has to be made; empty when what is in the record is good.
+        problems: what is left out of it or ends soon. None of them stops a signature: it may distrust another root.
     """
 
     manifest: SignedManifest
     signer: x509.Certificate
     reason: str
+    problems: tuple[str, ...] = ()
 
     def sign(self, key: PrivateKey) -> bytes:
         """The signed manifest.
@@ -75,57 +81,108 @@ def load_key(pem: str) -> PrivateKey:
     return key
 
 
-def plan(directory: str, key: PrivateKey, now: dt.datetime, valid: dt.timedelta, renew: dt.timedelta) -> Signing:
+@dataclass(frozen=True)
+class Span:
+    """How long a signature is good.
+
+    Args:
+        valid: how long hosts accept the manifest; not longer than `signed.MAX_VALID`, nor than the signer's
+            certificate.
+        renew: it is signed again when less than that is left.
+    """
+
+    valid: dt.timedelta
+    renew: dt.timedelta
+
+    def __post_init__(self) -> None:
+        if self.valid > signed.MAX_VALID:
+            raise TrustAnchorError(
+                f"a manifest cannot be signed for {self.valid.days} days",
+                f"hosts accept {signed.MAX_VALID.days} days at most",
+                f"Set valid to {signed.MAX_VALID.days}d or less",
+            )
+
+
+def plan(directory: str, key: PrivateKey, now: dt.datetime, span: Span, check: RootCheck) -> Signing:
     """What has to be signed.
 
     Args:
         directory: the public record.
         key: of one of the record's manifest signers.
         now: present time, UTC.
-        valid: how long hosts accept the manifest; not longer than the signer's certificate.
-        renew: it is signed again when less than that is left.
+        span: how long it is to be good.
+        check: knows which roots may be trusted.
 
     Raises:
-        TrustAnchorError: no signer of the record has this key, its root is not trusted any more, it has expired; the
-            record has no trusted root.
+        TrustAnchorError: no signer of the record has this key, its root is not trusted any more, it has expired or is
+            refused; the record has no trusted root, or one that nothing but the record vouches for.
     """
-    manifest = manifest_store.read(directory)
+    manifest = manifest_store.read_for_hosts(directory, check)
     roots = [
         Root(one.name, one.sha256, one.state, one.pem if one.is_trusted else "")
         for one in manifest.roots
         if one.state != "staged"
     ]
     signer = _signer(directory, key, manifest, now)
-    end = min(now + valid, certs.not_after(signer))
-    _require_valid(roots, now)
-    content = SignedManifest(manifest.id, manifest.sequence, now.replace(microsecond=0), end, tuple(roots))
+    content = SignedManifest(
+        id=manifest.id,
+        sequence=manifest.sequence,
+        not_before=now.replace(microsecond=0),
+        not_after=min(now.replace(microsecond=0) + span.valid, certs.not_after(signer)),
+        roots=tuple(roots),
+        endorsements=_endorsements(directory, manifest),
+        refused_signers=tuple(one.key_sha256 for one in manifest.refused_signers),
+    )
     signed.parse(content.to_json())  # what a host would refuse is not signed
-    return Signing(content, signer, _reason(directory, content, signer, now + renew))
+    # An expired root stays in what is signed, and hosts leave it out: the same sequence must not say two things.
+    expired = (str(TrustAnchorError(*one)) for one in manifest_store.expired(manifest, now))
+    problems = (*expired, *_ending(signer, now))
+    return Signing(content, signer, _reason(directory, content, signer, now, span.renew), problems)
 
 
-def _require_valid(roots: list[Root], now: dt.datetime) -> None:
-    """A host refuses a manifest with an expired root."""
-    for root in roots:
-        if root.pem:
-            end = certs.not_after(certs.load_certificate(root.pem.encode(), root.name))
-            if end <= now:
-                raise TrustAnchorError(
-                    f"root '{root.name}' has expired ({times.render(end)})",
-                    "hosts would refuse the manifest",
-                    "Make it distrusted",
-                )
+def _ending(signer: x509.Certificate, now: dt.datetime) -> Iterator[str]:
+    if signers.ends_soon(signer, now, signed.SIGNER_NOTICE):
+        yield (
+            f"the manifest signer '{signer.subject.rfc4514_string()}' ends at {times.render(certs.not_after(signer))}: "
+            "plan a ceremony that renews it"
+        )
+
+
+def _loaded(root: Root) -> x509.Certificate:
+    return certs.load_certificate(root.pem.encode(), root.name)
+
+
+def _endorsements(directory: str, manifest: Manifest) -> tuple[Endorsement, ...]:
+    """Cross-certificates that hosts need: of roots that may certify more than the root which endorses them."""
+    crosses = [(path, read(path) or b"") for path in sorted(Path(directory, "cross").glob("*.crt"))]
+    return tuple(
+        Endorsement(root.sha256, certs.to_pem(certs.load_certificate(cross, str(path))).decode())
+        for root in manifest.trusted
+        for path, cross in crosses
+        if any(_is_needed(root, above, cross.decode()) for above in manifest.trusted if above != root)
+    )
+
+
+def _is_needed(root: Root, above: Root, cross: str) -> bool:
+    return endorsement.is_endorsed(root, cross, [above]) and not endorsement.is_within(root, [above])
 
 
 def _signer(directory: str, key: PrivateKey, manifest: Manifest, now: dt.datetime) -> x509.Certificate:
     """The certificate of the key, with the latest end where there are several."""
-    certificates = [one for one in _signers(directory) if one.public_key() == key.public_key()]
+    certificates = [one for one in signers.certificates(Path(directory)) if one.public_key() == key.public_key()]
     if not certificates:
         raise TrustAnchorError(
             "no manifest signer of the record has this key",
             f"certificates are in {os.path.join(directory, 'signers')}",
             "Give the key of one of them, or have its request signed at a ceremony",
         )
-    roots = {one.name: certs.load_certificate(one.pem.encode(), one.name) for one in manifest.trusted}
+    if certs.spki_sha256(key.public_key()) in {one.key_sha256 for one in manifest.refused_signers}:
+        raise TrustAnchorError(
+            "the manifest signer is refused",
+            "trust.yml says so, and no host believes its key any more",
+            "Give the key of another signer, which a ceremony has certified",
+        )
+    roots = {one.name: _loaded(one) for one in manifest.trusted if certs.not_after(_loaded(one)) > now}
     under = [one for one in certificates if any(certs.signature_is_by(one, root) for root in roots.values())]
     if not under:
         raise TrustAnchorError(
@@ -144,7 +201,7 @@ def _signer(directory: str, key: PrivateKey, manifest: Manifest, now: dt.datetim
 
 
 def _known_to_hosts(
-    directory: str, signers: list[x509.Certificate], roots: dict[str, x509.Certificate]
+    directory: str, candidates: list[x509.Certificate], roots: dict[str, x509.Certificate]
 ) -> list[x509.Certificate]:
     """Those below a root that the manifest published last has too: hosts verify the next one with what they have.
 
@@ -153,13 +210,13 @@ def _known_to_hosts(
     """
     present = read(os.path.join(directory, signed.FILE_NAME))
     if present is None:
-        return signers
+        return candidates
     try:
         published = {root.sha256 for root in signed.read_unverified(present).trusted}
     except TrustAnchorError:
-        return signers  # what is damaged is replaced
+        return candidates  # what is damaged is replaced
     introduced = [root for root in roots.values() if certs.fingerprint(root) in published]
-    found = [one for one in signers if any(certs.signature_is_by(one, root) for root in introduced)]
+    found = [one for one in candidates if any(certs.signature_is_by(one, root) for root in introduced)]
     if not found:
         raise TrustAnchorError(
             "hosts that pull do not know the root of this manifest signer yet",
@@ -169,25 +226,23 @@ def _known_to_hosts(
     return found
 
 
-def _signers(directory: str) -> list[x509.Certificate]:
-    folder = os.path.join(directory, "signers")
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    paths = [os.path.join(folder, name) for name in names if name.endswith(".crt")]
-    return [certs.load_certificate(read(path) or b"", path) for path in paths]
-
-
-def _reason(directory: str, wanted: SignedManifest, signer: x509.Certificate, horizon: dt.datetime) -> str:
+def _reason(
+    directory: str, wanted: SignedManifest, signer: x509.Certificate, now: dt.datetime, renew: dt.timedelta
+) -> str:
     """Why what is in the record does not do; empty when it does."""
     present = read(os.path.join(directory, signed.FILE_NAME))
     if present is None:
         return "there is no signed manifest"
     try:
         # As hosts will verify it when they have taken up what it says.
-        found = signed.verify(present, "".join(root.pem for root in wanted.trusted))
+        anchors = "".join(root.pem for root in wanted.trusted)
+        found = signed.verify(present, anchors, wanted.refused_signers)
     except TrustAnchorError as error:
         return error.what
-    if (found.id, found.sequence, found.roots) != (wanted.id, wanted.sequence, wanted.roots):
+    if replace(found, not_before=wanted.not_before, not_after=wanted.not_after) != wanted:
         return f"it says what the manifest was at sequence {found.sequence}"
-    if found.not_after < min(horizon, certs.not_after(signer)):
+    if found.not_before > now + signed.SKEW:
+        return f"it is dated into the future ({times.render(found.not_before)}): a clock was ahead"
+    if found.not_after < min(now + renew, certs.not_after(signer)):
         return f"it is valid until {times.render(found.not_after)} only"
     return ""

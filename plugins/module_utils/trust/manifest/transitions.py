@@ -10,7 +10,7 @@ sets the proofs aside, never the rule that one trusted root remains.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...errors import TrustAnchorError
@@ -58,12 +58,14 @@ class EstateEvidence:
         intermediates: name of a root to the record's intermediates that are valid and lead to it.
         overlap: how long a root must have been retiring when the rollout was measured, before it is distrusted: longer
             than any leaf lives.
+        expired: names of roots that have ended: nothing is verified with them, so they may go at once.
     """
 
     now: dt.datetime
     rollout: Rollout | None
     intermediates: Mapping[str, tuple[str, ...]]
     overlap: dt.timedelta
+    expired: frozenset[str] = frozenset()
 
 
 def change(manifest: Manifest, states: Mapping[str, str], evidence: EstateEvidence, incident: str = "") -> Manifest:
@@ -84,7 +86,8 @@ def change(manifest: Manifest, states: Mapping[str, str], evidence: EstateEviden
                 f"root '{name}' cannot become '{state}'", "known: trusted, retiring, distrusted", "Name one of these"
             )
     asked = {name: state for name, state in states.items() if manifest.named(name).state != state}
-    for name, state in sorted(asked.items()):
+    proven = {name: state for name, state in asked.items() if not (name in evidence.expired and state == "distrusted")}
+    for name, state in sorted(proven.items()):
         if not incident:
             _require_order(manifest.named(name), state)
     after = [
@@ -93,9 +96,9 @@ def change(manifest: Manifest, states: Mapping[str, str], evidence: EstateEviden
         else root
         for root in manifest.roots
     ]
-    _require_survivor(manifest, after, incident)
+    _require_survivor(manifest, after, incident, evidence.expired)
     if not incident:
-        for name, state in sorted(asked.items()):
+        for name, state in sorted(proven.items()):
             _require_proof(manifest, manifest.named(name), state, evidence)
     return manifest.changed(after)
 
@@ -130,17 +133,20 @@ def _require_order(root: Root, state: str) -> None:
         )
 
 
-def _require_survivor(manifest: Manifest, after: Iterable[Root], incident: str) -> None:
-    """One root that is trusted before and after: then no host is without a root between the two."""
+def _require_survivor(manifest: Manifest, after: Iterable[Root], incident: str, expired: Collection[str]) -> None:
+    """One root that is trusted before and after: then no host is without a root between the two.
+
+    One that has ended is none.
+    """
     before = {root.name for root in manifest.roots if root.state == "trusted"}
     trusted = {root.name for root in after if root.state == "trusted"}
     if not manifest.roots or not before:  # the first roots of an estate: nobody can be cut off
         return
-    if not trusted:
+    if not trusted.difference(expired):
         raise TrustAnchorError(
             "no trusted root would remain", "hosts would trust nobody", "Make another root trusted first"
         )
-    if not incident and not before & trusted:
+    if not incident and before.difference(expired) and not before.difference(expired) & trusted:
         raise TrustAnchorError(
             f"{_listed(trusted)} would take the place of {_listed(before)} without an overlap",
             "hosts that have the old manifest trust nothing of the new one",

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ...journal import lines
 from ...text import times
 
+_LAST_MOMENT = 253_370_764_800  # seconds since the epoch: the year 9999
 OUTCOMES = ("converged", "failed", "unreachable")
 
 
@@ -79,7 +80,49 @@ def _entry(data: Mapping[str, Any]) -> Entry:
     entry = Entry(**data)
     if entry.outcome not in OUTCOMES or not isinstance(entry.manifest, Mapping) or not times.parsed(entry.time):
         raise ValueError("its values are not known")
+    if fault := _fault(entry):
+        # A host's bad answer is a fault of that host, and of no report or plan about the others.
+        nothing = {name: value for name, value in asdict(Entry("", "", "")).items() if name in _MEASURED}
+        error = {"what": f"its line in the journal cannot be used: {fault}"}
+        return replace(entry, **{**nothing, "outcome": "failed", "error": error})
     return entry
+
+
+_MEASURED = ("stores", "repaired", "effective", "leaves", "handshakes", "error")
+
+
+def _fault(entry: Entry) -> str:
+    """What is not as it must be of what a host said; empty where all is."""
+    processes = entry.effective.get("processes") if isinstance(entry.effective, Mapping) else 0
+    good = {
+        "stores": _are(entry.stores, "name") and all(map(_has_lists, entry.stores)),
+        "repaired": isinstance(entry.repaired, list) and all(isinstance(one, str) for one in entry.repaired),
+        "effective": _are(processes or []) and all(map(_has_begin, processes or [])),
+        "leaves": _are(entry.leaves),
+        "handshakes": _are(entry.handshakes, "target") and all(_has_clients(one) for one in entry.handshakes),
+        "error": isinstance(entry.error, Mapping),
+    }
+    return ", ".join(name for name, is_good in good.items() if not is_good)
+
+
+def _are(found: Any, *texts: str) -> bool:
+    """Whether it is a list of mappings that have these texts."""
+    return isinstance(found, list) and all(
+        isinstance(one, Mapping) and all(isinstance(one.get(key), str) for key in texts) for one in found
+    )
+
+
+def _has_lists(store: Mapping[str, Any]) -> bool:
+    return all(isinstance(store.get(key, []), list) for key in ("missing", "unwanted"))
+
+
+def _has_begin(process: Mapping[str, Any]) -> bool:
+    begin = process.get("started", 0)
+    return isinstance(begin, (int, float)) and 0 <= begin < _LAST_MOMENT
+
+
+def _has_clients(handshake: Mapping[str, Any]) -> bool:
+    return isinstance(handshake.get("clients"), Mapping)
 
 
 _FORM = lines.EventForm("a rollout", asdict, _entry)

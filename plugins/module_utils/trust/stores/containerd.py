@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from ...host.files import Directory, File
+from ...text.configuration import fill
 from . import container_registries, private_roots
 from .base import Wanted
 from .cache import Cache
@@ -14,12 +15,13 @@ from .kind import Declared, StoreKind, texts
 from .managed import Items, ManagedFiles
 
 BASE = "/etc/containerd/certs.d"
+_HOSTS = "server = {server:toml_text}\n\n[host.{server:toml_text}]\n  ca = {roots:toml_text}\n"
 
 
 def store(registry: str, roots: str, base: str) -> ManagedFiles:
     """containerd reads hosts.toml at each pull (docs/hosts.md); it leads to the file with our roots."""
     directory = os.path.join(base, registry)
-    text = f'server = "https://{registry}"\n\n[host."https://{registry}"]\n  ca = "{roots}"\n'
+    text = fill(_HOSTS, {"server": f"https://{registry}", "roots": roots})
 
     def render(_wanted: Wanted) -> Items:
         return [Directory(base), Directory(directory), File(f"{directory}/hosts.toml", text.encode())]

@@ -191,9 +191,14 @@ def _clear_unfinished() -> None:
 
 
 def _is_running(program: str) -> bool:
-    """Whether a process, a shell script's too, has the program among its first arguments."""
+    """Whether a process of root, a shell script's too, has the program among its first arguments.
+
+    Anybody may give a process such arguments, and nobody else could write the bundle.
+    """
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
+            if os.stat(f"/proc/{name}").st_uid != os.geteuid():
+                continue
             with open(f"/proc/{name}/cmdline", "rb") as handle:
                 arguments = handle.read(4096).split(b"\0")[:3]
         except OSError:
@@ -234,7 +239,7 @@ def _only_ours_changed() -> bool:
 
 def _configured() -> tuple[list[str], list[str]]:
     """The distribution's certificates that are selected and there, and those that are deselected."""
-    lines = (read(CONFIGURATION) or b"").decode(errors="replace").splitlines()
+    lines = (read(CONFIGURATION) or b"").decode(errors="surrogateescape").split("\n")
     selected = [f"{DISTRIBUTION}/{line}" for line in lines if line and line[0] not in "#!"]
     return [one for one in selected if os.path.isfile(one)], [
         f"{DISTRIBUTION}/{one[1:]}" for one in lines if one[:1] == "!"

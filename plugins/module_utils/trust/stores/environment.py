@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ...host import systemd
 from ...host.files import Directory, File
+from ...text.configuration import fill
 from . import debian, private_roots
 from .base import Wanted
 from .cache import Cache
@@ -44,12 +45,7 @@ def drop_ins(programs: Sequence[str], roots: str) -> ManagedFiles:
     def render(_wanted: Wanted) -> Items:
         if not values:
             return []
-        pairs = [f"{name}={value}" for name, value in values.items()]
-        texts = {
-            SHELLS: "".join(f"export {pair}\n" for pair in pairs),
-            USERS: "".join(f"{pair}\n" for pair in pairs),
-            SERVICES: f"[Manager]\nDefaultEnvironment={' '.join(pairs)}\n",
-        }
+        texts = _texts(list(values.items()))
         folders = [Directory(os.path.dirname(path)) for path in texts]
         return [*folders, *(File(path, (_MARK + text).encode()) for path, text in texts.items())]
 
@@ -57,6 +53,15 @@ def drop_ins(programs: Sequence[str], roots: str) -> ManagedFiles:
         return [] if values else [path for path in (SHELLS, USERS, SERVICES) if os.path.lexists(path)]
 
     return ManagedFiles("environment", USERS, render, stale, holds_roots=False, after=_tell_systemd)
+
+
+def _texts(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What each of the drop-ins says."""
+    return {
+        SHELLS: "".join(fill("export {pair:shell_variable}\n", {"pair": pair}) for pair in pairs),
+        USERS: "".join(fill("{pair:file_variable}\n", {"pair": pair}) for pair in pairs),
+        SERVICES: fill("[Manager]\nDefaultEnvironment={pairs:unit_variables}\n", {"pairs": pairs}),
+    }
 
 
 def _tell_systemd() -> None:

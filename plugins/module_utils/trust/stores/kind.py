@@ -15,6 +15,7 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_text, read_texts
+from ...text.configuration import write
 from .base import Store
 from .cache import Cache
 
@@ -162,3 +163,4 @@ class StoreKind:
 def _check_path(path: str, where: str) -> None:
     if not path.startswith("/") or re.search(r"/\.\.(/|$)", path):
         raise TrustAnchorError(f"{where}: '{path}' is not an absolute path", "the place must be clear")
+    write("line_path", path, where)

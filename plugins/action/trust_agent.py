@@ -1,0 +1,16 @@
+# Copyright: The trustanchor.private_ca authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of trust_agent: what a host answers is read here."""
+
+from __future__ import annotations
+
+from ansible_collections.trustanchor.private_ca.plugins.modules.trust_agent import SPECIFICATION
+from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import edge
+
+
+class ActionModule(edge.OnHost):
+    """Run the module on the host."""
+
+    module = "trust_agent"
+    specification = SPECIFICATION
