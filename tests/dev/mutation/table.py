@@ -66,8 +66,16 @@ TESTS: dict[str, tuple[str, ...]] = {
     "host/accounts.py": ("host/test_host_accounts.py",),
     "host/preflight.py": ("host/test_preflight_ports.py", "host/test_host_preflight.py"),
     # publication
-    "publication/site.py": ("publication/test_publication_site.py", "publication/test_publication_order.py"),
-    "publication/nginx.py": ("publication/test_publication_site.py", "publication/test_publication_proof.py"),
+    "publication/site.py": (
+        "publication/test_publication_declared.py",
+        "publication/test_publication_site.py",
+        "publication/test_publication_order.py",
+    ),
+    "publication/nginx.py": (
+        "publication/test_publication_nginx.py",
+        "publication/test_publication_site.py",
+        "publication/test_publication_proof.py",
+    ),
     "publication/proof.py": ("publication/test_publication_proof.py",),
     "publication/record_state.py": ("publication/test_publication_order.py",),
     "publication/collection.py": (
