@@ -11,7 +11,7 @@ from pathlib import Path
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import effective
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import effective, push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import base
 from ansible_collections.trustanchor.private_ca.plugins.modules.trust_bundle import SPECIFICATION
@@ -105,5 +105,5 @@ class ActionModule(edge.EdgeAction):
 
 
 def _release(manifest: edge.Result) -> edge.Result:
-    """Id and sequence of the option; a manifest that does not say is of none."""
-    return {"id": manifest["id"] or "", "sequence": manifest["sequence"] or 0}
+    """Which manifest the option is, and what it tells; one that does not say is of none."""
+    return {"id": manifest["id"] or "", "sequence": manifest["sequence"] or 0, "digest": push.told(manifest)}

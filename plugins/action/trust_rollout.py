@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from ansible import constants
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony import introduction
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, versioned
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import (
     journal,
     lock,
@@ -44,18 +46,17 @@ class ActionModule(edge.EdgeAction):
     def _declared(self) -> journal.Release:
         """What is rolled out: the record may be changed while a run is under way."""
         if given := self.options["manifest"]:
-            return journal.Release(given["id"], given["sequence"])
-        declared = manifest_store.read_declared(self._record)
-        return journal.Release(declared.id, declared.sequence)
+            return journal.Release(**{**given, "trusted": tuple(given["trusted"])})
+        return _release(manifest_store.read_declared(self._record))
 
     def _journal(self) -> str:
         """The journal of this manifest; in check mode one that Ansible takes away with its temporary directory."""
         if self._task.check_mode:
             return os.path.join(str(constants.DEFAULT_LOCAL_TMP), "rollout.jsonl")
-        return report.path(self._record, self._release, "jsonl")
+        return report.path(self._record, self._release.sequence, "jsonl")
 
     def _states(self) -> dict[str, plan.HostRollout]:
-        entries = journal.of(report.path(self._record, self._release, "jsonl")).read()
+        entries = journal.of(report.path(self._record, self._release.sequence, "jsonl")).read()
         if self._task.check_mode:
             entries += journal.of(self._journal()).read()
         return plan.states(entries, self._release, check=self._task.check_mode)
@@ -63,13 +64,14 @@ class ActionModule(edge.EdgeAction):
     def _scope(self) -> plan.Scope:
         options = self.options
         path = str(Path(options["waivers"]).expanduser()) if options["waivers"] else ""
-        hosts = tuple(options["hosts"])
+        hosts, outside = plan.declared(options["hosts"], self.task_vars.get("groups") or {}, options["outside"])
         content = _read(path, "it lists the hosts that are waived") if path else b""
         return plan.Scope(
             hosts=hosts,
-            only=tuple(options["only"]) or hosts,
+            only=hosts if options["only"] is None else tuple(one for one in options["only"] if one not in outside),
             canaries=tuple(options["canaries"]),
             waivers=waivers.parse(content, path, hosts, self._now.date()),
+            outside=outside,
         )
 
     def _plan(self) -> Result:
@@ -79,19 +81,25 @@ class ActionModule(edge.EdgeAction):
             raise TrustAnchorError("max_fail_percentage is not from 0 to 100", "it is a share of the hosts of a wave")
         check = introduction.find(self._record, self.options["anchors"])
         manifest = manifest_store.read_for_hosts(self._record, check)
+        if _release(manifest) != self._release:
+            raise TrustAnchorError(
+                "the trust manifest of the record changed while it was read",
+                "hosts would be told something else than is planned",
+                "Run again",
+            )
         planned = plan.plan(scope, self._states(), self._now, max_age)
         canaries = sum(host in scope.canaries for host in planned.todo)
         sizes = plan.check_waves(self.options["waves"], canaries)
         if not self._task.check_mode:
             # The worker's parent is ansible-playbook itself, which lives as long as the run.
             lock.claim(os.path.join(self._record, "rollouts", ".lock"), os.getppid())
-        release = {"id": self._release.id, "sequence": self._release.sequence}
         return {
             "changed": False,
-            "manifest": release,
-            "trust": {**manifest.for_hosts(), **release},
+            "manifest": self._release.as_dict(),
+            "trust": manifest.for_hosts(),
             "record": self._record,
-            "hosts": list(scope.hosts),
+            "hosts": list(self.options["hosts"]),
+            "outside": dict(self.options["outside"]),
             "waivers": self.options["waivers"] or "",
             "journal": self._journal(),
             "started": times.render(self._now),
@@ -115,7 +123,7 @@ class ActionModule(edge.EdgeAction):
     def _report(self) -> Result:
         scope = self._scope()
         built = report.build(self._release, scope, self._states(), self._now, self._task.check_mode)
-        path = report.path(self._record, self._release, "json")
+        path = report.path(self._record, self._release.sequence, "json")
         before = _parsed(path)
         changed = not report.same({**built, "check": False}, before)
         if changed and not self._task.check_mode:
@@ -130,7 +138,7 @@ class ActionModule(edge.EdgeAction):
             "summary": lines,
             "diff": _diff(before, built),
         }
-        result["files"] = [report.path(self._record, self._release, form) for form in ("md", "html", "json")]
+        result["files"] = [report.path(self._record, self._release.sequence, form) for form in ("md", "html", "json")]
         if not built["complete"] and self.options["require"] and not self._task.check_mode:
             left = ", ".join(built["missing"][:10]) + (" ..." if len(built["missing"]) > 10 else "")
             what, why = f"The rollout is not complete: {left}", f"{result['files'][1]} says why"
@@ -145,6 +153,11 @@ class ActionModule(edge.EdgeAction):
         return {**result, "warnings": [str(TrustAnchorError(*one)) for one in expired]}
 
 
+def _release(manifest: Manifest) -> journal.Release:
+    trusted = tuple(root.sha256 for root in manifest.trusted)
+    return journal.Release(manifest.id, manifest.sequence, manifest.digest, push.told(manifest.for_hosts()), trusted)
+
+
 def _read(path: str, why: str) -> bytes:
     try:
         return Path(path).read_bytes()
@@ -153,12 +166,16 @@ def _read(path: str, why: str) -> bytes:
 
 
 def _parsed(path: str) -> Result | None:
-    """The last report; none where there is none, or one that was damaged and is written again."""
+    """The last report; none where there is none, or one that was damaged and is written again.
+
+    Raises:
+        TrustAnchorError: it is of a later version, and must not be written over.
+    """
+    content = files.read(path)
     try:
-        found = json.loads(Path(path).read_bytes())
-    except (FileNotFoundError, ValueError):
+        return None if content is None else report.FILE.parse(content, path)
+    except versioned.DamagedFileError:
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _diff(before: Result | None, after: Result) -> Result:

@@ -27,7 +27,10 @@ options:
     elements: path
     required: true
   root:
-    description: Name of one root; then that root alone is given, and it must be one that hosts trust.
+    description:
+      - Name of one root; then that root alone is given, as the one that something is issued under. It must be one that
+        hosts trust, and unless it is one of the first roots of the estate, the report of a complete rollout must have
+        shown it on every host, or an incident be noted with it.
     type: str
     default: ""
   anchors:
@@ -70,7 +73,10 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+    estate_evidence,
+    manifest_store,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.anchors import Anchor, parse
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 
@@ -89,10 +95,17 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             anchors = parse(self._templar.template(given) if self._templar else given)
             manifests = [_read(str(term), anchors) for term in terms]
             if name := str(kwargs.get("root") or ""):
-                return [manifest_store.usable(manifest, name).for_hosts() for manifest in manifests]
+                return [_issuer(str(term), manifest, name) for term, manifest in zip(terms, manifests, strict=True)]
             return [manifest.for_hosts() for manifest in manifests]
         except TrustAnchorError as error:
             raise AnsibleLookupError(str(error)) from error
+
+
+def _issuer(record: str, manifest: Manifest, name: str) -> dict[str, Any]:
+    """The root of that name, once something may be issued under it."""
+    root = manifest_store.usable(manifest, name)
+    estate_evidence.require_proven(record, manifest, root)
+    return root.for_hosts()
 
 
 def _read(record: str, anchors: tuple[Anchor, ...]) -> Manifest:

@@ -34,7 +34,8 @@ options:
   override:
     description:
       - Take the place of whatever the host was told before, whatever its sequence. For the day on which a thief has
-        signed a manifest.
+        signed a manifest, and for a host whose C(/var/lib/trustanchor/trust.json) is damaged. The damaged file is kept
+        beside the new one.
     type: bool
     default: false
   journal:
@@ -157,7 +158,8 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     """Push, and say what became of it."""
     options = module.params
     assigned, stores = push.parse(options["manifest"]), declaration.from_options(options)
-    outcome, host = push.push(assigned, stores, options["override"], module.check_mode)
+    override = options["override"]
+    outcome, host = push.push(assigned, stores, override, module.check_mode, forget=override)
     for warning in outcome.warnings:
         edge.warn(module, warning)
     before = report.summary(outcome.plan.listed)

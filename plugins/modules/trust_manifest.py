@@ -19,8 +19,10 @@ description:
   - A change that could cut a host off is refused. A root goes from V(staged) to V(trusted), V(retiring) and
     V(distrusted), one step at a time. It retires only when a complete rollout has shown that every host has the other
     roots; it is distrusted only when it has been retiring for longer than any certificate lives, no intermediate of the
-    record leads to it, and no host that was measured has a service certificate below it. One root that was trusted
-    before always stays trusted.
+    record leads to it, and no declared host has a service certificate below it. One root that was trusted before always
+    stays trusted.
+  - Evidence is of this very content of the manifest, of every host in O(hosts), and not older than a week for each of
+    them. Of a host that was not measured nothing is known, whether it has a waiver or not.
   - O(incident) sets the order and these proofs aside, and is noted in the manifest. That one trusted root remains is
     asked even then.
   - The sequence number rises when, and only when, the content changes.
@@ -85,8 +87,22 @@ options:
   incident:
     description:
       - Reference of the incident that is the reason for O(states) and O(refuse_signers), such as a ticket's number.
+      - Given for a root that is V(trusted) already, it is the reason to issue under it before a rollout has shown it on
+        every host.
     type: str
     default: ""
+  hosts:
+    description:
+      - All hosts of the inventory that are declared. Required where a change asks for evidence.
+    type: list
+    elements: str
+    default: []
+  unmeasured:
+    description:
+      - Declared hosts of which no rollout knows anything, each with the reason why it has no certificate below a root
+        that becomes V(distrusted), and does not trust one that is removed.
+    type: dict
+    default: {}
   retired_intermediates:
     description:
       - Names of intermediates of the record that issue no more, because their CA is switched off for good. They keep no
@@ -120,6 +136,7 @@ EXAMPLES = r"""
     path: pki/trust.yml
     states:
       r1: retiring
+    hosts: "{{ query('ansible.builtin.inventory_hostnames', 'all:!ceremony') }}"
   delegate_to: localhost
 
 - name: Refuse a signer whose key is stolen
@@ -164,7 +181,10 @@ try:
     from pathlib import Path
 
     from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import durations, times
-    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import convergence
+    from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import (
+        convergence,
+        transitions,
+    )
 except ImportError:
     MISSING = ("cryptography and PyYAML", traceback.format_exc())
 
@@ -177,8 +197,12 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         states={str(name): str(state) for name, state in options["states"].items()},
         remove=options["remove"],
         incident=options["incident"],
-        retired_intermediates=options["retired_intermediates"],
-        overlap=durations.delta(options["overlap"], "overlap"),
+        hosts=options["hosts"],
+        exceptions=transitions.Exceptions(
+            overlap=durations.delta(options["overlap"], "overlap"),
+            retired_intermediates=options["retired_intermediates"],
+            unmeasured={str(host): str(reason or "") for host, reason in options["unmeasured"].items()},
+        ),
         refuse_signers=options["refuse_signers"],
     )
     path = Path(options["path"])
@@ -208,6 +232,8 @@ def main() -> None:
         "remove": {"type": "list", "elements": "str", "default": []},
         "refuse_signers": {"type": "list", "elements": "str", "default": []},
         "incident": {"type": "str", "default": ""},
+        "hosts": {"type": "list", "elements": "str", "default": []},
+        "unmeasured": {"type": "dict", "default": {}},
         "retired_intermediates": {"type": "list", "elements": "str", "default": []},
         "overlap": {"type": "str", "default": "25h"},
     }

@@ -45,14 +45,21 @@ options:
     type: path
     required: true
   hosts:
-    description: All declared hosts. For V(plan) and V(report).
+    description:
+      - All hosts of the inventory that are declared, whomever this run is about. For V(plan) and V(report). Complete
+        means all of them.
     type: list
     elements: str
+  outside:
+    description:
+      - Hosts and groups of the inventory that are none of the estate, with the reason as the value. They have neither
+        trust stores nor service certificates of it. The report lists them.
+    type: dict
+    default: {}
   only:
-    description: Those of them that this run is about; all, when empty. A report is always about all.
+    description: Those of them that this run is about; by default all. A report is always about all.
     type: list
     elements: str
-    default: []
   canaries:
     description: Those that come first, in a wave of their own.
     type: list
@@ -100,6 +107,19 @@ options:
         description: Sequence of the trust manifest.
         type: int
         required: true
+      digest:
+        description: SHA-256 of what the trust manifest says.
+        type: str
+        required: true
+      told:
+        description: SHA-256 of what hosts are told.
+        type: str
+        required: true
+      trusted:
+        description: Fingerprints of the roots that hosts are told to trust.
+        type: list
+        elements: str
+        required: true
   require:
     description: Whether V(report) fails when the rollout is not complete.
     type: bool
@@ -131,7 +151,12 @@ manifest:
   description: What is rolled out.
   returned: for V(plan)
   type: dict
-  sample: {"id": "0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a", "sequence": 7}
+  sample:
+    id: 0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a
+    sequence: 7
+    digest: 5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8
+    told: 449270f5248ce4b9f59d163abc96f79b9de1eff1d2ea334046bf6bcc414c3c7c
+    trusted: [0c5c9e4f0d2f6d5d9b8f7a3d2e1c0b9a8f7e6d5c4b3a29181706f5e4d3c2b1a0]
 trust:
   description: The manifest with its roots, as the lookup trust_manifest gives it.
   returned: for V(plan)
@@ -143,11 +168,16 @@ record:
   type: str
   sample: /srv/pki
 hosts:
-  description: All declared hosts.
+  description: As given.
   returned: for V(plan)
   type: list
   elements: str
   sample: [web1.corp.example, web2.corp.example]
+outside:
+  description: As given.
+  returned: for V(plan)
+  type: dict
+  sample: {"switches": "they have no trust store"}
 waivers:
   description: As given.
   returned: for V(plan)
@@ -236,7 +266,8 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
     "phase": {"type": "str", "required": True, "choices": ["plan", "gate", "report"]},
     "record": {"type": "path", "required": True},
     "hosts": {"type": "list", "elements": "str"},
-    "only": _NAMES,
+    "outside": {"type": "dict", "default": {}},
+    "only": {"type": "list", "elements": "str"},
     "canaries": _NAMES,
     "waivers": {"type": "path"},
     "waves": {"type": "list", "elements": "raw", "default": [1, "10%", "100%"]},
@@ -246,7 +277,13 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
     "max_fail_percentage": {"type": "int", "default": 10},
     "manifest": {
         "type": "dict",
-        "options": {"id": {"type": "str", "required": True}, "sequence": {"type": "int", "required": True}},
+        "options": {
+            "id": {"type": "str", "required": True},
+            "sequence": {"type": "int", "required": True},
+            "digest": {"type": "str", "required": True},
+            "told": {"type": "str", "required": True},
+            "trusted": {"type": "list", "elements": "str", "required": True},
+        },
     },
     "require": {"type": "bool", "default": True},
     "anchors": anchors.SPEC,

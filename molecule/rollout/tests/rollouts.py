@@ -17,7 +17,6 @@ from ansible_collections.trustanchor.private_ca.tests.lab.play import STATE, Pla
 HERE = Path(__file__).parents[1]
 PLAYBOOK = "playbooks/rollout_trust.yml"
 LAB = "localhost:ca1:web1:web2:client1"
-DECLARED = "all:!ceremony:!other_authorities:!lost"
 TASK = "Trust the declared roots, and no others of ours"
 RECORD = STATE / "pki"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -34,7 +33,7 @@ bundle.write_text(''.join(part + end for part in bundle.read_text().split(end)[:
 
 def roll_out(check: bool = False, limit: str = LAB, lost: bool = False, **variables: Any) -> Play:
     """One run; variables without their prefix. By default all hosts are looked at."""
-    given = {"hosts": DECLARED, "max_age": "0", **variables}
+    given = {"max_age": "0", **variables}
     return play(
         PLAYBOOK,
         limit=limit,

@@ -92,6 +92,7 @@ def test_a_host_with_a_waiver_is_tried_last_and_stops_nobody(tmp_path):
     found = report()
     assert (found["complete"], found["hosts"]["web1"]["outcome"]) == (True, "failed")
     assert [(one["host"], one["owner"], one["needed"]) for one in found["waived"]] == [("web1", "Ada Lovelace", True)]
+    assert roll_out().rc == 0
 
 
 def test_a_waiver_that_expired_names_its_owner_before_anything_is_done(tmp_path):
@@ -104,7 +105,7 @@ def test_a_waiver_that_expired_names_its_owner_before_anything_is_done(tmp_path)
 def test_a_host_that_cannot_be_reached_is_in_the_report():
     done = roll_out(lost=True, limit=f"{rollouts.LAB}:gone1", hosts="web2:client1:lost", waves=["100%"])
     assert done.rc == 2
-    assert outcomes() == {"web2": "converged", "client1": "converged", "gone1": "unreachable"}
+    assert outcomes() == {**dict.fromkeys(ALL, "converged"), "gone1": "unreachable"}
     assert "gone1: unreachable: " in done.output
     again = roll_out(lost=True, limit=f"{rollouts.LAB}:gone1", hosts="web2:client1:lost", max_age="12h")
     assert asked(again) == set()
@@ -124,6 +125,14 @@ def test_some_hosts_alone():
     assert set(outcomes()) == ALL
 
 
+def test_some_hosts_are_no_estate():
+    rollouts.raise_sequence()
+    done = roll_out(hosts="web2")
+    assert (done.rc, asked(done)) == (2, {"web2"})
+    assert outcomes() == {**dict.fromkeys(ALL, "not reached"), "web2": "converged"}
+    assert roll_out().rc == 0
+
+
 @pytest.mark.parametrize("service", ["web1.corp.example:443", "web1.corp.example:444"])
 def test_real_handshakes_decide_with(service):
     listens = service.endswith(":443")
@@ -138,7 +147,7 @@ def test_real_handshakes_decide_with(service):
 def test_a_killed_run_is_finished_by_the_next_one():
     rollouts.raise_sequence()
     path = str(rollouts.path("jsonl"))
-    variables = {"rollout_trust_hosts": rollouts.DECLARED, "rollout_trust_waves": [1]}
+    variables = {"rollout_trust_waves": [1]}
     kill_when(lambda: len(journal.of(path).read()) >= 2, rollouts.PLAYBOOK, limit=rollouts.LAB, variables=variables)
     heard = {line.host for line in journal.of(path).read()}
     assert heard < ALL

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..journal.chain import Chain, ChainForm, Event
 from ..text import times
 
+VERSION = 1  # of the lines; the first one says it
 TRANSCRIPT, SEAL = "transcript.jsonl", "transcript.p7s"  # files of a ceremony's directory
 
 
@@ -42,6 +43,7 @@ _FORM = ChainForm(
     EventKind.CLOSED,
     restore="Restore it from the copy of a witness, or from the history of the record",
     refused="no step is taken that the transcript does not hold",
+    version=VERSION,
 )
 
 

@@ -155,7 +155,7 @@ def claim(path: str | os.PathLike[str], pid: int, busy: Callable[[int], TrustAnc
     # Of a record that several people share by a group, each may be the next one: the umask decides.
     with held(path, mode=0o666) as descriptor:
         holder = _parsed(_content(descriptor))
-        if holder and holder["pid"] != pid and holder == _process(holder["pid"]):
+        if holder and holder["pid"] != pid and _lives(holder):
             raise busy(holder["pid"])
         try:
             os.ftruncate(descriptor, 0)
@@ -174,6 +174,12 @@ def _parsed(content: bytes) -> dict[str, Any]:
         if isinstance(found, dict) and isinstance(found.get("pid"), int):
             return found
     return {}  # empty, or torn by a power cut
+
+
+def _lives(holder: dict[str, Any]) -> bool:
+    """Whether the process of a record lives. What another version of the collection noted beside it does not matter."""
+    process = _process(holder["pid"])
+    return bool(process) and all(holder.get(key) == value for key, value in process.items())
 
 
 def _process(pid: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ that a journal of a later version can be verified; they cannot be appended.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -25,6 +26,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import TrustAnchorError
 from ..host.files import read, sync_directory
+from ..schema import read_version
 from ..text import times
 from .lines import write_whole
 
@@ -97,6 +99,7 @@ class ChainForm(Generic[K]):
         closed: kind of its last event; nothing comes behind it.
         restore: what to do with a journal that was changed.
         refused: why nothing is done while a line cannot be written.
+        version: of the lines, the newest that is understood. The first event says it in its data, as ``version``.
     """
 
     what: str
@@ -104,6 +107,7 @@ class ChainForm(Generic[K]):
     closed: K
     restore: str
     refused: str
+    version: int = 1
 
     def is_closed(self, events: Sequence[Event]) -> bool:
         """Whether the last event is there."""
@@ -119,6 +123,7 @@ class ChainForm(Generic[K]):
         Raises:
             TrustAnchorError: anything else, with the line.
         """
+        self._require_version(data, source)
         if data and not data.endswith(b"\n"):
             raise self._broken(source, data.count(b"\n") + 1, "it does not end with a line end")
         events: list[Event] = []
@@ -132,6 +137,13 @@ class ChainForm(Generic[K]):
             events.append(event)
             previous = hashlib.sha256(line).hexdigest()
         return tuple(events)
+
+    def _require_version(self, data: bytes, source: str) -> None:
+        """Before anything else: lines of a later version may look otherwise, and nobody has tampered with them."""
+        with contextlib.suppress(ValueError, RecursionError):
+            opened = json.loads(data.partition(b"\n")[0])
+            if isinstance(opened, dict) and isinstance(opened.get("data"), dict):
+                read_version(opened["data"], self.version, source)
 
     def require_in_place(self, event: Event, before: Sequence[Event], previous: str) -> None:
         """Refuse an event that cannot follow. A clock that goes back is not a fault of the chain.

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from ..errors import TrustAnchorError
 from ..host.files import read, save
 from ..host.locks import held
+from ..schema import read_version
 
 E = TypeVar("E")
 MOST = 4 << 30  # bytes of a journal; thousands of hosts leave megabytes in each run until it is compacted
@@ -31,11 +32,14 @@ class EventForm(Generic[E]):
         what: names the journal in messages, such as ``a rollout``.
         dump: an event to a mapping that JSON can hold.
         load: such a mapping to the event; raises TypeError or ValueError for anything else.
+        version: of a line, the newest that is understood. Each line has its own, as ``version``: versions of the
+            collection may take turns.
     """
 
     what: str
     dump: Callable[[E], Mapping[str, Any]]
     load: Callable[[Mapping[str, Any]], E]
+    version: int = 1
 
     def line(self, event: E) -> bytes:
         """An event as one line, with its end."""
@@ -45,12 +49,13 @@ class EventForm(Generic[E]):
         """What a line holds.
 
         Raises:
-            TrustAnchorError: it is not a line of such a journal.
+            TrustAnchorError: it is not a line of such a journal, or one of a later version.
         """
         try:
             if not isinstance(data, dict):
                 raise TypeError("it is not an object")
-            return self.load(data)
+            read_version(data, self.version, where)
+            return self.load({key: value for key, value in data.items() if key != "version"})
         except (TypeError, ValueError) as error:
             raise TrustAnchorError(
                 f"{where} is not a line of {self.what}", str(error), "Move the journal away"

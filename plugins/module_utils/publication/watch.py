@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host import metrics, openssl
+from ..host import metrics, openssl, versioned
 from ..host.files import read
 from ..host.metrics import Metric, Sample
 from ..trust.manifest import signed
@@ -20,6 +18,7 @@ from .clients import Way
 from .url import NoAnswer, PublicationUrl, fetch, patience
 
 CONFIGURATION = "/etc/trustanchor/publication.json"
+FILE = versioned.VersionedFile("what the watch looks at", 1, "Run the playbook again")
 METRICS = "trustanchor_publication.prom"
 _METRICS = {
     "up": "Whether the artifact can be had, read, and is signed by its issuer.",
@@ -72,10 +71,14 @@ class Watch:
     metrics_directory: str = ""
 
     def dump(self) -> bytes:
-        """As JSON; the URL's key is the one that hosts have had from the beginning."""
+        """The file's content; the URL's key is the one that hosts have had from the beginning.
+
+        Raises:
+            TrustAnchorError: the file that is there is of a later version.
+        """
         fields = asdict(self)
         fields["place"] = fields.pop("url")
-        return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode()
+        return FILE.rewritten(CONFIGURATION, fields, indent=2)
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,13 @@ def load() -> Watch:
     content = read(CONFIGURATION)
     if content is None:
         raise TrustAnchorError(f"{CONFIGURATION} is missing", "it says what to look at", "Run the playbook again")
+    found = FILE.parse(content, CONFIGURATION)
     try:
-        found: dict[str, Any] = json.loads(content)
-        watched = tuple(Watched(**one) for one in found.pop("watched"))
-        return Watch(url=PublicationUrl(**found.pop("place")), watched=watched, **found)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise TrustAnchorError(f"{CONFIGURATION} cannot be read", str(error), "Run the playbook again") from error
+        watched = tuple(Watched(**versioned.known(Watched, one)) for one in found.pop("watched"))
+        url = PublicationUrl(**versioned.known(PublicationUrl, found.pop("place")))
+        return Watch(url, watched, **versioned.known(Watch, found))
+    except (TypeError, KeyError) as error:
+        raise FILE.damaged(CONFIGURATION, str(error)) from error
 
 
 def span(value: float) -> str:

@@ -77,7 +77,7 @@ def enrol(settings: Settings, token: str) -> None:
 
 def settings_file(settings: Settings) -> File:
     """What the renewer reads. It changes only together with the certificate that fits it."""
-    return File(f"{settings.directory}/settings.json", settings.dump())
+    return File(settings.path, settings.dump())
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ..errors import TrustAnchorError
+from ..host import versioned
 from ..host.files import read
 
 BASE = "/etc/service-certificates"
+FILE = versioned.VersionedFile("settings of a service's certificate", 1, "Run the play that made it again")
 _DNS_NAME = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -52,9 +52,18 @@ class Settings:
         """Where everything about this certificate is."""
         return f"{BASE}/{self.name}"
 
+    @property
+    def path(self) -> str:
+        """The file that the renewer reads."""
+        return f"{self.directory}/settings.json"
+
     def dump(self) -> bytes:
-        """As JSON; holds nothing secret."""
-        return (json.dumps(asdict(self), indent=2, sort_keys=True) + "\n").encode()
+        """The file's content; holds nothing secret.
+
+        Raises:
+            TrustAnchorError: the file that is there is of a later version.
+        """
+        return FILE.rewritten(self.path, asdict(self), indent=2)
 
 
 def load(name: str) -> Settings:
@@ -66,14 +75,13 @@ def load(name: str) -> Settings:
     content = read(f"{BASE}/{name}/settings.json")
     if content is None:
         raise TrustAnchorError(f"no certificate is called {name}", f"{BASE}/{name}/settings.json is missing")
+    path = f"{BASE}/{name}/settings.json"
+    values = versioned.known(Settings, FILE.parse(content, path))
     try:
-        values: dict[str, Any] = json.loads(content)
         values["names"], values["reload"] = tuple(values["names"]), tuple(values["reload"])
         return Settings(**values)
-    except (ValueError, TypeError, KeyError) as error:
-        raise TrustAnchorError(
-            f"{BASE}/{name}/settings.json cannot be read", str(error), "Run the play that made it again"
-        ) from error
+    except (TypeError, KeyError) as error:
+        raise FILE.damaged(path, str(error)) from error
 
 
 def check(settings: Settings) -> None:

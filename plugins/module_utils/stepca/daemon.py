@@ -19,12 +19,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host import systemd
+from ..host import systemd, versioned
 from ..host.files import read, write_atomically
 from . import settings, unit
 from .layout import Layout
 
 LOADED_STATE = "/run/trustanchor/step-ca.json"
+FILE = versioned.VersionedFile("what step-ca has loaded", 1, "The next run of the playbook makes it again")
 REFUSED = "error reloading server:"  # ca/signal.go
 
 
@@ -125,13 +126,17 @@ def newest_change(layout: Layout) -> float:
 
 
 def loaded_state() -> LoadedState | None:
-    """What a former run left in `LOADED_STATE`; None where there is nothing, or nothing that can be read."""
+    """What a former run left in `LOADED_STATE`; None where there is nothing, or nothing that can be read.
+
+    Raises:
+        TrustAnchorError: it is of a later version.
+    """
     content = read(LOADED_STATE)
     if content is None:
         return None
     try:
-        return LoadedState(**json.loads(content))
-    except (ValueError, TypeError):
+        return LoadedState(**versioned.known(LoadedState, FILE.parse(content, LOADED_STATE)))
+    except (versioned.DamagedFileError, TypeError):
         return None
 
 
@@ -140,7 +145,7 @@ def remember(restart: str, reload: str) -> None:
     state = systemd.show(unit.NAME)
     os.makedirs(os.path.dirname(LOADED_STATE), mode=0o755, exist_ok=True)
     loaded = LoadedState(state.main_pid, state.started_at, restart, reload)
-    write_atomically(LOADED_STATE, json.dumps(asdict(loaded)).encode(), 0o644, "root", "root")
+    write_atomically(LOADED_STATE, FILE.rewritten(LOADED_STATE, asdict(loaded)), 0o644, "root", "root")
 
 
 def apply(action: str, serving: Callable[[], bytes]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import strict_yaml
 from ..errors import TrustAnchorError
-from ..schema import check_keys, read_int, read_text
+from ..schema import check_keys, read_text, read_version
 from .backends.pkcs11.keys import parse_key
 from .backends.pkcs11.sessions import TokenSpec, parse_token
 from .backends.registry import BACKENDS
@@ -30,6 +30,7 @@ __all__ = [
     "parse_tokens",
 ]
 
+VERSION = 1  # of tokens.yml
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -98,10 +99,11 @@ def parse_tokens(text: bytes, source: str, softhsm_home: Path) -> TokensFile:
     Raises:
         TrustAnchorError: anything but the schema.
     """
-    data = check_keys(strict_yaml.load(text, source), ("version", "tokens", "attestation"), source)
-    if data.get("version") is None:
-        raise TrustAnchorError(f"{source}: 'version' is missing", "it is required, and 1")
-    read_int(data, "version", source, 1, 1, 1)
+    found = strict_yaml.load(text, source)
+    read_version(found, VERSION, source)
+    data = check_keys(found, ("version", "tokens", "attestation"), source)
+    if "version" not in data:
+        raise TrustAnchorError(f"{source}: 'version' is missing", f"it is required, and {VERSION}")
     tokens = data.get("tokens")
     if not isinstance(tokens, dict) or not tokens:
         raise TrustAnchorError(f"{source} names no tokens", "'tokens' maps each name to a device")

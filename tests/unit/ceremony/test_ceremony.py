@@ -49,6 +49,7 @@ def test_the_transcript_tells_each_step_in_order(held: CeremonyHost) -> None:
     events = [json.loads(line) for line in (held.ceremony_directory / "transcript.jsonl").read_text().splitlines()]
     kinds = [event["event"] for event in events]
     assert kinds[:3] == ["opened", "clock", "plan_confirmed"]
+    assert events[0]["data"]["version"] == 1
     assert kinds[-1] == "closed"
     for act in ("root:r1", "cross:s1-by-r1", "crl:s1"):
         mine = [event["event"] for event in events if event["data"].get("act") == act]

@@ -110,8 +110,8 @@ def at(*path: Any, to: Any) -> Spoil:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (at("version", to=2), "has version 2"),
-        (at("version", to=True), "has version True"),
+        (at("version", to=2), "has version 2, written by a later version of the collection"),
+        (at("version", to=True), "'version' is True"),
         (at("name", to="../x"), "a name such as 'r1' is expected"),
         (at("name", to=1), "'name' is 1"),
         (at("tilte", to="x"), "Did you mean 'title'"),

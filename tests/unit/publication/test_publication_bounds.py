@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
@@ -42,8 +43,9 @@ def manifest(record: Record, end: dt.datetime) -> None:
 def test_to_the_second(tmp_path: Path, put: Put, name: str, left: dt.timedelta, published: bool) -> None:
     record = Record(tmp_path)
     put(record, pki.NOW + left)
+    known = Introductions(record.home, record.anchors())
     try:
-        found = {one.name for one in collection.collect(record.home, URL, pki.NOW).artifacts}
+        found = {one.name for one in collection.collect(record.home, URL, pki.NOW, known).artifacts}
     except TrustAnchorError:
         found = set()
     assert (name in found) is published

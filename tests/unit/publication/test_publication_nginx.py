@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import systemd
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import nginx
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import PublicationUrl
 
@@ -29,6 +29,7 @@ class Nginx:
     """Serves from a moment on, by a clock that passes in sleep alone."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, serves_at: float) -> None:
+        monkeypatch.setattr(files, "write_atomically", lambda path, *_rest: self.done.append(f"mark {path}"))
         self.now, self.done = 0.0, list[str]()
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(time, "sleep", self.sleep)
@@ -55,7 +56,7 @@ class Nginx:
 def test_what_each_fault_needs(monkeypatch: pytest.MonkeyPatch, found: list[str], verbs: list[str]) -> None:
     server = Nginx(monkeypatch, serves_at=0)
     nginx.run(URL, b"", found)
-    assert server.done == ["test", *(f"{verb} nginx.service" for verb in verbs)]
+    assert server.done == ["test", *(f"{verb} nginx.service" for verb in verbs), f"mark {nginx.MARK}"]
     assert server.now == 0
 
 
@@ -71,6 +72,7 @@ def test_what_never_serves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TrustAnchorError, match=r"nginx does not serve pki.corp.example by .*since True"):
         nginx.run(URL, b"", ["not loaded"])
     assert 20 < server.now < 20.2
+    assert not [one for one in server.done if one.startswith("mark")]  # so that the next run loads it
 
 
 def state(active: bool, enabled: bool) -> systemd.Unit:

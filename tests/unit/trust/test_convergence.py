@@ -152,7 +152,7 @@ def test_a_root_that_came_back_stays(host: Host) -> None:
 def test_the_memory_of_an_older_version_is_read_and_kept(host: Host) -> None:
     run(host, [ONE])
     content = json.loads(Path(state.PATH).read_text())
-    assert set(content) == {"known", "manifest", "roots", "absent", "changed_at", "cache"}
+    assert set(content) == {"version", "known", "manifest", "roots", "absent", "changed_at", "cache"}
     written = {**content, "known": [TWO.sha256], "absent": [THREE.sha256], "roots": [{"pem": ONE.pem, "not_before": 5}]}
     Path(state.PATH).write_text(json.dumps(written))
     found = state.load()
@@ -176,22 +176,48 @@ def test_check_mode_finds_what_the_real_run_does_and_changes_nothing(host: Host)
     assert set(did.repaired) == set(wrong(would.plan))
 
 
-@pytest.mark.parametrize("content", ['{"roots": [{"pem": "x", "not_before": 0}]}', '{"roots": [5]}', '{"roots": 5}'])
-def test_roots_that_cannot_be_read_are_no_memory(host: Host, content: str) -> None:
-    run(host, [ONE])
-    Path(state.PATH).write_text(content)
-    assert state.load() == state.HostState()
+DAMAGED = ["", "{", "null", "5", "[[]]", '{"known": [1]}', '{"manifest": []}', '{"changed_at": "x"}']
+DAMAGED += [
+    '{"roots": [{"pem": "x", "not_before": 0}]}',
+    '{"roots": [5]}',
+    '{"roots": 5}',
+    '{"manifest": {"id": "a", "sequence": "9"}}',
+    '{"manifest": {"id": "a"}}',
+]
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "null", "5", "[[]]", '{"a": 1}', '{"known": [1]}', '{"manifest": []}', '{"changed_at": "x"}']
-)
-def test_a_damaged_memory_is_no_memory(host: Host, content: str) -> None:
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_memory_is_refused_and_kept(host: Host, content: str) -> None:
+    """Whoever forgets what a host was told lets an older manifest in."""
     run(host, [ONE])
     Path(state.PATH).write_text(content)
-    assert state.load() == state.HostState()
-    assert not run(host, [ONE]).changed
-    assert state.load().ever_installed == [ONE.sha256]
+    with pytest.raises(TrustAnchorError, match=r"trust.json cannot be read.*trust_store_override=true"):
+        state.load()
+    assert Path(state.PATH).read_text() == content
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_memory_is_replaced_when_somebody_says_so(content: str) -> None:
+    Path(state.PATH).parent.mkdir(parents=True)
+    Path(state.PATH).write_text(content)
+    found = state.load(forget=True)
+    assert found == state.HostState()
+    found.save()
+    assert state.load() == found
+    (kept,) = Path(state.PATH).parent.glob("trust.json.damaged-*")
+    assert kept.read_text() == content
+
+
+def test_what_a_sister_version_noted_is_kept(host: Host) -> None:
+    run(host, [ONE])
+    content = json.loads(Path(state.PATH).read_text())
+    content |= {"colour": "red", "roots": [{"pem": ONE.pem, "not_before": 5, "endorsed": True}]}
+    Path(state.PATH).write_text(json.dumps(content))
+    found = state.load()
+    found.distrusted = [TWO.sha256]
+    found.save()
+    assert json.loads(Path(state.PATH).read_text()) == {**content, "absent": [TWO.sha256]}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manif
     manifest_store,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.transitions import Exceptions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from factories import pki
 
@@ -39,20 +41,25 @@ def directory(tmp_path: Path) -> Path:
 
 
 def gather(directory: Path, **more: Any) -> Any:
-    return estate_evidence.gather(str(directory), manifest_store.read_declared(str(directory)), pki.NOW, HOUR, **more)
+    exceptions = Exceptions(HOUR, **more)
+    return estate_evidence.gather(
+        str(directory), manifest_store.read_declared(str(directory)), pki.NOW, ["web1"], exceptions
+    )
 
 
 def report(directory: Path, **changes: Any) -> None:
     leaf = {"name": "web", "root": R1.sha256}
-    hosts = {"web1": {"outcome": "converged", "leaves": [leaf]}, "web2": {"outcome": "failed"}}
-    content = {"manifest": {"id": R1.sha256[:32], "sequence": 4}, "complete": True, "hosts": hosts}
-    content |= {"written": "2026-11-26T02:00:00Z", **changes}
+    web1 = {"outcome": "converged", "measured": "2026-11-26T01:00:00Z", "leaves": [leaf]}
+    hosts = {"web1": web1, "web2": {"outcome": "not reached", "measured": None}}
+    waived = [{"host": "web2", "expires": "2026-12-31"}]
+    content = {"version": 1, "manifest": {"id": R1.sha256[:32], "sequence": 4, "digest": "ab"}, "complete": True}
+    content |= {"hosts": hosts, "waived": waived, "written": "2026-11-26T02:00:00Z", **changes}
     (directory / "rollouts/000004.json").write_text(json.dumps(content))
 
 
 def test_intermediates_that_live(directory: Path) -> None:
     assert gather(directory).intermediates == {"r1": ("ca1",)}
-    assert gather(directory, retired=["ca1"]).intermediates == {}
+    assert gather(directory, retired_intermediates=["ca1"]).intermediates == {}
 
 
 def test_no_report(directory: Path) -> None:
@@ -62,14 +69,57 @@ def test_no_report(directory: Path) -> None:
 def test_the_report_of_the_present_sequence(directory: Path) -> None:
     report(directory)
     rollout = gather(directory).rollout
-    assert (rollout.id, rollout.sequence, rollout.complete) == (R1.sha256[:32], 4, True)
-    assert rollout.leaves == {R1.sha256: ("web1: web",)}
+    assert (rollout.id, rollout.sequence, rollout.digest, rollout.complete) == (R1.sha256[:32], 4, "ab", True)
+    assert rollout.leaves(R1.sha256) == ["web1: web"]
+    assert rollout.hosts["web2"].doubt(pki.NOW) == "not reached"
+    assert rollout.waived == {"web2": dt.date(2026, 12, 31)}
     report(directory, complete="yes")
     assert gather(directory).rollout.complete is False
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"manifest": {}}', '{"manifest": {"id": "x", "sequence": "y"}}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"manifest": {}}', '{"manifest": {"id": "x", "sequence": "y"}}', '{"check": true}']
+)
 def test_a_damaged_report(directory: Path, content: str) -> None:
     (directory / "rollouts/000004.json").write_text(content)
-    with pytest.raises(TrustAnchorError, match="is not a report of a rollout.*Roll out again"):
+    with pytest.raises(TrustAnchorError, match="000004.json is not a report of a rollout.*Roll out again"):
         gather(directory)
+
+
+def test_a_report_of_check_mode_is_no_evidence(directory: Path) -> None:
+    report(directory, check=True)
+    with pytest.raises(TrustAnchorError, match="is not a report of a rollout.*check mode"):
+        gather(directory)
+
+
+def proven(directory: Path, since: dt.datetime | None = pki.NOW, **root: Any) -> None:
+    manifest = manifest_store.read_declared(str(directory))
+    estate_evidence.require_proven(str(directory), manifest, replace(manifest.named("r2"), since=since, **root))
+
+
+def test_nothing_is_issued_under_a_root_that_no_rollout_has_shown(directory: Path) -> None:
+    """The first roots of an estate, and those of an incident, need no proof."""
+    with pytest.raises(TrustAnchorError, match="no rollout has shown it on every host.*rollout_trust.yml"):
+        proven(directory)
+    proven(directory, since=None)
+    proven(directory, incident="INC-7")
+
+
+def test_what_shows_a_root_on_every_host(directory: Path) -> None:
+    manifest = manifest_store.read_declared(str(directory))
+    shown = {"id": manifest.id, "sequence": 4, "digest": manifest.digest, "trusted": [R1.sha256, R2.sha256]}
+    for less in (
+        {"complete": False},
+        {"manifest": {**shown, "trusted": [R1.sha256]}},
+        {"manifest": {**shown, "digest": "ab"}},
+        {"manifest": {**shown, "id": "other"}},
+        {"manifest": {**shown, "sequence": 5}},
+        {"manifest": {"id": manifest.id, "sequence": 4}},
+    ):
+        report(directory, **{"manifest": shown, **less})
+        with pytest.raises(TrustAnchorError, match="no rollout has shown it"):
+            proven(directory)
+    report(directory, manifest={**shown})
+    proven(directory)
+    report(directory, manifest={**shown, "sequence": 3, "digest": "of sequence 3"})
+    proven(directory)

@@ -17,6 +17,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manif
     ManifestPlan,
     plan,
 )
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.transitions import Exceptions
 from factories import pki
 
 R1, S1 = pki.root("R1"), pki.root("S1")
@@ -36,8 +37,8 @@ def planned(record: Path, *declared: DeclaredRoot, may_await: bool = False, **as
         "states": {},
         "remove": (),
         "incident": "",
-        "retired_intermediates": (),
-        "overlap": dt.timedelta(hours=25),
+        "hosts": ("web1",),
+        "exceptions": Exceptions(dt.timedelta(hours=25)),
     }
     change = ManifestChange(**{**defaults, **asked})
     return plan(record / "trust.yml", declared, change, pki.NOW, may_await=may_await)
@@ -63,6 +64,8 @@ def test_its_own_certificate_and_state(record: Path) -> None:
     planned(record, DeclaredRoot("r1")).apply()
     found = planned(record, DeclaredRoot("two", str(record / "roots/s1.crt"), initial_state="trusted"))
     assert (found.after.named("two").sha256, found.after.named("two").state) == (S1.sha256, "trusted")
+    # Not one of the first: a rollout has to show it before anything is issued under it.
+    assert (found.after.named("r1").since, found.after.named("two").since) == (None, pki.NOW)
 
 
 def test_a_certificate_that_is_yet_to_be_made(record: Path) -> None:

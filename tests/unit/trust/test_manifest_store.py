@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,24 @@ def test_the_lookup_of_one_root(tmp_path: Path) -> None:
         LookupModule().run([directory], ANCHORS, root="two")
     with pytest.raises(AnsibleLookupError, match="has no root 'x'"):
         LookupModule().run([directory], ANCHORS, root="x")
+
+
+def test_the_lookup_gives_nothing_to_issue_under_that_no_rollout_has_shown(tmp_path: Path) -> None:
+    two = {"name": "two", "sha256": TWO.sha256, "state": "trusted", "since": "2026-11-26T12:00:00Z"}
+    directory = write(tmp_path, ENTRY, two)
+    assert len(LookupModule().run([directory])[0]["trusted"]) == 2
+    assert LookupModule().run([directory], root="one")
+    with pytest.raises(AnsibleLookupError, match="no rollout has shown it on every host"):
+        LookupModule().run([directory], root="two")
+    manifest = manifest_store.read_declared(directory)
+    release = {"id": manifest.id, "sequence": 3, "digest": manifest.digest, "trusted": [TWO.sha256]}
+    (tmp_path / "rollouts").mkdir()
+    report = {"version": 1, "manifest": release, "complete": True, "hosts": {}}
+    (tmp_path / "rollouts/000003.json").write_text(json.dumps(report))
+    assert LookupModule().run([directory], root="two")[0]["sha256"] == TWO.sha256
+    (tmp_path / "rollouts/000003.json").write_text(json.dumps({**report, "complete": False}))
+    write(tmp_path, ENTRY, {**two, "incident": "INC-7"}, sequence=4)
+    assert LookupModule().run([directory], root="two")
 
 
 def test_the_lookup_reads_a_record_once_and_again_when_it_changed(

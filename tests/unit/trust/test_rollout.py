@@ -16,7 +16,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-RELEASE = Release("ab" * 16, 7)
+RELEASE = Release("ab" * 16, 7, "cd" * 32, "12" * 32, ("ef" * 32,))
+ROLLED = {"id": RELEASE.id, "sequence": RELEASE.sequence, "digest": RELEASE.told}
 NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 HOURS_12 = dt.timedelta(hours=12)
 HOSTS = ("web1", "web2", "web3")
@@ -27,7 +28,7 @@ UNKNOWN = {**GOOD, "state": "unknown", "why": "no keytool"}
 
 def entry(host: str = "web1", outcome: str = "converged", hours: float = 1, **more: Any) -> Entry:
     time = times.render(NOW - dt.timedelta(hours=hours))
-    more.setdefault("manifest", {"id": RELEASE.id, "sequence": RELEASE.sequence})
+    more.setdefault("manifest", ROLLED)
     return Entry(host, time, outcome, **{"stores": [GOOD], **more})
 
 
@@ -64,12 +65,26 @@ def test_what_converged_is_done() -> None:
         entry(hours=12),
         entry(hours=-1),
         entry(stores=[GOOD, UNKNOWN]),
-        entry(manifest={"id": RELEASE.id, "sequence": 6}),
-        entry(manifest={"id": "cd" * 16, "sequence": 7}),
+        entry(manifest={**ROLLED, "sequence": 6}),
+        entry(manifest={**ROLLED, "id": "cd" * 16}),
+        entry(manifest={**ROLLED, "digest": "ef" * 32}),
+        entry(manifest={"id": RELEASE.id, "sequence": 7}),
         entry(manifest={}),
         entry(check=True),
     ],
-    ids=["failed", "unreachable", "old", "from the future", "unknown", "sequence", "estate", "no manifest", "check"],
+    ids=[
+        "failed",
+        "unreachable",
+        "old",
+        "from the future",
+        "unknown",
+        "sequence",
+        "estate",
+        "content",
+        "former",
+        "no manifest",
+        "check",
+    ],
 )
 def test_what_does_not_count_is_to_do(line: Entry) -> None:
     assert planned(line).todo == HOSTS
@@ -83,6 +98,12 @@ def test_the_last_line_wins() -> None:
 def test_hosts_with_a_waiver_come_apart() -> None:
     plan = planned(waivers=(waiver("web2"),))
     assert (plan.todo, plan.waived) == (("web1", "web3"), ("web2",))
+
+
+def test_a_measurement_that_says_nothing_any_more_is_made_again() -> None:
+    long = dt.timedelta(days=30)
+    lines = journaled(entry("web1", hours=7 * 24 + 1), entry("web2", hours=7 * 24))
+    assert plan.plan(scope(), lines, NOW, long).todo == ("web1", "web3")
 
 
 def test_canaries_come_first() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.trustanchor.private_ca.plugins.action import trust_bundle, trust_rollout
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import journal
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
@@ -42,8 +44,11 @@ def record(tmp_path: Path) -> Path:
     return tmp_path
 
 
+CONTENT = Manifest(7, (Root("r1", ROOT.sha256, "trusted"),))
+
+
 def declare(record: Path, sequence: int) -> None:
-    (record / "trust.yml").write_bytes(Manifest(sequence, (Root("r1", ROOT.sha256, "trusted"),)).to_yaml())
+    (record / "trust.yml").write_bytes(replace(CONTENT, sequence=sequence).to_yaml())
 
 
 @pytest.fixture(autouse=True)
@@ -80,11 +85,13 @@ class Host:
         return found
 
 
-def rolled(record: Path, phase: str, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+def rolled(
+    record: Path, phase: str, check_mode: bool = False, groups: dict[str, list[str]] | None = None, **options: Any
+) -> dict[str, Any]:
     action = trust_rollout.ActionModule()
     args = {"phase": phase, "record": str(record), "anchors": ANCHORS, **options}
     action._task = SimpleNamespace(args=args, check_mode=check_mode)
-    found: dict[str, Any] = action.run(task_vars={})
+    found: dict[str, Any] = action.run(task_vars={"groups": groups or {}})
     return found
 
 
@@ -99,7 +106,8 @@ def test_the_outcome_is_noted(record: Path) -> None:
     assert host.converge(journal=journal_path(record)) == FOUND
     (line,) = journal.of(journal_path(record)).read()
     assert (line.host, line.outcome, line.changed, line.check) == ("web1", "converged", True, False)
-    assert (line.manifest, line.repaired, line.effective) == ({"id": ID, "sequence": 7}, ["java"], EFFECTIVE)
+    assert (line.repaired, line.effective) == (["java"], EFFECTIVE)
+    assert line.manifest == {"id": ID, "sequence": 7, "digest": push.digest([ROOT.sha256], [])}
     assert "journal" not in host.seen[0][1]
 
 
@@ -219,7 +227,9 @@ def test_a_journal_that_cannot_be_written_fails_the_task(tmp_path: Path) -> None
 
 def test_a_whole_rollout(record: Path) -> None:
     plan = rolled(record, "plan", hosts=["web1", "web2"])
-    assert (plan["todo"], plan["manifest"]) == (["web1", "web2"], {"id": ID, "sequence": 7})
+    assert plan["todo"] == ["web1", "web2"]
+    release = {"id": ID, "sequence": 7, "trusted": [ROOT.sha256], "told": push.digest([ROOT.sha256], [])}
+    assert plan["manifest"] == {**release, "digest": CONTENT.digest}
     assert plan["journal"] == journal_path(record)
     gate = {"since": plan["started"], "wave": ["web1"]}
     assert not rolled(record, "gate", **gate)["go"]
@@ -273,6 +283,10 @@ def test_a_report_that_was_damaged_is_written_again(record: Path) -> None:
         ({"hosts": ["web1"], "max_fail_percentage": 101}, "max_fail_percentage"),
         ({"hosts": ["web1"], "waivers": "/nowhere/waivers.yml"}, "/nowhere/waivers.yml cannot be read"),
         ({"hosts": ["web1"], "canaries": ["web2"]}, "'web2' is not among the declared hosts"),
+        ({"hosts": ["web1"], "only": []}, "this run is about no declared host"),
+        ({"hosts": ["web1"], "outside": {"web1": "gone"}}, "no hosts are declared"),
+        ({"hosts": ["web1"], "outside": {"web2": "gone"}}, "'web2' is neither a host nor a group"),
+        ({"hosts": ["web1"], "outside": {"web1": ""}}, "no reason is given for 'web1'"),
     ],
 )
 def test_a_plan_that_cannot_be(record: Path, options: dict[str, Any], what: str) -> None:
@@ -280,6 +294,50 @@ def test_a_plan_that_cannot_be(record: Path, options: dict[str, Any], what: str)
     assert found["failed"]
     assert what in found["error"]["what"]
     assert not (record / "rollouts").exists()
+
+
+def test_one_sequence_with_another_content_is_another_rollout(record: Path) -> None:
+    """Someone edits a root's fingerprint and not the sequence: who converged to the former content did not to this."""
+    Host(FOUND).converge(journal=journal_path(record))
+    assert rolled(record, "report", hosts=["web1"])["complete"]
+    other = pki.root()
+    edited = replace(CONTENT, roots=(replace(CONTENT.roots[0], sha256=other.sha256),))
+    (record / "trust.yml").write_bytes(edited.to_yaml())
+    (record / "roots/r1.crt").write_text(other.pem)
+    assert rolled(record, "plan", hosts=["web1"])["todo"] == ["web1"]
+    found = rolled(record, "report", hosts=["web1"], require=False)
+    assert not found["complete"]
+    assert json.loads((record / "rollouts/000007.json").read_bytes())["hosts"]["web1"]["outcome"] == "not reached"
+
+
+def test_what_a_host_was_told_counts_and_not_what_it_should_have_been_told(record: Path) -> None:
+    """An extra variable may give a host another manifest of the same sequence."""
+    told = {**MANIFEST, "trusted": [{"pem": pki.root().pem}]}
+    Host(FOUND).converge(journal=journal_path(record), manifest=told)
+    Host(FOUND).converge(journal=journal_path(record), manifest={**MANIFEST, "trusted": [{"pem": "none"}]})
+    assert rolled(record, "plan", hosts=["web1"])["todo"] == ["web1"]
+
+
+def test_a_rollout_to_some_hosts_is_not_complete(record: Path) -> None:
+    hosts = ["web1", "web2"]
+    assert rolled(record, "plan", hosts=hosts, only=["web1"])["todo"] == ["web1"]
+    Host(FOUND).converge(journal=journal_path(record))
+    report = rolled(record, "report", hosts=hosts, require=False)
+    assert not report["complete"]
+    found = json.loads((record / "rollouts/000007.json").read_bytes())
+    assert (found["missing"], found["hosts"]["web2"]["outcome"]) == (["web2"], "not reached")
+
+
+def test_hosts_outside_the_estate_are_named_with_their_reason(record: Path) -> None:
+    hosts, groups = ["web1", "switch1", "switch2"], {"switches": ["switch1", "switch2"], "ceremony": ["offline1"]}
+    outside = {"switches": "no trust store", "ceremony": "offline"}
+    plan = rolled(record, "plan", hosts=hosts, outside=outside, groups=groups, only=["web1", "switch1"])
+    assert (plan["todo"], plan["hosts"], plan["outside"]) == (["web1"], hosts, outside)
+    Host(FOUND).converge(journal=journal_path(record))
+    assert rolled(record, "report", hosts=hosts, outside=outside, groups=groups)["complete"]
+    found = json.loads((record / "rollouts/000007.json").read_bytes())
+    assert found["outside"] == dict.fromkeys(["switch1", "switch2"], "no trust store")
+    assert "none of the estate" in (record / "rollouts/000007.md").read_text()
 
 
 def test_max_age_0_looks_at_all(record: Path) -> None:

@@ -23,7 +23,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollo
 )
 
 RELEASE = {"id": "ab" * 16, "sequence": 7}
-OF = journal.Release("ab" * 16, 7)
+OF = journal.Release("ab" * 16, 7, "cd" * 32, "ef" * 32, ())
 
 
 def entry(host: str = "web1", **more: Any) -> journal.Entry:
@@ -48,16 +48,16 @@ def test_the_bytes_on_record(path: str) -> None:
     assert Path(path).read_text() == (
         '{"changed": true, "check": false, "effective": {}, "error": {}, "handshakes": [], "host": "web1", '
         '"leaves": [], "manifest": {"id": "abababababababababababababababab", "sequence": 7}, "outcome": "converged", '
-        '"repaired": [], "stores": [], "time": "2026-11-26T12:00:00Z"}\n'
+        '"repaired": [], "stores": [], "time": "2026-11-26T12:00:00Z", "version": 1}\n'
     )
 
 
-@pytest.mark.parametrize("change", [{"outcome": "fine"}, {"time": "noon"}, {"colour": "red"}, {"manifest": 7}])
+@pytest.mark.parametrize("change", [{"outcome": "fine"}, {"time": "noon"}, {"manifest": 7}, {"version": "1"}])
 def test_a_line_of_something_else_is_refused(path: str, change: dict[str, Any]) -> None:
     journal.of(path).append(entry())
     data = json.loads(Path(path).read_bytes())
     Path(path).write_text(json.dumps({**data, **change}) + "\n")
-    with pytest.raises(TrustAnchorError, match="line 1 is not a line of a rollout"):
+    with pytest.raises(TrustAnchorError, match="line 1( is not a line of a rollout|: 'version' is '1')"):
         journal.of(path).read()
 
 
@@ -80,8 +80,8 @@ def test_a_line_of_something_else_is_refused(path: str, change: dict[str, Any]) 
 )
 def test_a_bad_answer_on_record_is_a_fault_of_its_host_alone(path: str, said: dict[str, Any]) -> None:
     """Controllers before this one wrote down what hosts said as they said it."""
-    journal.of(path).append(entry("web1"))
-    journal.of(path).append(entry("web2"))
+    for host in ("web1", "web2"):
+        journal.of(path).append(entry(host, manifest=OF.as_dict()))
     first, second = Path(path).read_text().splitlines()
     Path(path).write_text(json.dumps({**json.loads(first), **said}) + f"\n{second}\n")
     states = plan.states(journal.of(path).read(), OF)
@@ -91,6 +91,15 @@ def test_a_bad_answer_on_record_is_a_fault_of_its_host_alone(path: str, said: di
     assert built["missing"] == ["web1"]
     assert "its line in the journal cannot be used" in report.markdown(built)
     assert plan.plan(scope, states, times.utc_now(), dt.timedelta(days=9999)).todo == ("web1",)
+
+
+def test_what_a_sister_version_noted_is_kept(path: str) -> None:
+    """Also where the journal is shortened."""
+    journal.of(path).append(entry())
+    data = {**json.loads(Path(path).read_bytes()), "colour": "red", "more": {"colour": "blue"}}
+    Path(path).write_text(json.dumps(data) + "\n")
+    journal.of(path).compact(lambda entries: entries)
+    assert json.loads(Path(path).read_bytes()) == data
 
 
 def test_one_rollout_at_a_time(path: str) -> None:

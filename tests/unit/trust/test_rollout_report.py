@@ -6,6 +6,7 @@ import datetime as dt
 import html.parser
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollo
 from hypothesis import given
 from hypothesis import strategies as st
 
-RELEASE = Release("ab" * 16, 7)
+RELEASE = Release("ab" * 16, 7, "cd" * 32, "12" * 32, ("ef" * 32,))
+ROLLED = {"id": RELEASE.id, "sequence": RELEASE.sequence, "digest": RELEASE.told}
 NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 HOSTS = ("web1", "web2", "old1")
 GOOD = {"name": "java", "path": "/x", "state": "ok", "missing": [], "unwanted": [], "why": ""}
@@ -27,8 +29,7 @@ HOSTILE = "</td><script>alert(1)</script> | `x` **b** [l](http://e) # \u202e\x1b
 
 
 def entry(host: str, outcome: str = "converged", **more: Any) -> Entry:
-    manifest = {"id": RELEASE.id, "sequence": RELEASE.sequence}
-    return Entry(host, "2026-11-26T11:00:00Z", outcome, **{"manifest": manifest, "stores": [GOOD], **more})
+    return Entry(host, "2026-11-26T11:00:00Z", outcome, **{"manifest": ROLLED, "stores": [GOOD], **more})
 
 
 def build(*entries: Entry, waived: tuple[str, ...] = (), check: bool = False, hosts: tuple[str, ...] = HOSTS) -> Any:
@@ -44,7 +45,7 @@ def test_complete_is_every_declared_host() -> None:
     built = build(*ALL)
     assert built["complete"]
     assert built["missing"] == []
-    assert built["manifest"] == {"id": RELEASE.id, "sequence": 7}
+    assert built["manifest"] == {**ROLLED, "digest": "cd" * 32, "told": "12" * 32, "trusted": ["ef" * 32]}
     assert built["counts"]["converged"] == 3
     assert report.summary(built)[0].endswith("sequence 7: complete")
 
@@ -67,6 +68,16 @@ def test_a_host_that_has_not_converged_needs_a_waiver(line: Entry | None) -> Non
     assert built["complete"]
     assert built["waived"][0]["needed"]
     assert report.summary(built)[0].endswith("complete, with waivers")
+
+
+@pytest.mark.parametrize("time", ["2026-11-19T11:59:59Z", "2026-11-26T12:00:01Z", "2026-09-27T12:00:00Z"])
+def test_the_age_is_that_of_each_measurement(time: str) -> None:
+    """Whoever converged 60 days ago is not known to be right today, whichever host was measured since."""
+    built = build(*ALL[:2], replace(entry("old1"), time=time))
+    assert (built["complete"], built["missing"]) == (False, ["old1"])
+    assert built["hosts"]["old1"]["outcome"] == "outdated"
+    assert f"old1: outdated: it was measured {time}" in "".join(report.summary(built))
+    assert build(*ALL[:2], replace(entry("old1"), time="2026-11-19T12:00:00Z"))["complete"]
 
 
 def test_a_waiver_that_is_not_needed_is_told() -> None:

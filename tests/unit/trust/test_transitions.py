@@ -10,9 +10,13 @@ from dataclasses import replace
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.rollout_evidence import (
+    Measurement,
+    Rollout,
+)
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.transitions import (
     EstateEvidence,
-    Rollout,
+    Exceptions,
     change,
     remove,
 )
@@ -23,6 +27,7 @@ from hypothesis import strategies as st
 NOW = dt.datetime(2026, 11, 26, 12, 0, 0, tzinfo=dt.UTC)
 LONG_AGO = NOW - dt.timedelta(days=40)
 OVERLAP = dt.timedelta(hours=25)
+HOSTS = ("web1", "web2")
 
 
 def manifest(*states: str, since: dt.datetime = LONG_AGO) -> Manifest:
@@ -31,10 +36,19 @@ def manifest(*states: str, since: dt.datetime = LONG_AGO) -> Manifest:
     return Manifest(7, tuple(roots))
 
 
+def measured(time: dt.datetime | None = NOW, outcome: str = "converged", **leaves: str) -> Measurement:
+    """A host; leaves are name=fingerprint."""
+    return Measurement(outcome, time, tuple((root, name) for name, root in leaves.items()))
+
+
+def rolled(of: Manifest, **hosts: Measurement) -> Rollout:
+    """A rollout in which every host was measured, but for those that are given otherwise."""
+    return Rollout(of.id, of.sequence, of.digest, {**dict.fromkeys(HOSTS, measured()), **hosts})
+
+
 def evidence(of: Manifest, **different: object) -> EstateEvidence:
     """An estate in which everything is as it should be."""
-    rollout = Rollout(of.id, of.sequence, complete=True, leaves={}, written=NOW)
-    return replace(EstateEvidence(NOW, rollout, {}, OVERLAP), **different)  # type: ignore[arg-type]
+    return replace(EstateEvidence(NOW, rolled(of), {}, HOSTS, Exceptions(OVERLAP)), **different)  # type: ignore[arg-type]
 
 
 def states(of: Manifest) -> dict[str, str]:
@@ -46,7 +60,7 @@ def test_the_whole_way_of_a_replacement() -> None:
     for step in ({"r2": "trusted"}, {"r1": "retiring"}):
         at = change(at, step, evidence(at))
     day_after = NOW + dt.timedelta(hours=26)
-    later = replace(evidence(at), now=day_after, rollout=Rollout(at.id, at.sequence, True, {}, day_after))
+    later = replace(evidence(at), now=day_after, rollout=rolled(at, **dict.fromkeys(HOSTS, measured(day_after))))
     at = change(at, {"r1": "distrusted"}, later)
     assert states(at) == {"r1": "distrusted", "r2": "trusted"}
     assert at.sequence == 10
@@ -97,40 +111,42 @@ def test_an_incident_leaves_one_trusted_root_too(asked: dict[str, str]) -> None:
 
 def test_an_incident_skips_steps_and_proofs() -> None:
     at = manifest("trusted", "staged")
-    nothing = EstateEvidence(NOW, None, {"r1": ("ca1",)}, OVERLAP)
+    nothing = EstateEvidence(NOW, None, {"r1": ("ca1",)}, (), Exceptions(OVERLAP))
     after = change(at, {"r1": "distrusted", "r2": "trusted"}, nothing, incident="INC-7")
     assert states(after) == {"r1": "distrusted", "r2": "trusted"}
 
 
 MANIFEST = manifest("retiring", "trusted")
-GOOD = evidence(MANIFEST)
+GOOD, ROLLED = evidence(MANIFEST), rolled(MANIFEST)
 SHA256 = MANIFEST.roots[0].sha256
+
+
+def with_host(web1: Measurement) -> EstateEvidence:
+    return replace(GOOD, rollout=rolled(MANIFEST, web1=web1))
 
 
 @pytest.mark.parametrize(
     ("proof", "message"),
     [
         (replace(GOOD, rollout=None), "no report of a rollout of sequence 7"),
-        (replace(GOOD, rollout=Rollout(MANIFEST.id, 6, True, {}, NOW)), "no report of a rollout of sequence 7"),
-        (replace(GOOD, rollout=Rollout("other", 7, True, {}, NOW)), "no report of a rollout of sequence 7"),
-        (replace(GOOD, rollout=Rollout(MANIFEST.id, 7, False, {}, NOW)), "rollout of sequence 7 is not complete"),
-        (
-            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {SHA256: ("web1: web",)}, NOW)),
-            "still has live certificates below it, or nobody knows: web1: web",
-        ),
+        (replace(GOOD, rollout=replace(ROLLED, sequence=6)), "no report of a rollout of sequence 7"),
+        (replace(GOOD, rollout=replace(ROLLED, id="other")), "no report of a rollout of sequence 7"),
+        (replace(GOOD, rollout=replace(ROLLED, digest="ab" * 32)), "sequence 7 is of another content"),
+        (replace(GOOD, rollout=replace(ROLLED, digest="")), "sequence 7 is of another content"),
+        (replace(GOOD, declared=()), "nobody said which hosts are declared"),
+        (replace(GOOD, declared=(*HOSTS, "new1")), r"sequence 7 is not complete: new1 \(not in the report\)"),
+        (with_host(measured(outcome="failed")), r"sequence 7 is not complete: web1 \(failed\)"),
+        (with_host(measured(NOW - dt.timedelta(days=8))), r"is not complete: web1 \(measured 2026-11-18T12:00:00Z\)"),
+        (with_host(measured(NOW + dt.timedelta(hours=1))), r"is not complete: web1 \(measured 2026-11-26T13:00:00Z\)"),
+        (with_host(measured(None)), r"is not complete: web1 \(not measured\)"),
+        (with_host(Measurement("converged", NOW, None)), r"is not complete: web1 \(not measured\)"),
+        (with_host(measured(web=SHA256)), "still has live certificates below it, or nobody knows: web1: web"),
+        (with_host(measured(broken="")), "or nobody knows: web1: broken"),
         (replace(GOOD, intermediates={"r1": ("ca1",)}), "'r1' still has 'ca1' below it"),
-        (replace(GOOD, overlap=dt.timedelta(days=41)), "retiring for 960.0 hours"),
+        (replace(GOOD, exceptions=Exceptions(dt.timedelta(days=41))), "retiring for 960.0 hours"),
         (
-            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {"": ("web9: broken",)}, NOW)),
-            "or nobody knows: web9: broken",
-        ),
-        (
-            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {}, NOW - dt.timedelta(days=8))),
-            "report of the rollout of sequence 7 is of",
-        ),
-        (
-            replace(GOOD, rollout=Rollout(MANIFEST.id, 7, True, {}, LONG_AGO), now=LONG_AGO + dt.timedelta(days=1)),
-            "retiring for 0.0 hours",  # when it was measured
+            replace(with_host(measured(LONG_AGO)), now=LONG_AGO + dt.timedelta(days=1), declared=("web1",)),
+            "retiring for 0.0 hours when 'web1' was measured last",
         ),
     ],
 )
@@ -138,6 +154,66 @@ def test_a_root_that_is_in_use_is_not_distrusted(proof: EstateEvidence, message:
     with pytest.raises(TrustAnchorError, match=message):
         change(MANIFEST, {"r1": "distrusted"}, proof)
     assert states(change(MANIFEST, {"r1": "distrusted"}, GOOD))["r1"] == "distrusted"
+
+
+@pytest.mark.parametrize(
+    "state", [measured(outcome="unreachable"), measured(NOW - dt.timedelta(days=60)), measured(None)]
+)
+def test_a_waiver_is_no_measurement(state: Measurement) -> None:
+    """What a waived host has is unknown: it needs a reason of its own before the root that it may need is gone."""
+    waived = replace(rolled(MANIFEST, web1=state), waived={"web1": NOW.date()})
+    proof = replace(GOOD, rollout=waived)
+    before = manifest("trusted", "trusted")
+    rollout = replace(rolled(before, web1=state), waived={"web1": NOW.date()})
+    assert states(change(before, {"r1": "retiring"}, replace(GOOD, rollout=rollout)))["r1"] == "retiring"
+    with pytest.raises(TrustAnchorError, match=r"nothing is known of web1 \(.*a waiver does not change that"):
+        change(MANIFEST, {"r1": "distrusted"}, proof)
+    gone = manifest("distrusted", "trusted")
+    forgotten = replace(proof, rollout=replace(waived, digest=gone.digest))
+    with pytest.raises(TrustAnchorError, match="nothing is known of web1"):
+        remove(gone, ["r1"], forgotten)
+    exceptions = Exceptions(OVERLAP, unmeasured={"web1": "scrapped, INV-77"})
+    after = change(MANIFEST, {"r1": "distrusted"}, replace(proof, exceptions=exceptions))
+    assert states(after)["r1"] == "distrusted"
+    assert len(remove(gone, ["r1"], replace(forgotten, exceptions=exceptions)).roots) == 1
+
+
+@pytest.mark.parametrize("named", [{"web9": "scrapped"}, {"web1": " "}])
+def test_an_exception_is_a_declared_host_and_a_reason(named: dict[str, str]) -> None:
+    proof = replace(GOOD, exceptions=Exceptions(OVERLAP, unmeasured=named))
+    with pytest.raises(TrustAnchorError, match="is not a declared host with a reason"):
+        change(MANIFEST, {"r1": "distrusted"}, proof)
+
+
+def test_a_waiver_that_has_run_out_since_the_report_counts_no_more() -> None:
+    at = manifest("trusted", "trusted")
+    rollout = replace(rolled(at, web1=measured(outcome="failed")), waived={"web1": NOW.date() - dt.timedelta(days=1)})
+    with pytest.raises(TrustAnchorError, match="not complete: web1"):
+        change(at, {"r1": "retiring"}, replace(GOOD, rollout=rollout))
+
+
+def test_a_host_outside_the_estate_needs_no_measurement() -> None:
+    proof = replace(GOOD, declared=(*HOSTS, "switch1"), rollout=replace(ROLLED, outside=frozenset({"switch1"})))
+    assert states(change(MANIFEST, {"r1": "distrusted"}, proof))["r1"] == "distrusted"
+
+
+def test_nothing_measured_is_no_waiting() -> None:
+    proof = replace(
+        with_host(measured(None)),
+        declared=("web1",),
+        exceptions=Exceptions(OVERLAP, unmeasured={"web1": "scrapped"}),
+    )
+    waived = replace(rolled(MANIFEST, web1=measured(None)), waived={"web1": NOW.date()})
+    with pytest.raises(TrustAnchorError, match="retiring for an unknown number of hours when the hosts were measured"):
+        change(MANIFEST, {"r1": "distrusted"}, replace(proof, rollout=waived))
+
+
+def test_an_incident_is_noted_with_a_root_that_is_trusted_already() -> None:
+    at = manifest("trusted", "trusted")
+    nothing = replace(evidence(at), rollout=None)
+    after = change(at, {"r2": "trusted"}, nothing, incident="INC-8")
+    assert (after.roots[1].incident, after.roots[1].since, after.sequence) == ("INC-8", LONG_AGO, 8)
+    assert change(after, {"r2": "trusted"}, nothing, incident="INC-9") is after
 
 
 def test_since_when_a_root_retires_must_be_known() -> None:

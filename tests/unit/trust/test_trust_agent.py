@@ -103,6 +103,16 @@ def run(*urls: str, now: dt.datetime = pki.NOW) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.parametrize("content", ["{", '{"version": 2}'])
+def test_what_the_host_was_told_cannot_be_read(web: Web, roots: Path, content: str) -> None:
+    """Nothing is compared and nothing done; the receipt says so."""
+    Path(state.PATH).write_text(content)
+    found = run(web.put("/trust.p7m", signed(2, both=True)))
+    assert (found["result"], found["stores"]) == ("failed", [])
+    assert "trust.json" in found["error"]["what"]
+    assert (roots.read_text(), Path(state.PATH).read_text()) == (R1.pem, content)
+
+
 def test_a_new_manifest_is_taken_up(web: Web, roots: Path) -> None:
     url = web.put("/trust.p7m", signed(2, both=True))
     first = run(url)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_cer
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import leaves, state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.push import (
     AssignedManifest,
+    digest,
     parse,
     push,
+    told,
 )
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import HostState
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
@@ -158,3 +161,54 @@ def test_a_push_and_its_check_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(TrustAnchorError, match="this host was told 6 before"):
             push(parse({**option(), "sequence": 5}), StoreDeclaration(), check=check)
     assert push(parse({**option(), "sequence": 5}), StoreDeclaration(), override=True)[1].manifest["sequence"] == 5
+
+
+@pytest.fixture
+def pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state of a host that was pushed sequence 9."""
+    accounts.as_current_user(monkeypatch)
+    monkeypatch.setattr(state, "PATH", str(tmp_path / "state/trust.json"))
+    monkeypatch.setattr(debian, "require", lambda: None)
+    monkeypatch.setattr(debian, "distributed", set)
+    monkeypatch.setattr(StoreDeclaration, "stores", lambda _self, _cache: [pem_file.store(str(tmp_path / "roots.pem"))])
+    push(parse({**option(), "sequence": 9}), StoreDeclaration())
+    return Path(state.PATH)
+
+
+def test_an_unknown_key_makes_no_host_forget_its_sequence(pushed: Path) -> None:
+    pushed.write_text(json.dumps({**json.loads(pushed.read_text()), "colour": "red"}))
+    with pytest.raises(TrustAnchorError, match="sequence 3, this host was told 9 before"):
+        push(parse({**option(), "sequence": 3}), StoreDeclaration())
+    push(parse({**option(), "sequence": 10}), StoreDeclaration())
+    assert json.loads(pushed.read_text())["colour"] == "red"
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"roots": 5}, {"manifest": {"id": "a"}}, {"known": {}}])
+def test_a_state_that_cannot_be_read_lets_no_older_manifest_in(pushed: Path, change: dict[str, object]) -> None:
+    pushed.write_text(json.dumps({**json.loads(pushed.read_text()), **change}))
+    before = pushed.read_bytes()
+    for override in (False, True):
+        with pytest.raises(TrustAnchorError, match=r"trust\.json"):
+            push(parse({**option(), "sequence": 3}), StoreDeclaration(), override=override)
+    assert pushed.read_bytes() == before
+    assert {path.name for path in pushed.parent.iterdir()} == {"trust.json", ".lock"}
+
+
+def test_a_damaged_state_is_replaced_by_override_and_kept(pushed: Path) -> None:
+    pushed.write_text("{")
+    found = push(parse({**option(), "sequence": 3}), StoreDeclaration(), override=True, forget=True)[1]
+    assert found.manifest["sequence"] == 3
+    (kept,) = pushed.parent.glob("trust.json.damaged-*")
+    assert kept.read_text() == "{"
+    pushed.write_text('{"version": 2}')
+    with pytest.raises(TrustAnchorError, match="later version"):  # there is no way past that one
+        push(parse({**option(), "sequence": 3}), StoreDeclaration(), override=True, forget=True)
+    assert pushed.read_text() == '{"version": 2}'
+
+
+@pytest.mark.parametrize(("trusted", "same"), [([{"pem": ONE.pem}], True), ([{"pem": TWO.pem}], False), ([], False)])
+def test_the_digest_of_what_a_host_is_told(trusted: list[dict[str, str]], *, same: bool) -> None:
+    found = told({"trusted": trusted, "distrusted": ["ab" * 32]})
+    assert (found == digest([ONE.sha256], ["ab" * 32])) is same
+    assert told({"trusted": [{"pem": "none"}]}) == ""
+    assert told({"trusted": [{"pem": "", "sha256": ONE.sha256}]}) == digest([ONE.sha256], [])

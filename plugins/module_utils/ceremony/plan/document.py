@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import strict_yaml
 from ...errors import TrustAnchorError
-from ...schema import check_keys, read_bool, read_int
+from ...schema import check_keys, read_bool, read_int, read_version
 from ..acts.registry import parse_act
 from .model import GENERATED, KeyPlan, Plan
 from .rules import check_plan
@@ -54,10 +54,12 @@ def plan_of(values: Any, text: bytes, source: str) -> Plan:
     Raises:
         TrustAnchorError: whatever is wrong with it.
     """
+    # First, since a later version may have keys that are none here. Within a version an unknown key is a mistake: what
+    # is on the page is reviewed, and all of it counts.
+    read_version(values, VERSION, source)
     data = check_keys(values, _KEYS, source)
-    version = data.get("version")
-    if version != VERSION or isinstance(version, bool):
-        raise TrustAnchorError(f"{source} has version {version!r}", f"version {VERSION} is understood")
+    if "version" not in data:
+        raise TrustAnchorError(f"{source}: 'version' is missing", f"it is required, and {VERSION}")
     window = parse_window(data.get("window"))
     people = parse_people(data.get("people"))
     plan = Plan(

@@ -27,7 +27,7 @@ from ..acts.registry import KINDS, parse_act
 from ..linting import Lint
 from ..transcript import EventKind, read_transcript
 from .declaration import CeremonyDeclaration
-from .document import document, dump, parse_plan, plan_of
+from .document import VERSION, document, dump, parse_plan, plan_of
 from .model import Plan
 from .preview import Preview
 from .schema import time_text
@@ -184,7 +184,7 @@ class _Drafting:
                 f"the declared window ended at {times.render(end)}", "nobody could hold the ceremony", "Declare another"
             )
         return {
-            "version": 1,
+            "version": VERSION,
             "name": name,
             **({"title": self.declaration.title} if self.declaration.title else {}),
             "window": {"start": time_text(self.start), "end": time_text(end)},

@@ -23,6 +23,7 @@ from ...text import times
 from ...text.words import words
 from ...token.backends.registry import backend_of
 from ...version import VERSION
+from .. import transcript
 from ..acts.base import Act
 from ..transcript import EventKind
 from .context import CeremonyContext
@@ -151,6 +152,7 @@ def begin(context: CeremonyContext, run: Run) -> None:
         require_alone(context.ceremony_directory)
         context.transcript.append(
             EventKind.OPENED,
+            version=transcript.VERSION,
             previous=previous(context.ceremony_directory),
             ceremony=context.plan.name,
             title=context.plan.title,

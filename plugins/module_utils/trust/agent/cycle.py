@@ -36,13 +36,17 @@ def run(settings: AgentSettings, now: dt.datetime, get: Fetch = fetch) -> dict[s
     """
     offers, unreached = _fetched(settings, get)  # before the lock: a slow web server must not keep a push waiting
     with state.locked():
-        host = state.load()
+        try:
+            host = state.load()
+        except TrustAnchorError as error:
+            return _unable(error, now, settings)
         decision = acceptance.decide(offers, host, now)
         if decision.accepted:
             decision.accepted.note(host)
         _note_contact(decision, host, now)
         told = decision.accepted.assigned.warnings if decision.accepted else []
         content = {
+            "version": receipt.FILE.version,
             "time": int(now.timestamp()),
             "source": decision.accepted.offer.url if decision.accepted else decision.current,
             "refused": {url: str(error) for url, error in (decision.refused | unreached).items()},
@@ -54,6 +58,23 @@ def run(settings: AgentSettings, now: dt.datetime, get: Fetch = fetch) -> dict[s
         content["error"] = problem.as_dict() if problem else None
         content["result"] = "failed" if problem else "converged" if changed else "unchanged"
         receipt.save(content, settings.metrics_directory)
+    return content
+
+
+def _unable(error: TrustAnchorError, now: dt.datetime, settings: AgentSettings) -> dict[str, Any]:
+    """What the host was told cannot be read, so nothing can be compared with it, and nothing is done."""
+    content = {
+        "version": receipt.FILE.version,
+        "time": int(now.timestamp()),
+        "source": "",
+        "refused": {},
+        **report.measured([], HostState()),
+        "repaired": [],
+        "warnings": [],
+        "error": error.as_dict(),
+        "result": "failed",
+    }
+    receipt.save(content, settings.metrics_directory)
     return content
 
 

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...host import versioned
 from ...host.files import read
 from ...schema import check_keys, read_texts
 from ..stores import declaration
@@ -17,6 +17,8 @@ from ..stores.declaration import StoreDeclaration
 from .fetch import check_url
 
 PATH = "/etc/trustanchor/trust-agent.json"
+FILE = versioned.VersionedFile("settings of the trust agent", 1, "Run the role trust_agent again")
+_KEYS = ("urls", "stores", "metrics_directory")
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,17 @@ class AgentSettings:
     metrics_directory: str = ""
 
     def dump(self) -> bytes:
-        """As JSON; holds nothing secret."""
+        """The file's content; holds nothing secret.
+
+        Raises:
+            TrustAnchorError: the file that is there is of a later version.
+        """
         content = {
             "urls": list(self.urls),
             "stores": self.stores.as_dict(),
             "metrics_directory": self.metrics_directory,
         }
-        return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+        return FILE.rewritten(PATH, content)
 
 
 def parse(data: Mapping[str, Any]) -> AgentSettings:
@@ -50,7 +56,7 @@ def parse(data: Mapping[str, Any]) -> AgentSettings:
         TrustAnchorError: what is wrong.
     """
     where = "settings of the trust agent"
-    given = check_keys(data, ("urls", "stores", "metrics_directory"), where)
+    given = check_keys(data, _KEYS, where)
     urls = tuple(check_url(url) for url in read_texts(given, "urls", where))
     if not urls:
         raise TrustAnchorError(f"{where}: no URL", "the agent fetches the trust manifest somewhere", "List one or more")
@@ -66,7 +72,5 @@ def load() -> AgentSettings:
     content = read(PATH)
     if content is None:
         raise TrustAnchorError(f"{PATH} does not exist", "the role trust_agent writes it", "Run it on this host")
-    try:
-        return parse(json.loads(content))
-    except ValueError as error:
-        raise TrustAnchorError(f"{PATH} is not JSON", str(error), "Run the role trust_agent again") from error
+    found = FILE.parse(content, PATH)
+    return parse({key: value for key, value in found.items() if key in _KEYS})

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import TrustAnchorError
+from ...host.pem import fingerprint
 from ...text import times
 from ...x509.fingerprints import normalise_fingerprint
 from .. import pem
@@ -149,7 +150,11 @@ def _root(entry: Mapping[str, Any], number: int) -> Root:
 
 
 def push(
-    assigned: AssignedManifest, stores: StoreDeclaration, override: bool = False, check: bool = False
+    assigned: AssignedManifest,
+    stores: StoreDeclaration,
+    override: bool = False,
+    check: bool = False,
+    forget: bool = False,
 ) -> tuple[ConvergenceOutcome, HostState]:
     """Make a host follow a manifest.
 
@@ -158,6 +163,7 @@ def push(
         stores: which trust stores the host has.
         override: take it whatever the host was told before.
         check: change nothing, neither stores nor what the host knows.
+        forget: go on where what the host was told is damaged.
 
     Returns:
         What was, or would be, done; and what the host knows afterwards.
@@ -166,13 +172,26 @@ def push(
         TrustAnchorError: the host refuses the manifest, or cannot follow it; nothing was changed.
     """
     with contextlib.nullcontext() if check else state.locked():
-        host = state.load()
+        host = state.load(forget)
         assigned.check(host, override)
         if not check:
             assigned.note(host, override)
         outcome = convergence.converge(assigned.alive, assigned.distrusted, stores, host, check)
         outcome.warnings += assigned.warnings
         return outcome, host
+
+
+def told(option: Mapping[str, Any]) -> str:
+    """`digest` of what an option that has the form of `SPEC` tells a host, for the controller's journal.
+
+    A certificate counts, whatever fingerprint is declared beside it; where only that is known (in ``trust.yml``), it.
+    Empty where a certificate cannot be read; `parse` says what is wrong with it.
+    """
+    try:
+        trusted = [fingerprint(entry["pem"]) if entry["pem"] else entry["sha256"] for entry in option["trusted"]]
+        return digest(trusted, option.get("distrusted") or (), option.get("refused_signers") or ())
+    except ValueError:
+        return ""
 
 
 def digest(trusted: Sequence[str], distrusted: Sequence[str], refused: Sequence[str] = ()) -> str:

@@ -7,16 +7,16 @@ Standard library only.
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
-from ...host import metrics
+from ...host import metrics, versioned
 from ...host.files import read, write_atomically
 from ...host.metrics import Metric
 from . import state
 
 PATH = f"{state.DIRECTORY}/receipt.json"
+FILE = versioned.VersionedFile("what the trust agent did last", 1, "The next run of the agent writes it again")
 METRICS = "trustanchor_trust.prom"
 _HELP = {
     "last_run_timestamp_seconds": "When the trust agent ran last, seconds since the epoch.",
@@ -31,12 +31,16 @@ _HELP = {
 
 
 def load() -> dict[str, Any] | None:
-    """The last receipt; None where there is none, or none that can be read."""
+    """The last receipt; None where there is none, or none that can be read.
+
+    Raises:
+        TrustAnchorError: it is of a later version.
+    """
     try:
-        found = json.loads(read(PATH) or b"null")
-    except ValueError:
+        content = read(PATH)
+        return None if content is None else FILE.parse(content, PATH)
+    except versioned.DamagedFileError:
         return None
-    return found if isinstance(found, dict) else None
 
 
 def save(content: dict[str, Any], metrics_directory: str) -> None:
@@ -45,11 +49,15 @@ def save(content: dict[str, Any], metrics_directory: str) -> None:
     Args:
         content: the receipt.
         metrics_directory: of node_exporter's textfile collector; empty: no metrics.
+
+    Raises:
+        TrustAnchorError: the last one is of a later version; it stays, and the metrics say what this run did.
     """
-    os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
-    write_atomically(PATH, (json.dumps(content, indent=1) + "\n").encode(), 0o644, "root", "root")
     if metrics_directory and os.path.isdir(metrics_directory):
         metrics.write(f"{metrics_directory}/{METRICS}", "trust", _metrics(content))
+    os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
+    FILE.require_mine(PATH)
+    write_atomically(PATH, FILE.content(content), 0o644, "root", "root")
 
 
 def _metrics(content: dict[str, Any]) -> list[Metric]:

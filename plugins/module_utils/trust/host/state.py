@@ -7,14 +7,14 @@ Standard library only.
 
 from __future__ import annotations
 
-import json
 import os
+import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import TrustAnchorError
-from ...host import locks
+from ...host import locks, versioned
 from ...host.files import read, write_atomically
 from ...host.pem import fingerprint
 from ..root import Root
@@ -22,6 +22,12 @@ from ..root import Root
 DIRECTORY = "/var/lib/trustanchor"
 PATH = f"{DIRECTORY}/trust.json"
 LOCK_SECONDS = 900.0
+FILE = versioned.VersionedFile(
+    "what this host was told about its roots",
+    1,
+    "Restore the file from a backup; or find out what damaged it, and push with trust_store_override=true: then the "
+    "host forgets which sequence it was told, and the damaged file is kept beside the new one",
+)
 
 
 @dataclass
@@ -39,6 +45,8 @@ class HostState:
             but by a push that overrides.
         changed_at: when the set of trusted roots changed last in any store; seconds since the epoch, 0: never.
         cache: what slow programs said about files.
+        more: what else is in the file, of a sister version of the collection; kept as it is.
+        more_of_roots: the same of a root's entry, by its fingerprint.
     """
 
     ever_installed: list[str] = field(default_factory=list)
@@ -48,50 +56,116 @@ class HostState:
     refused_signers: list[str] = field(default_factory=list)
     changed_at: float = 0.0
     cache: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+    more_of_roots: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form, as it is kept; the names in the file are older than those here."""
         return {
             "known": self.ever_installed,
             "manifest": self.manifest,
-            "roots": [{"pem": root.pem, "not_before": root.not_before} for root in self.roots],
+            "roots": [self._root(root) for root in self.roots],
             "absent": self.distrusted,
             "changed_at": self.changed_at,
             "cache": self.cache,
             **({"refused_signers": self.refused_signers} if self.refused_signers else {}),
         }
 
+    def _root(self, root: Root) -> dict[str, Any]:
+        return {**self.more_of_roots.get(root.sha256, {}), "pem": root.pem, "not_before": root.not_before}
+
     def save(self) -> None:
-        """Keep it, when it is not what is kept already."""
-        content = (json.dumps(self.as_dict(), indent=1, sort_keys=True) + "\n").encode()
-        if read(PATH) != content:
-            os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
-            write_atomically(PATH, content, 0o644, "root", "root")
+        """Keep it, when it is not what is kept already. A damaged file is kept, too, under another name.
+
+        Raises:
+            TrustAnchorError: what is kept already is of a later version; it stays.
+        """
+        content = FILE.content(self.as_dict(), self.more)
+        present = read(PATH)
+        if present == content:
+            return
+        os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
+        try:
+            if present is not None:
+                _parse(present)
+        except versioned.DamagedFileError:
+            write_atomically(f"{PATH}.damaged-{time.time_ns()}", present or b"", 0o644, "root", "root")
+        write_atomically(PATH, content, 0o644, "root", "root")
 
 
-def load() -> HostState:
-    """The state of this host; an empty one where there is none, or where it is damaged.
+def load(forget: bool = False) -> HostState:
+    """The state of this host; an empty one where there is none.
 
-    What a damaged state has forgotten is told by the next push, and names of ours tell it in most stores.
+    Args:
+        forget: take an empty one for a damaged one, too. Somebody must have asked for it: what was told last is all
+            that protects a host from an older manifest.
+
+    Raises:
+        TrustAnchorError: it is damaged, or of a later version of the collection.
     """
-    try:
-        found = json.loads(read(PATH) or b"{}")
-        return _checked(found)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    content = read(PATH)
+    if content is None:
         return HostState()
+    try:
+        return _parse(content)
+    except versioned.DamagedFileError:
+        if not forget:
+            raise
+        return HostState()
+
+
+_KEYS = ("known", "manifest", "roots", "absent", "refused_signers", "changed_at", "cache")
+_OF_ROOT = ("pem", "not_before")
+
+
+def _parse(content: bytes) -> HostState:
+    """Raises: TrustAnchorError: it is not what was written, or of a later version."""
+    found = FILE.parse(content, PATH)
+    try:
+        return _checked(found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FILE.damaged(PATH, f"it is not what was written: {error}") from error
 
 
 def _checked(found: dict[str, Any]) -> HostState:
     """Raises: ValueError, TypeError, KeyError: it is not what was written."""
-    names = {"known": "ever_installed", "absent": "distrusted"}
-    given = {names.get(key, key): value for key, value in found.items()}
-    state = HostState(**{**given, "roots": [_root(one) for one in given.get("roots", [])]})
-    texts = [*state.ever_installed, *state.distrusted, *state.refused_signers]
-    if not all(isinstance(text, str) for text in texts) or not isinstance(state.changed_at, (int, float)):
-        raise TypeError("not what was written")
-    if not isinstance(state.manifest, dict) or not isinstance(state.cache, dict):
-        raise TypeError("not what was written")
+    entries = found.get("roots", [])
+    roots = [_root(one) for one in entries]
+    state = HostState(
+        ever_installed=_texts(found.get("known", [])),
+        manifest=_mapping(found.get("manifest", {})),
+        roots=roots,
+        distrusted=_texts(found.get("absent", [])),
+        refused_signers=_texts(found.get("refused_signers", [])),
+        changed_at=_number(found.get("changed_at", 0.0)),
+        cache=_mapping(found.get("cache", {})),
+        more=versioned.others(found, _KEYS),
+    )
+    for root, entry in zip(roots, entries, strict=True):
+        if more := versioned.others(entry, _OF_ROOT):
+            state.more_of_roots[root.sha256] = more
+    sequence = state.manifest.get("sequence")
+    if "id" in state.manifest and (isinstance(sequence, bool) or not isinstance(sequence, int)):
+        raise TypeError("the sequence is not a whole number")
     return state
+
+
+def _texts(found: Any) -> list[str]:
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise TypeError("a list of texts is expected")
+    return found
+
+
+def _mapping(found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise TypeError("an object is expected")
+    return found
+
+
+def _number(found: Any) -> float:
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        raise TypeError("a number is expected")
+    return found
 
 
 def _root(found: dict[str, Any]) -> Root:

@@ -43,16 +43,16 @@ class ManifestChange:
         states: name of a listed root to its new state.
         remove: names of roots that are not to be listed any more; one that is not listed is passed over.
         incident: reference of the incident that sets the proofs aside; empty for none.
-        retired_intermediates: names of intermediates that issue no more.
-        overlap: longer than any certificate below a root lives.
+        hosts: all hosts that are declared.
+        exceptions: what the operator answers for.
         refuse_signers: names of manifest signers that hosts must not believe any more.
     """
 
     states: Mapping[str, str]
     remove: Collection[str]
     incident: str
-    retired_intermediates: Collection[str]
-    overlap: dt.timedelta
+    hosts: Collection[str]
+    exceptions: transitions.Exceptions
     refuse_signers: Collection[str] = ()
 
 
@@ -109,8 +109,8 @@ def plan(
             change could cut a host off.
     """
     before = parse_manifest(read(path), str(path))
-    initial = "staged" if any(root.state == "trusted" for root in before.roots) else "trusted"
-    found = [(one.name, _root(one, path.parent, initial, may_await)) for one in declared]
+    since = now.replace(microsecond=0) if any(root.state == "trusted" for root in before.roots) else None
+    found = [(one.name, _root(one, path.parent, since, may_await)) for one in declared]
     after = before.with_roots(root for _name, root in found if root is not None)
     if change.states or change.remove:
         after = before.changed(_moved(after, path.parent, change, now).roots)
@@ -124,8 +124,11 @@ def _once(before: Manifest, after: Manifest) -> Manifest:
     return replace(after, sequence=min(after.sequence, before.sequence + 1))
 
 
-def _root(declared: DeclaredRoot, record: Path, initial: str, may_await: bool) -> Root | None:
-    """The manifest's entry for one root; None where its certificate is yet to be made."""
+def _root(declared: DeclaredRoot, record: Path, since: dt.datetime | None, may_await: bool) -> Root | None:
+    """The manifest's entry for one root; None where its certificate is yet to be made.
+
+    Without ``since`` it is one of the first roots of the estate, and nobody has to show that hosts have it.
+    """
     path = Path(declared.certificate or record / "roots" / f"{declared.name}.crt")
     pem = read(path)
     if pem is None and may_await:
@@ -133,11 +136,13 @@ def _root(declared: DeclaredRoot, record: Path, initial: str, may_await: bool) -
     if pem is None:
         raise TrustAnchorError(f"{path} does not exist", "its fingerprint goes into the manifest")
     sha256 = fingerprint(load_certificate(pem, str(path)))
-    return Root(declared.name, sha256, declared.initial_state or initial, standby=declared.standby)
+    state = declared.initial_state or ("staged" if since else "trusted")
+    noted = since if state == "trusted" else None
+    return Root(declared.name, sha256, state, standby=declared.standby, since=noted)
 
 
 def _moved(manifest: Manifest, record: Path, change: ManifestChange, now: dt.datetime) -> Manifest:
     """The manifest with roots in other states, and without those that nobody needs any more."""
-    evidence = estate_evidence.gather(str(record), manifest, now, change.overlap, change.retired_intermediates)
+    evidence = estate_evidence.gather(str(record), manifest, now, change.hosts, change.exceptions)
     moved = transitions.change(manifest, change.states, evidence, change.incident)
     return transitions.remove(moved, change.remove, evidence)

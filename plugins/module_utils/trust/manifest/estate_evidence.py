@@ -5,24 +5,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from ...errors import TrustAnchorError
 from ...host.files import read
 from ...text import times
 from ...x509 import certificates as certs
 from ..rollout import report
-from ..rollout.journal import Release
-from . import manifest_store
+from ..root import Root
+from . import manifest_store, rollout_evidence
 from .model import Manifest
-from .transitions import EstateEvidence, Rollout
+from .rollout_evidence import Rollout
+from .transitions import EstateEvidence, Exceptions
 
 
 def gather(
-    directory: str, manifest: Manifest, now: dt.datetime, overlap: dt.timedelta, retired: Collection[str] = ()
+    directory: str, manifest: Manifest, now: dt.datetime, declared: Collection[str], exceptions: Exceptions
 ) -> EstateEvidence:
     """Read the proofs that a change of the manifest needs.
 
@@ -30,15 +29,15 @@ def gather(
         directory: the public record.
         manifest: of the record.
         now: present time, UTC.
-        overlap: longer than any leaf lives.
-        retired: names of intermediates that issue no more.
+        declared: all hosts that are declared today.
+        exceptions: what the operator answers for.
 
     Raises:
         TrustAnchorError: a file of the record is damaged.
     """
     rollout = last_rollout(directory, manifest)
-    expired = _expired(directory, now)
-    return EstateEvidence(now, rollout, _intermediates(directory, now, retired), overlap, expired)
+    below = _intermediates(directory, now, exceptions.retired_intermediates)
+    return EstateEvidence(now, rollout, below, tuple(declared), exceptions, _expired(directory, now))
 
 
 def _expired(directory: str, now: dt.datetime) -> frozenset[str]:
@@ -52,29 +51,47 @@ def last_rollout(directory: str, manifest: Manifest) -> Rollout | None:
     """What the report of the manifest's sequence says; None where there is none.
 
     Raises:
-        TrustAnchorError: it is damaged.
+        TrustAnchorError: it is damaged, or of a later version.
     """
-    path = report.path(directory, Release(manifest.id, manifest.sequence), "json")
+    path = report.path(directory, manifest.sequence, "json")
     content = read(path)
-    if content is None:
-        return None
-    try:
-        found = json.loads(content)
-        release = found["manifest"]
-        complete = found["complete"] is True
-        written = times.parse(found["written"], f"{path}: written")
-        return Rollout(str(release["id"]), int(release["sequence"]), complete, _leaves(found["hosts"]), written)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrustAnchorError(f"{path} is not a report of a rollout", str(error), "Roll out again") from error
+    return None if content is None else rollout_evidence.parse(content, path)
 
 
-def _leaves(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Fingerprint of a root to the services below it."""
-    found: dict[str, list[str]] = {}
-    for host, entry in sorted(hosts.items()):
-        for leaf in entry.get("leaves") or []:
-            found.setdefault(leaf["root"], []).append(f"{host}: {leaf['name']}")
-    return {root: tuple(names) for root, names in found.items()}
+def require_proven(directory: str, manifest: Manifest, root: Root) -> None:
+    """Refuse to issue under a root that no rollout has shown to be on every host.
+
+    The first roots of an estate need no proof: there were no hosts before them that could lack them, and a host gets
+    them before it gets a certificate. An incident that is noted with the root is the exception that somebody named.
+
+    Args:
+        directory: the public record.
+        manifest: of the record.
+        root: one of its trusted roots.
+
+    Raises:
+        TrustAnchorError: no report shows it.
+    """
+    if root.since is None or root.incident:
+        return
+    folder = os.path.join(directory, "rollouts")
+    for file_name in sorted(os.listdir(folder), reverse=True) if os.path.isdir(folder) else []:
+        if file_name.endswith(".json") and _proves(os.path.join(folder, file_name), manifest, root):
+            return
+    raise TrustAnchorError(
+        f"root '{root.name}' is trusted since {times.render(root.since)}, and no rollout has shown it on every host",
+        "hosts that lack it would refuse what is issued under it",
+        "Run playbooks/rollout_trust.yml until its report is complete; or, in an incident, note its reference: "
+        "change_trust.yml with trust_states and trust_incident",
+    )
+
+
+def _proves(path: str, manifest: Manifest, root: Root) -> bool:
+    """Whether a report is of a complete rollout of this root; of the present sequence only with the present content."""
+    found = rollout_evidence.parse(read(path) or b"", path)
+    if not found.complete or found.id != manifest.id or root.sha256 not in found.trusted:
+        return False
+    return found.sequence < manifest.sequence or (found.sequence, found.digest) == (manifest.sequence, manifest.digest)
 
 
 def _intermediates(directory: str, now: dt.datetime, retired: Collection[str]) -> dict[str, tuple[str, ...]]:

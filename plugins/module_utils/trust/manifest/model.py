@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -97,6 +99,15 @@ class Manifest:
     def trusted(self) -> list[Root]:
         """The roots that a host must trust."""
         return [root for root in self.roots if root.is_trusted]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that the manifest says, hexadecimal: evidence is of one content of a sequence.
+
+        The version of the file's form is left out: a rewrite by another version of the collection changes no root.
+        """
+        said = {key: value for key, value in self.as_dict().items() if key != "version"}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def for_hosts(self) -> dict[str, Any]:
         """What a host is told, as the option `manifest` of trust_bundle has it; the roots have certificates."""

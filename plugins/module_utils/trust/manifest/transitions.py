@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...errors import TrustAnchorError
-from ...text import times
 from ..root import TRUSTED_STATES, Root
 from .model import Manifest
+from .rollout_evidence import Rollout
 
 # From state to the states that may follow it without an incident.
 _NEXT = {
@@ -25,27 +25,23 @@ _NEXT = {
     "retiring": ("trusted", "distrusted"),
     "distrusted": (),
 }
-MAX_AGE = dt.timedelta(days=7)  # of a report that counts
 
 
 @dataclass(frozen=True)
-class Rollout:
-    """What was measured of a rollout.
+class Exceptions:
+    """What an operator answers for where nothing was measured.
 
     Args:
-        id: of the manifest.
-        sequence: of the manifest.
-        complete: every host has it, but for those with a waiver.
-        leaves: fingerprint of a root to the services (``host: name``) whose certificate leads to it; those of which
-            nobody knows are under the empty text.
-        written: when, UTC.
+        overlap: how long a root must have been retiring when each host was measured, before it is distrusted: longer
+            than any leaf lives.
+        retired_intermediates: names of intermediates that issue no more.
+        unmeasured: declared host, of which nothing is known, to the reason why it has no certificate below a root that
+            is to go, and does not trust one that is to be forgotten.
     """
 
-    id: str
-    sequence: int
-    complete: bool
-    leaves: Mapping[str, tuple[str, ...]]
-    written: dt.datetime
+    overlap: dt.timedelta
+    retired_intermediates: Collection[str] = ()
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,17 +50,18 @@ class EstateEvidence:
 
     Args:
         now: present time, UTC.
-        rollout: the latest rollout of the present sequence, None where there is none.
+        rollout: the report of the present sequence, None where there is none.
         intermediates: name of a root to the record's intermediates that are valid and lead to it.
-        overlap: how long a root must have been retiring when the rollout was measured, before it is distrusted: longer
-            than any leaf lives.
+        declared: all hosts that are declared today.
+        exceptions: what the operator answers for.
         expired: names of roots that have ended: nothing is verified with them, so they may go at once.
     """
 
     now: dt.datetime
     rollout: Rollout | None
     intermediates: Mapping[str, tuple[str, ...]]
-    overlap: dt.timedelta
+    declared: tuple[str, ...]
+    exceptions: Exceptions
     expired: frozenset[str] = frozenset()
 
 
@@ -90,10 +87,11 @@ def change(manifest: Manifest, states: Mapping[str, str], evidence: EstateEviden
     for name, state in sorted(proven.items()):
         if not incident:
             _require_order(manifest.named(name), state)
+    since = evidence.now.replace(microsecond=0)
     after = [
-        replace(root, state=asked[root.name], since=evidence.now.replace(microsecond=0), incident=incident)
+        replace(root, state=asked[root.name], since=since, incident=incident)
         if root.name in asked
-        else root
+        else _noted(root, incident if root.name in states else "")
         for root in manifest.roots
     ]
     _require_survivor(manifest, after, incident, evidence.expired)
@@ -101,6 +99,11 @@ def change(manifest: Manifest, states: Mapping[str, str], evidence: EstateEviden
         for name, state in sorted(proven.items()):
             _require_proof(manifest, manifest.named(name), state, evidence)
     return manifest.changed(after)
+
+
+def _noted(root: Root, incident: str) -> Root:
+    """A root that is trusted already: an incident is the reason to issue under it before a rollout has shown it."""
+    return replace(root, incident=incident) if incident and root.state == "trusted" and not root.incident else root
 
 
 def remove(manifest: Manifest, names: Iterable[str], evidence: EstateEvidence) -> Manifest:
@@ -119,7 +122,8 @@ def remove(manifest: Manifest, names: Iterable[str], evidence: EstateEvidence) -
                 "Make it distrusted first, and roll that out",
             )
         if root.is_distrusted:
-            _require_rollout(manifest, evidence, f"root '{name}' may still be in a trust store")
+            consequence = f"root '{name}' may still be in a trust store"
+            _require_measured(evidence, _require_rollout(manifest, evidence, consequence), consequence)
     return manifest.changed(root for root in manifest.roots if root.name not in leaving)
 
 
@@ -169,24 +173,32 @@ def _require_unused(manifest: Manifest, root: Root, evidence: EstateEvidence) ->
             "what these intermediates issue would be refused everywhere",
             "Have them signed under another root at a ceremony, or say that they are retired, their CA being off",
         )
-    rollout = _require_rollout(manifest, evidence, f"services may still have certificates under '{root.name}'")
-    waited = rollout.written - root.since if root.since else None
-    if waited is None or waited < evidence.overlap:
+    consequence = f"services may still have certificates under '{root.name}'"
+    rollout = _require_rollout(manifest, evidence, consequence)
+    _require_overlap(root, evidence, rollout, _require_measured(evidence, rollout, consequence))
+    if leaves := [*rollout.leaves(root.sha256), *rollout.leaves("")]:
         raise TrustAnchorError(
-            f"root '{root.name}' had been retiring for {_hours(waited)} hours when the hosts were measured last",
-            f"certificates under it may live for {_hours(evidence.overlap)} hours after the last one was issued",
-            "Wait until then after the last one, roll out again; or set overlap to what the longest-lived one needs",
-        )
-    leaves = (*rollout.leaves.get(root.sha256, ()), *rollout.leaves.get("", ()))
-    if leaves:
-        raise TrustAnchorError(
-            f"root '{root.name}' still has live certificates below it, or nobody knows: {', '.join(leaves[:10])}",
+            f"root '{root.name}' still has live certificates below it, or nobody knows: {_first(leaves)}",
             "they would be refused everywhere",
             "Have these services enrolled under another root, and roll out again",
         )
 
 
+def _require_overlap(root: Root, evidence: EstateEvidence, rollout: Rollout, measured: Iterable[str]) -> None:
+    """Each host was measured when nothing below the root could live any more."""
+    oldest, overlap = rollout.oldest(measured), evidence.exceptions.overlap
+    waited = oldest[0] - root.since if root.since and oldest else None
+    if waited is None or waited < overlap:
+        host = f"'{oldest[1]}' was" if oldest else "the hosts were"
+        raise TrustAnchorError(
+            f"root '{root.name}' had been retiring for {_hours(waited)} hours when {host} measured last",
+            f"certificates under it may live for {_hours(overlap)} hours after the last one was issued",
+            "Wait until then after the last one, roll out again; or set overlap to what the longest-lived one needs",
+        )
+
+
 def _require_rollout(manifest: Manifest, evidence: EstateEvidence, consequence: str) -> Rollout:
+    """The report of this very manifest, once it shows every declared host but those with a waiver."""
     rollout = evidence.rollout
     if rollout is None or (rollout.id, rollout.sequence) != (manifest.id, manifest.sequence):
         raise TrustAnchorError(
@@ -194,19 +206,56 @@ def _require_rollout(manifest: Manifest, evidence: EstateEvidence, consequence: 
             consequence,
             "Run playbooks/rollout_trust.yml, and try again",
         )
-    if evidence.now - rollout.written > MAX_AGE:
+    if rollout.digest != manifest.digest:
         raise TrustAnchorError(
-            f"the report of the rollout of sequence {manifest.sequence} is of {times.render(rollout.written)}",
-            "hosts may have come since, or changed",
-            "Run playbooks/rollout_trust.yml again",
+            f"the report of the rollout of sequence {manifest.sequence} is of another content of the trust manifest",
+            f"{consequence}; or it was written by a former version of the collection, which did not note the content",
+            "Find out whether trust.yml was changed by hand, then run playbooks/rollout_trust.yml",
         )
-    if not rollout.complete:
+    if not evidence.declared:
         raise TrustAnchorError(
-            f"the rollout of sequence {manifest.sequence} is not complete",
-            consequence,
-            "Look into its report, correct or waive the hosts that it names, and roll out again",
+            "nobody said which hosts are declared", consequence, "Name all hosts of the inventory as `hosts`"
+        )
+    if missing := rollout.missing(evidence.declared, evidence.now):
+        raise TrustAnchorError(
+            f"the rollout of sequence {manifest.sequence} is not complete: {_with_reasons(missing)}",
+            f"{consequence}; a measurement counts for a week",
+            "Look into its report, correct or waive these hosts, and roll out again",
         )
     return rollout
+
+
+def _require_measured(evidence: EstateEvidence, rollout: Rollout, consequence: str) -> list[str]:
+    """The declared hosts that were measured, once there is a reason by name for each other one.
+
+    A waiver says that a host's stores may be wrong for a while. It does not say that nothing on the host is in use.
+    """
+    reasons = evidence.exceptions.unmeasured
+    for host, reason in reasons.items():
+        if host not in evidence.declared or not reason.strip():
+            raise TrustAnchorError(
+                f"unmeasured: '{host}' is not a declared host with a reason",
+                "an exception is known by its host and its reason",
+                "Write the name as it is in the inventory, and the reason behind it",
+            )
+    doubts = rollout.doubts(evidence.declared, evidence.now)
+    if unknown := {host: why for host, why in doubts.items() if host not in reasons}:
+        raise TrustAnchorError(
+            f"nothing is known of {_with_reasons(unknown)}",
+            f"{consequence}; what was not measured is unknown, and a waiver does not change that",
+            "Bring these hosts back and roll out again; or name each of them in `unmeasured`, with the reason why it "
+            "has nothing that needs the root",
+        )
+    return [host for host in evidence.declared if host not in doubts]
+
+
+def _with_reasons(hosts: Mapping[str, str]) -> str:
+    return _first([f"{host} ({why})" for host, why in sorted(hosts.items())])
+
+
+def _first(items: Collection[str]) -> str:
+    listed = list(items)
+    return ", ".join(listed[:10]) + (f" and {len(listed) - 10} more" if len(listed) > 10 else "")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -9,24 +9,36 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ...host import versioned
 from ...journal import lines
 from ...text import times
 
+VERSION = 1  # of a line
 _LAST_MOMENT = 253_370_764_800  # seconds since the epoch: the year 9999
 OUTCOMES = ("converged", "failed", "unreachable")
 
 
 @dataclass(frozen=True)
 class Release:
-    """Which version of which trust manifest.
+    """Which content of which trust manifest.
 
     Args:
         id: of the manifest; names the estate.
         sequence: of the manifest.
+        digest: `Manifest.digest`: a sequence may have had another content, in another clone or before an edit by hand.
+        told: `push.told`: the digest of what hosts are told.
+        trusted: fingerprints of the roots that hosts are told to trust.
     """
 
     id: str
     sequence: int
+    digest: str
+    told: str
+    trusted: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form."""
+        return {**asdict(self), "trusted": list(self.trusted)}
 
 
 @dataclass(frozen=True)
@@ -39,13 +51,14 @@ class Entry:
         outcome: one of `OUTCOMES`.
         check: it was check mode: nothing was changed.
         changed: something was, or would be, changed.
-        manifest: id and sequence of what was rolled out.
+        manifest: id and sequence of what was rolled out, and the digest of what the host was told.
         stores: each store as it was found.
         repaired: stores that were wrong and are right.
         effective: whether all processes have the new roots, and which have not.
         leaves: service certificates on the host.
         handshakes: what the host's clients said about the probed services.
         error: why it failed: what, why, next_step.
+        more: what else a sister version of the collection noted; kept as it is.
     """
 
     host: str
@@ -60,6 +73,7 @@ class Entry:
     leaves: list[dict[str, Any]] = field(default_factory=list)
     handshakes: list[dict[str, Any]] = field(default_factory=list)
     error: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def moment(self) -> dt.datetime:
@@ -67,8 +81,9 @@ class Entry:
         return times.parse(self.time, f"the time of {self.host}")
 
     def is_of(self, release: Release) -> bool:
-        """Whether it is of this version of the manifest."""
-        return (self.manifest.get("id"), self.manifest.get("sequence")) == (release.id, release.sequence)
+        """Whether it is of this content of the manifest; a line without a digest, of a former version, is of none."""
+        of = tuple(self.manifest.get(key) for key in ("id", "sequence", "digest"))
+        return of == (release.id, release.sequence, release.told)
 
 
 def of(path: str) -> lines.Journal[Entry]:
@@ -76,8 +91,14 @@ def of(path: str) -> lines.Journal[Entry]:
     return lines.Journal(path, _FORM)
 
 
+def _plain(entry: Entry) -> dict[str, Any]:
+    plain = asdict(entry)
+    return {**plain.pop("more"), **plain, "version": VERSION}
+
+
 def _entry(data: Mapping[str, Any]) -> Entry:
-    entry = Entry(**data)
+    known = versioned.known(Entry, {key: value for key, value in data.items() if key != "more"})
+    entry = Entry(**known, more=versioned.others(data, known))
     if entry.outcome not in OUTCOMES or not isinstance(entry.manifest, Mapping) or not times.parsed(entry.time):
         raise ValueError("its values are not known")
     if fault := _fault(entry):
@@ -125,4 +146,4 @@ def _has_clients(handshake: Mapping[str, Any]) -> bool:
     return isinstance(handshake.get("clients"), Mapping)
 
 
-_FORM = lines.EventForm("a rollout", asdict, _entry)
+_FORM = lines.EventForm("a rollout", _plain, _entry, VERSION)

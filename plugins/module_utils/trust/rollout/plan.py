@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import TrustAnchorError
@@ -16,9 +16,11 @@ from .waivers import Waiver
 
 # In a report, of a host.
 CONVERGED, FAILED, UNREACHABLE = "converged", "failed", "unreachable"
-UNKNOWN, NOT_REACHED, TO_CHANGE = "unknown", "not reached", "to change"
+UNKNOWN, NOT_REACHED, TO_CHANGE, OUTDATED = "unknown", "not reached", "to change", "outdated"
 # In a report, of a store.
 OK, INSTALLED, REPAIRED, WRONG = "ok", "installed", "repaired", "wrong"
+# For so long a measurement says something about its host.
+FRESH = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ class HostRollout:
 
 
 def states(entries: Iterable[Entry], release: Release, check: bool = False) -> dict[str, HostRollout]:
-    """Host to what its lines of this version of the manifest say.
+    """Host to what its lines of this content of the manifest say.
 
     Args:
         entries: in their order.
-        release: lines of other versions do not count.
+        release: lines of others do not count.
         check: whether lines of check mode count.
     """
     found: dict[str, HostRollout] = {}
@@ -109,30 +111,72 @@ class RolloutPlan:
     done: dict[str, str]
 
 
+def is_fresh(measured: dt.datetime, now: dt.datetime) -> bool:
+    """Whether a measurement of that moment still counts; none of the future does."""
+    return dt.timedelta(0) <= now - measured <= FRESH
+
+
 @dataclass(frozen=True)
 class Scope:
     """The hosts of a rollout.
 
     Args:
-        hosts: all that are declared.
+        hosts: all that are declared, whomever a run is about.
         only: those that this run is about.
         canaries: those that come first.
         waivers: of hosts that are waived.
+        outside: hosts of the inventory that are none of the estate, each with the reason; not among ``hosts``.
     """
 
     hosts: tuple[str, ...]
     only: tuple[str, ...]
     canaries: tuple[str, ...]
     waivers: tuple[Waiver, ...]
+    outside: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.hosts:
             raise TrustAnchorError("no hosts are declared", "a rollout to none would be complete", "Name the hosts")
+        if not self.only:
+            raise TrustAnchorError(
+                "this run is about no declared host", "its pattern matches none", "Correct the pattern, or leave it out"
+            )
         for what, names in (("only", self.only), ("canaries", self.canaries)):
             if unknown := [name for name in names if name not in self.hosts]:
                 raise TrustAnchorError(
                     f"{what}: '{unknown[0]}' is not among the declared hosts", "a rollout knows no others"
                 )
+
+
+def declared(
+    inventory: Sequence[str], groups: Mapping[str, Sequence[str]], outside: Mapping[str, Any]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The hosts of the estate, and those of the inventory that are none of it.
+
+    Args:
+        inventory: all hosts that could be declared.
+        groups: name of a group to its hosts.
+        outside: host or group to the reason why it has neither trust stores nor certificates of the estate.
+
+    Returns:
+        The declared hosts, in the inventory's order; and each other host to its reason.
+
+    Raises:
+        TrustAnchorError: a name that the inventory does not have, or no reason.
+    """
+    reasons: dict[str, str] = {}
+    for name, reason in outside.items():
+        if not isinstance(reason, str) or not reason.strip():
+            raise TrustAnchorError(
+                f"outside: no reason is given for '{name}'",
+                "what is left out of a rollout is known by its reason",
+                "Write the reason behind the name",
+            )
+        named = groups.get(name, [name])
+        if not (here := [host for host in named if host in inventory]) and name not in groups:
+            raise TrustAnchorError(f"outside: '{name}' is neither a host nor a group of the inventory", "")
+        reasons |= dict.fromkeys(here, reason)
+    return tuple(host for host in inventory if host not in reasons), reasons
 
 
 def plan(scope: Scope, journaled: Mapping[str, HostRollout], now: dt.datetime, max_age: dt.timedelta) -> RolloutPlan:
@@ -147,7 +191,7 @@ def plan(scope: Scope, journaled: Mapping[str, HostRollout], now: dt.datetime, m
     done = {
         host: state.last.time
         for host, state in journaled.items()
-        if state.outcome == CONVERGED and dt.timedelta(0) <= now - state.last.moment < max_age
+        if state.outcome == CONVERGED and is_fresh(state.last.moment, now) and now - state.last.moment < max_age
     }
     waived = {one.host for one in scope.waivers}
     chosen = [host for host in scope.hosts if host in scope.only and host not in done]

@@ -5,24 +5,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...host import versioned
 from ...host.files import save
 from ...text import times
 from ...text.document import Banner, Block, Cell, Heading, Mark, Paragraph, Table, as_html, as_markdown
 from . import plan
 from .journal import Release
 
-VERSION = 1
+FILE = versioned.VersionedFile("report of a rollout", 1, "Roll out again")
 # Worst first: who reads a report looks for what is wrong.
 _ORDER = (
     plan.FAILED,
     plan.UNREACHABLE,
     plan.UNKNOWN,
     plan.NOT_REACHED,
+    plan.OUTDATED,
     plan.TO_CHANGE,
     plan.CONVERGED,
 )
@@ -56,30 +57,37 @@ def build(
         now: present time, UTC.
         check: it is of check mode.
     """
-    hosts = {name: _host(journaled.get(name)) for name in scope.hosts}
+    hosts = {name: _host(journaled.get(name), now) for name in scope.hosts}
     waived = {one.host for one in scope.waivers}
     missing = [name for name, host in hosts.items() if host["outcome"] != plan.CONVERGED and name not in waived]
     outcomes = [host["outcome"] for host in hosts.values()]
     return {
-        "version": VERSION,
-        "manifest": {"id": release.id, "sequence": release.sequence},
+        "version": FILE.version,
+        "manifest": release.as_dict(),
         "complete": not missing,
         "check": check,
         "written": times.render(now),
         "counts": {outcome: outcomes.count(outcome) for outcome in _ORDER},
         "missing": missing,
         "hosts": hosts,
+        "outside": dict(scope.outside),
         "waived": [{**one.as_dict(), "needed": hosts[one.host]["outcome"] != plan.CONVERGED} for one in scope.waivers],
     }
 
 
-def _host(state: plan.HostRollout | None) -> Report:
+def _outcome(state: plan.HostRollout, now: dt.datetime) -> str:
+    """What converged long ago says nothing about today."""
+    old = state.outcome == plan.CONVERGED and not plan.is_fresh(state.last.moment, now)
+    return plan.OUTDATED if old else state.outcome
+
+
+def _host(state: plan.HostRollout | None, now: dt.datetime) -> Report:
     if state is None:
         return {"outcome": plan.NOT_REACHED, "measured": None, "converged": None, "stores": [], "drift": []}
     last = state.last
     stores = state.stores()
     return {
-        "outcome": state.outcome,
+        "outcome": _outcome(state, now),
         "measured": last.time,
         "converged": state.converged.time if state.converged else None,
         "stores": stores,
@@ -94,12 +102,13 @@ def _host(state: plan.HostRollout | None) -> Report:
 
 def same(one: Report, other: Report | None) -> bool:
     """Whether two reports say the same, whenever they were written."""
-    return other is not None and {**one, "written": ""} == {**other, "written": ""}
+    known = {key: other.get(key) for key in one} if other is not None else None
+    return known is not None and {**one, "written": ""} == {**known, "written": ""}
 
 
-def path(directory: str, release: Release, suffix: str) -> str:
+def path(directory: str, sequence: int, suffix: str) -> str:
     """Where a file of a rollout is in the public record."""
-    return os.path.join(directory, "rollouts", f"{release.sequence:06d}.{suffix}")
+    return os.path.join(directory, "rollouts", f"{sequence:06d}.{suffix}")
 
 
 def write(directory: str, release: Release, report: Report) -> list[str]:
@@ -112,11 +121,11 @@ def write(directory: str, release: Release, report: Report) -> list[str]:
         "md": markdown(report).encode(),
         "html": html(report).encode(),
         # The evidence comes last: people have read about it when it counts.
-        "json": json.dumps(report, indent=1, sort_keys=True).encode() + b"\n",
+        "json": FILE.rewritten(path(directory, release.sequence, "json"), report),
     }
     for suffix, content in forms.items():
-        save(path(directory, release, suffix), content)
-    return [path(directory, release, suffix) for suffix in forms]
+        save(path(directory, release.sequence, suffix), content)
+    return [path(directory, release.sequence, suffix) for suffix in forms]
 
 
 def markdown(report: Report) -> str:
@@ -169,6 +178,8 @@ def _document(report: Report) -> Iterator[Block]:
         "Hosts that have not converged", ("host", "waived", "last converged", "why"), _problem_rows(report)
     )
     yield from _listed("Waivers", ("host", "owner", "until", "reason", "needed"), _waiver_rows(report))
+    outside = [(name, reason) for name, reason in sorted(report["outside"].items())]
+    yield from _listed("Hosts of the inventory that are none of the estate", ("host", "reason"), outside)
     yield from _listed(
         "Stores that were wrong since the host had converged, by hand or by a package, and are repaired",
         ("host", "store", "missing", "unwanted", "what else", "measured"),
@@ -269,6 +280,8 @@ def _why(host: Report) -> str:
             for one in host["stores"]
             if one["state"] == plan.UNKNOWN
         )
+    if host["outcome"] == plan.OUTDATED:
+        return f"outdated: it was measured {host['measured']}, more than {plan.FRESH.days} days ago"
     return str(host.get("reason") or host["outcome"])
 
 
