@@ -50,7 +50,7 @@ def test_a_root_retires_for_the_whole_overlap(waited: dt.timedelta, good: bool) 
     at = manifest("retiring", NOW - HOUR - waited)
     found = refusal(at, "distrusted", 25 * HOUR, NOW - HOUR, NOW)
     assert bool(found) != good
-    assert good or "had been retiring for" in found and "when 'web1' was measured last" in found
+    assert good or ("had been retiring for" in found and "when 'web1' was measured last" in found)
 
 
 @pytest.mark.parametrize(("age", "good"), [(WEEK - SECOND, True), (WEEK, True), (WEEK + SECOND, False)])
