@@ -11,7 +11,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "trust/host/push.py": ("trust/test_trust_push.py",),
     "trust/host/convergence.py": ("trust/test_convergence.py", "trust/test_convergence_faults.py"),
     "trust/host/state.py": ("trust/test_rollout_gate.py", "trust/test_convergence.py", "trust/test_trust_push.py"),
-    "trust/manifest/transitions.py": ("trust/test_transitions.py", "trust/test_manifest.py"),
+    "trust/manifest/transitions.py": (
+        "trust/test_transition_bounds.py",
+        "trust/test_transitions.py",
+        "trust/test_manifest.py",
+    ),
     "trust/manifest/signed.py": ("trust/test_signed_manifest.py", "trust/test_trust_acceptance.py"),
     "trust/manifest/signing.py": ("trust/test_signed_manifest.py",),
     "trust/rollout/plan.py": ("trust/test_rollout_gate.py", "trust/test_rollout.py", "trust/test_rollout_action.py"),
@@ -63,7 +67,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "host/test_host_files.py",
     ),
     "host/locks.py": ("host/test_lock_deadlines.py", "host/test_host_locks.py"),
-    "host/accounts.py": ("host/test_host_accounts.py",),
+    "host/accounts.py": (
+        "host/test_host_writers.py",
+        "host/test_host_accounts.py",
+    ),
     "host/preflight.py": ("host/test_preflight_ports.py", "host/test_host_preflight.py"),
     # publication
     "publication/site.py": (
@@ -83,6 +90,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_collection.py",
     ),
     "publication/artifacts.py": (
+        "publication/test_publication_artifacts.py",
         "publication/test_publication_order.py",
         "publication/test_publication_site.py",
         "publication/test_publication_collection.py",

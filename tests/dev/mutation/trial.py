@@ -21,7 +21,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -67,15 +67,20 @@ class Watch:
 
 @dataclass
 class Choice:
-    """A plugin of pytest: these tests in this order; it notes the first that failed."""
+    """A plugin of pytest: these tests in this order; it notes the first that failed.
+
+    Tests that were not there without the change are taken, too, at the end: their names come from what was changed.
+    """
 
     names: list[str]
+    known: Collection[str]
     note: Path
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leave the others out."""
         place = {name: index for index, name in enumerate(self.names)}
-        items[:] = sorted((item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid])
+        chosen = [item for item in items if item.nodeid in place or item.nodeid not in self.known]
+        items[:] = sorted(chosen, key=lambda item: place.get(item.nodeid, len(place)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """After each phase of a test."""
@@ -128,7 +133,7 @@ class Trial:
     def _kills(self, names: list[str]) -> bool:
         self.note.unlink(missing_ok=True)
         seconds = sum(self.watched["seconds"][name] for name in names)
-        choice = Choice(names, self.note)
+        choice = Choice(names, self.watched["seconds"], self.note)
 
         def run() -> int:
             limit = round(CPU_TIMES * seconds + CPU_SECONDS)

@@ -91,6 +91,12 @@ def test_the_keys_are_those_of_step_ca(place: str) -> None:
             assert isinstance(node, list) == known[key].startswith("[]"), key
 
 
+def test_the_kinds_of_provisioners_are_those_of_step_ca() -> None:
+    """authority/provisioner/provisioner.go, UnmarshalJSON of List."""
+    kinds = {"JWK", "OIDC", "GCP", "AWS", "Azure", "ACME", "X5C", "K8sSA", "SSHPOP", "SCEP", "Nebula"}
+    assert set(settings.PROVISIONERS) == kinds
+
+
 def paths(wanted: Any) -> set[str]:
     return {path for path, one in settings.each() if wanted(one)}
 
