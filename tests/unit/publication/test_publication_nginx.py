@@ -29,8 +29,9 @@ class Nginx:
     """Serves from a moment on, by a clock that passes in sleep alone."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, serves_at: float) -> None:
+        self.now = 0.0
+        self.done: list[str] = []
         monkeypatch.setattr(files, "write_atomically", lambda path, *_rest: self.done.append(f"mark {path}"))
-        self.now, self.done = 0.0, list[str]()
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(time, "sleep", self.sleep)
         monkeypatch.setattr(nginx, "_serves", lambda _url, _configuration: self.now >= serves_at)
