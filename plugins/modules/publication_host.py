@@ -109,7 +109,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     """Plan, apply, read back."""
     done = site.converge(site.declared(module.params), module.check_mode)
     for warning in done.warnings:
-        module.warn(warning)
+        edge.warn(module, warning)
     return {
         "changed": bool(done.corrected),
         "corrected": done.corrected,

@@ -70,7 +70,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         return {"changed": True, **convergence.enrol(wanted, schedule, given["token"])}
     found = convergence.prepare(wanted, schedule, given["controller_time"], module.check_mode)
     for warning in found.warnings:
-        module.warn(warning)
+        edge.warn(module, warning)
     after = {"names": sorted(wanted.names), "not_after": f"in {given['lifetime']}"} if found.reason else found.before
     request = {"request_sha256": found.request_sha256} if found.request_sha256 else {}
     return {

@@ -101,7 +101,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     done = service.converge(settings, Layout(), options["expect_change"], module.check_mode)
     verified = dict(done.verified)
     for notice in verified.pop("notices", []):
-        module.warn(notice)
+        edge.warn(module, notice)
     return {
         "changed": done.changed,
         "action": done.action,

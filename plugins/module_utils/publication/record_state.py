@@ -8,15 +8,16 @@ of the record could bring back a root that was distrusted since, or take away th
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from ..errors import TrustAnchorError
-from ..host import files
-from ..schema import read_int, read_version
+from ..host import files, versioned
+from ..schema import read_int
 
 PATH = "/var/lib/trustanchor/publication-record.json"
-VERSION = 1
+FILE = versioned.VersionedFile(
+    "which record this host published last", 1, "Make sure that the record is the newest one, and remove that file"
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class RecordState:
                 f"Bring the record up to date; if it is right, remove {PATH} on this host",
             )
         if not check and former != self:
-            content = {"version": VERSION, "id": self.id, "sequence": self.sequence}
-            files.write_atomically(PATH, f"{json.dumps(content)}\n".encode(), 0o644, "root", "root")
+            content = FILE.rewritten(PATH, {"id": self.id, "sequence": self.sequence})
+            files.write_atomically(PATH, content, 0o644, "root", "root")
 
 
 def _load() -> RecordState | None:
@@ -59,11 +60,8 @@ def _load() -> RecordState | None:
     content = files.read(PATH)
     if content is None:
         return None
+    found = FILE.parse(content, PATH)
     try:
-        found = json.loads(content)
-        read_version(found, VERSION, PATH)
         return RecordState(str(found["id"]), read_int(found, "sequence", PATH, 0, 0, 2**31))
-    except (ValueError, KeyError) as error:
-        raise TrustAnchorError(
-            f"{PATH} cannot be read", str(error), "Make sure that the record is the newest one, and remove that file"
-        ) from error
+    except KeyError as error:
+        raise FILE.damaged(PATH, f"{error} is missing") from error

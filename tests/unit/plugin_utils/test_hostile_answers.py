@@ -122,11 +122,3 @@ def test_a_table_that_is_none(monkeypatch: pytest.MonkeyPatch, table: Any) -> No
 def test_nothing_but_a_request_is_recorded(monkeypatch: pytest.MonkeyPatch, request_: Any) -> None:
     answer = {"changed": True, "request": request_}
     require_refusal(run(intermediate.ActionModule, monkeypatch, answer, state="requested", common_name="CA"))
-
-
-def test_a_request_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
-    for request in ("", text):
-        answer = {"changed": True, "request": request}
-        found = run(intermediate.ActionModule, monkeypatch, answer, state="requested", common_name="CA")
-        assert found == answer

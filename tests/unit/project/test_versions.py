@@ -154,6 +154,7 @@ OTHERS = {
     "module_utils.trust.stores.json_settings": "policies of browsers and settings of Docker",
     "module_utils.trust.manifest.signed": "the signed manifest; its tests are in tests/unit/trust",
     "module_utils.trust.rollout.waivers": "a list that people write, without a mapping that could have a version",
+    "module_utils.publication.record_state": "had no former version; tests/unit/publication/test_publication_order.py",
     "modules.step_ca_config": "ca.json, which is step-ca's",
 }
 

@@ -120,7 +120,7 @@ def test_a_record_of_a_former_manifest_is_refused_as_a_whole() -> None:
     ("content", "words"),
     [
         (b"garbage", "cannot be read"),
-        (b"[]", "not a mapping"),
+        (b"[]", "an object is expected"),
         (b"{}", "cannot be read"),
         (b'{"version": 2, "id": "estate", "sequence": 9, "more": 1}', "written by a later version of the collection"),
     ],

@@ -263,4 +263,4 @@ def test_the_loaded_state_is_plain_json(tmp_path: Path, monkeypatch: pytest.Monk
     accounts.as_current_user(monkeypatch)
     daemon.remember("a", "b")
     found = json.loads((tmp_path / "step-ca.json").read_text())
-    assert found == {"pid": 100, "started_at": 1000.0, "restart": "a", "reload": "b"}
+    assert found == {"pid": 100, "started_at": 1000.0, "restart": "a", "reload": "b", "version": 1}

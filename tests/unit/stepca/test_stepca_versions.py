@@ -53,6 +53,7 @@ def preflight(monkeypatch: pytest.MonkeyPatch, installed: str = "", **options: A
     """The module's answer; the host has a version installed, or none."""
     answer = {"changed": False, "installed": {"step-ca": installed, "step-cli": "1", "python3-cryptography": "1"}}
     monkeypatch.setattr(inputs, "check", lambda *_, **__: {"ports": [443], "key_sha256": ""})
+    monkeypatch.setattr(inputs, "warnings", lambda *_: [])
     monkeypatch.setattr(ActionBase, "run", lambda *_: {})
     action = object.__new__(step_ca_preflight.ActionModule)
     monkeypatch.setattr(action, "_execute_module", lambda *_, **__: answer, raising=False)

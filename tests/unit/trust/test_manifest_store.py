@@ -166,19 +166,19 @@ def test_the_lookup_of_one_root(tmp_path: Path) -> None:
 def test_the_lookup_gives_nothing_to_issue_under_that_no_rollout_has_shown(tmp_path: Path) -> None:
     two = {"name": "two", "sha256": TWO.sha256, "state": "trusted", "since": "2026-11-26T12:00:00Z"}
     directory = write(tmp_path, ENTRY, two)
-    assert len(LookupModule().run([directory])[0]["trusted"]) == 2
-    assert LookupModule().run([directory], root="one")
+    assert len(LookupModule().run([directory], ANCHORS)[0]["trusted"]) == 2
+    assert LookupModule().run([directory], ANCHORS, root="one")
     with pytest.raises(AnsibleLookupError, match="no rollout has shown it on every host"):
-        LookupModule().run([directory], root="two")
+        LookupModule().run([directory], ANCHORS, root="two")
     manifest = manifest_store.read_declared(directory)
     release = {"id": manifest.id, "sequence": 3, "digest": manifest.digest, "trusted": [TWO.sha256]}
     (tmp_path / "rollouts").mkdir()
     report = {"version": 1, "manifest": release, "complete": True, "hosts": {}}
     (tmp_path / "rollouts/000003.json").write_text(json.dumps(report))
-    assert LookupModule().run([directory], root="two")[0]["sha256"] == TWO.sha256
+    assert LookupModule().run([directory], ANCHORS, root="two")[0]["sha256"] == TWO.sha256
     (tmp_path / "rollouts/000003.json").write_text(json.dumps({**report, "complete": False}))
     write(tmp_path, ENTRY, {**two, "incident": "INC-7"}, sequence=4)
-    assert LookupModule().run([directory], root="two")
+    assert LookupModule().run([directory], ANCHORS, root="two")
 
 
 def test_the_lookup_reads_a_record_once_and_again_when_it_changed(

@@ -304,7 +304,8 @@ def test_one_sequence_with_another_content_is_another_rollout(record: Path) -> N
     edited = replace(CONTENT, roots=(replace(CONTENT.roots[0], sha256=other.sha256),))
     (record / "trust.yml").write_bytes(edited.to_yaml())
     (record / "roots/r1.crt").write_text(other.pem)
-    assert rolled(record, "plan", hosts=["web1"])["todo"] == ["web1"]
+    anchors = [{"name": "r1", "sha256": other.sha256, "reason": "a test made it"}]
+    assert rolled(record, "plan", hosts=["web1"], anchors=anchors)["todo"] == ["web1"]
     found = rolled(record, "report", hosts=["web1"], require=False)
     assert not found["complete"]
     assert json.loads((record / "rollouts/000007.json").read_bytes())["hosts"]["web1"]["outcome"] == "not reached"

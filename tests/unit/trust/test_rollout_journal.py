@@ -81,7 +81,7 @@ def test_a_line_of_something_else_is_refused(path: str, change: dict[str, Any]) 
 def test_a_bad_answer_on_record_is_a_fault_of_its_host_alone(path: str, said: dict[str, Any]) -> None:
     """Controllers before this one wrote down what hosts said as they said it."""
     for host in ("web1", "web2"):
-        journal.of(path).append(entry(host, manifest=OF.as_dict()))
+        journal.of(path).append(entry(host, manifest={**RELEASE, "digest": OF.told}))
     first, second = Path(path).read_text().splitlines()
     Path(path).write_text(json.dumps({**json.loads(first), **said}) + f"\n{second}\n")
     states = plan.states(journal.of(path).read(), OF)

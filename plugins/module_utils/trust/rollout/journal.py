@@ -114,11 +114,12 @@ _MEASURED = ("stores", "repaired", "effective", "leaves", "handshakes", "error")
 
 def _fault(entry: Entry) -> str:
     """What is not as it must be of what a host said; empty where all is."""
-    processes = entry.effective.get("processes") if isinstance(entry.effective, Mapping) else 0
+    effective = entry.effective if isinstance(entry.effective, Mapping) else {"processes": entry.effective}
+    processes = effective.get("processes", [])
     good = {
         "stores": _are(entry.stores, "name") and all(map(_has_lists, entry.stores)),
         "repaired": isinstance(entry.repaired, list) and all(isinstance(one, str) for one in entry.repaired),
-        "effective": _are(processes or []) and all(map(_has_begin, processes or [])),
+        "effective": _are(processes) and all(map(_has_begin, processes)),
         "leaves": _are(entry.leaves),
         "handshakes": _are(entry.handshakes, "target") and all(_has_clients(one) for one in entry.handshakes),
         "error": isinstance(entry.error, Mapping),
