@@ -136,3 +136,19 @@ def test_another_program_at_the_port(listening: Callable[[bool], int]) -> None:
     port = listening(True)
     with pytest.raises(TrustAnchorError, match=f"port {port} is in use by .*python"):
         nginx.require_port(port)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("nameserver 10.0.0.53\nnameserver fd00::53\n", ["10.0.0.53", "[fd00::53]"]),
+        ("nameserver ns.corp.example\nnameserver 10.0.0.53;\nnameserver 10.0.0.54\n", ["10.0.0.54"]),
+        ("nameserver fe80::1%eth0\nnameserver\nsearch corp.example\n", []),
+    ],
+)
+def test_name_servers_are_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, found: list[str]
+) -> None:
+    (tmp_path / "resolv.conf").write_text(text)
+    monkeypatch.setattr(nginx, "_RESOLV_CONF", str(tmp_path / "resolv.conf"))
+    assert nginx.resolvers() == found
