@@ -19,6 +19,7 @@ HELP = """usage: ./dev COMMAND
   docs                        the documentation site, in build/docs/html
   unit [PYTEST ARGUMENT...]   unit tests
   molecule [SCENARIO...]      scenarios in the lab, two at a time
+  mutants [FILE...]           change the files that decide, and see whether a test fails (--help; outside CI)
   bench NAME                  a benchmark of benchmarks/
   lab up [HOST...]            start the lab's hosts (name: LAB_NAME, network: LAB_INDEX)
   lab down [HOST...]          remove them; without names also the public record

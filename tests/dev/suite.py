@@ -12,6 +12,7 @@ from pathlib import Path
 
 from . import coverage, docs, lab, lint, nox, scenarios
 from .console import Failure, say, step
+from .mutation import command as mutants
 from .settings import CACHE, CHECKOUT, INVENTORY, ansible_environment
 
 # The web servers of the lab are an operator's own business, so they come from the tests.
@@ -142,6 +143,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "docs": docs.main,
     "lint": lint.main,
     "molecule": scenarios.main,
+    "mutants": mutants.main,
     "nox": nox.main,
     "test": test,
     "unit": unit,

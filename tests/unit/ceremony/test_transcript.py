@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.transcript import (
+    SEAL,
+    TRANSCRIPT,
     EventKind,
     Transcript,
     agreement_sha256,
@@ -27,6 +30,30 @@ RECORDED = (
     '"previous":"617fd8658ad7054cec71c812772b519335ac6f0653b79ac2b0c861007c1390aa","seq":1,'
     '"time":"2026-11-24T12:00:00Z"}\n'
 ).encode()
+
+
+# What transcripts on record call what happened, and how the files of a ceremony are called.
+KINDS = [
+    "opened",
+    "resumed",
+    "clock",
+    "plan_confirmed",
+    "token",
+    "key",
+    "draft",
+    "confirmed",
+    "signed",
+    "written",
+    "found",
+    "inspected",
+    "failed",
+    "closed",
+]
+
+
+def test_the_words_on_record() -> None:
+    assert [str(kind) for kind in EventKind] == KINDS
+    assert (TRANSCRIPT, SEAL) == ("transcript.jsonl", "transcript.p7s")
 
 
 def opened(path: Path) -> Transcript:
@@ -77,4 +104,6 @@ def test_no_step_without_its_line(tmp_path: Path) -> None:
 
 def test_what_people_agree_to() -> None:
     assert agreement_sha256({"b": 1, "a": "é"}) == agreement_sha256({"a": "é", "b": 1})
+    # The digests on record are of the sorted JSON.
+    assert agreement_sha256({"b": 1, "a": "é"}) == hashlib.sha256(b'{"a": "\\u00e9", "b": 1}').hexdigest()
     assert head(()) == "0" * 64

@@ -112,6 +112,17 @@ def test_short_coordinates_keep_their_length() -> None:
     assert len(decode(tokens.public_jwk(found)["x"])) == 32
 
 
+def test_no_digit_is_lost_at_an_end() -> None:
+    """Padding is left out, and nothing else: coordinates of P-384 have none."""
+    keys = (ec.derive_private_key(scalar, ec.SECP384R1()) for scalar in range(1, 5000))
+    found = {
+        tokens.public_jwk(key)["x"][-1]: tokens.public_jwk(key)["x"]
+        for key, _count in zip(keys, range(600), strict=False)
+    }
+    assert len(found) > 60
+    assert {len(text) for text in found.values()} == {64}
+
+
 def sm2_key() -> str:
     """A key of a curve that the library does not know."""
     arguments = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:SM2"]
