@@ -62,7 +62,7 @@ def plan_of(name: str, day: int, acts: list[dict[str, Any]], roots: dict[str, An
         "window": {"start": f"2026-11-{day:02}T06:00:00Z", "end": f"2026-11-{day + 1:02}T06:00:00Z"},
         "people": PEOPLE,
         "sealed_by": "r1",
-        "keys": {name: {"tokens": [f"token-{name}"], **key} for name in (roots or KEYS)},
+        "keys": {name: {"tokens": [f"token-{name}"], **key} for name in (roots or ("r1", "s1"))},
         "roots": roots or {},
         "acts": acts,
     }

@@ -22,6 +22,12 @@ from factories import ceremonies as factory
 from factories import pki
 from factories.tampering import FIRST
 
+
+@pytest.fixture(autouse=True)
+def _third_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(factory.KEYS, "r3", pki.new_key())
+
+
 pytestmark = pytest.mark.usefixtures("without_pkilint")
 STRANGER = pki.root("Stranger")
 
@@ -136,7 +142,6 @@ def test_a_ceremony_that_does_not_hold_introduces_nothing(
 
 def later(record: Path, sealed_by: str) -> None:
     """A ceremony that makes a third root."""
-    factory.KEYS.setdefault("r3", pki.new_key())
     act = {"act": "root", "days": 7305, "name_constraints": factory.NAMES, "name": "r3", "subject": "CN=Root R3"}
     pinned = {}
     if sealed_by != "r3":

@@ -147,7 +147,7 @@ KINDS = {
 OTHERS = {
     "module_utils.host.versioned": "reads kinds of files for all",
     "module_utils.strict_yaml": "reads YAML for all",
-    "module_utils.host.accounts": "a child of the same process",
+    "module_utils.host.children": "a child of the same process",
     "module_utils.host.locks": "says which process holds it, and means nothing once that has ended",
     "module_utils.stepca.client": "answers of step-ca",
     "module_utils.stepca.service": "ca.json, which is step-ca's",

@@ -56,7 +56,7 @@ def token(fields: str) -> str:
         ("[", "tokens.yml"),
         ("", "not a mapping"),
         ("tokens: {}", "'version' is missing"),
-        ("version: 2\ntokens: {}", "whole number from 1 to 1"),
+        ("version: 2\ntokens: {}", "version 1 is the newest that is understood"),
         ("version: 1", "names no tokens"),
         ("version: 1\ntokens: [a]", "names no tokens"),
         ("version: 1\ntokens: {a: 1}", "token a is int"),

@@ -101,7 +101,7 @@ def test_a_ca_at_the_end_counts_itself() -> None:
     """An intermediate that is checked by itself needs room above, as it does when it has leaves."""
     root = ca("root", path_length=0)
     assert refusal(leaf(root), [], root) == ""
-    assert "is too long. its path length is 0, and 1 CA" in refusal(ca("lower", root).certificate, [], root)
+    assert "is too long: its path length is 0, and 1 CA" in refusal(ca("lower", root).certificate, [], root)
 
 
 def test_a_ca_that_its_own_name_issued_does_not_count() -> None:
