@@ -8,7 +8,9 @@ process can reach nothing that the user could not reach anyway.
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Callable
 
@@ -44,7 +46,8 @@ def is_roots_alone(path: str) -> bool:
 def is_alone(path: str, uid: int) -> bool:
     """Whether only root and one user can change what a path leads to: each directory and link on the way is theirs.
 
-    What is missing at the end of the path does not matter.
+    A user's private group (the umask 002 of Debian and Ubuntu goes with it) is the user. What is missing at the end of
+    the path does not matter.
 
     Args:
         path: absolute.
@@ -64,12 +67,30 @@ def is_alone(path: str, uid: int) -> bool:
             target = os.readlink(current)
             rest = [*(part for part in target.split("/") if part), *rest]
             current = "/" if target.startswith("/") else os.path.dirname(current)
-        elif state.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not state.st_mode & stat.S_ISVTX:
+        elif _others_write(state, uid) and not state.st_mode & stat.S_ISVTX:
             return False
         if not rest:
             return not stat.S_ISLNK(state.st_mode) or is_alone(current, uid)
         step = rest.pop(0)
         current = os.path.dirname(current) if step == ".." else os.path.join(current, step)
+
+
+def _others_write(state: os.stat_result, uid: int) -> bool:
+    by_group = state.st_mode & stat.S_IWGRP and not _is_private(state.st_gid, uid)
+    return bool(state.st_mode & stat.S_IWOTH or by_group)
+
+
+def _is_private(gid: int, uid: int) -> bool:
+    """Whether a group is that of one ordinary user alone: called like the user, and nobody else's."""
+    if uid == 0:
+        return False
+    try:
+        user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
+    except KeyError:
+        return False
+    others = [one.pw_name for one in pwd.getpwall() if one.pw_gid == gid and one.pw_uid != uid]
+    members = set(group.gr_mem) - {user.pw_name}
+    return group.gr_name == user.pw_name and user.pw_gid == gid and not members and not others
 
 
 def _lstat(path: str) -> os.stat_result | None:

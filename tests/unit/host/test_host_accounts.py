@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
@@ -97,3 +100,42 @@ def test_what_only_root_can_change(tmp_path: Path) -> None:
     program.chmod(0o777)
     assert accounts.is_roots_alone("/usr/bin/env")
     assert not accounts.is_roots_alone(str(program))
+
+
+@pytest.mark.parametrize(
+    ("group", "members", "other_gid", "alone"),
+    [
+        ("ada", [], 1001, True),  # as adduser makes accounts, with the umask 002
+        ("ada", ["ada"], 1001, True),
+        ("ada", ["bob"], 1001, False),
+        ("ada", [], 1000, False),
+        ("staff", [], 1001, False),
+    ],
+)
+def test_a_users_private_group_is_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str, members: list[str], other_gid: int, alone: bool
+) -> None:
+    ada, bob = (SimpleNamespace(pw_name=name, pw_uid=uid, pw_gid=gid) for name, uid, gid in _people(other_gid))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _uid: ada)
+    monkeypatch.setattr(pwd, "getpwall", lambda: [ada, bob])
+    monkeypatch.setattr(grp, "getgrgid", lambda _gid: SimpleNamespace(gr_name=group, gr_mem=members))
+    tmp_path.chmod(0o755)
+    path = tmp_path / "nssdb"
+    path.mkdir()
+    path.chmod(0o775)
+    state = path.stat()
+    shown = SimpleNamespace(st_mode=state.st_mode, st_gid=1000)
+    assert accounts._others_write(shown, 1000) is not alone  # type: ignore[arg-type]
+    path.chmod(0o777)
+    assert accounts._others_write(path.stat(), 1000)
+
+
+def _people(other_gid: int) -> list[tuple[str, int, int]]:
+    return [("ada", 1000, 1000), ("bob", 1001, other_gid)]
+
+
+def test_roots_group_is_not_root(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.touch()
+    path.chmod(0o664)
+    assert accounts._others_write(path.stat(), 0)

@@ -157,6 +157,7 @@ def described(tmp_path: Path, cgroup: bytes, init: bytes = b"0::/init.scope\n") 
         (b"0::/system.slice/nginx.service\n", "nginx.service"),
         (b"0::/system.slice/system-getty.slice/getty@tty1.service\n", "getty@tty1.service"),
         (b"12:devices:/user.slice\n1:name=systemd:/system.slice/nginx.service\n0::/\n", "nginx.service"),
+        (b"9:name=systemd:/\n8:pids:/\n0::/system.slice/nginx.service\n", "nginx.service"),  # as podman shows it
         (b"0::/user.slice/user-1000.slice/session-3.scope\n", "session-3.scope"),
         (b"0::/user.slice/user-1000.slice/user@1000.service/app.slice/ssh.service\n", "user@1000.service"),
         (b"0::/user.slice/user-1000.slice/user@1000.service/\xff/nginx.service\n", "user@1000.service"),

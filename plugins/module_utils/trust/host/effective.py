@@ -183,10 +183,15 @@ def _described(pid: int, started: float, runtime: str, proc: str) -> Process:
 
 
 def _cgroup(path: str) -> str:
-    """Path of a process in systemd's hierarchy (cgroups(7)); names in it may be any bytes but line ends."""
+    """Path of a process in systemd's hierarchy (cgroups(7)); names in it may be any bytes but line ends.
+
+    That is the unified one where it has groups at all; in a container the machine's other ones may be listed as well.
+    """
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as handle:
         lines = [line.rstrip("\n").split(":", 2) for line in handle]
-    return next((line[2] for line in lines if len(line) == 3 and line[1] in ("", "name=systemd")), "")
+    paths = {line[1]: line[2] for line in lines if len(line) == 3}
+    unified = paths.get("", "/")
+    return unified if unified != "/" else paths.get("name=systemd", unified)
 
 
 def _program(directory: str) -> str:
