@@ -13,6 +13,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Union
 
 from ..errors import TrustAnchorError
 
@@ -145,7 +146,8 @@ class Kept:
             os.close(descriptor)
 
 
-Item = File | Directory | Kept
+# With Union, and not with a bar, which pylint takes for an operator on one of these classes.
+Item = Union[File, Directory, Kept]  # noqa: UP007
 
 
 def sha256(content: bytes) -> str:

@@ -148,7 +148,7 @@ def later(record: Path, sealed_by: str) -> None:
         pinned[sealed_by] = {"sha256": factory.root_sha256(record, sealed_by), "standby": False}
     plan = json.loads(factory.plan_of("0004", 24, [act], pinned))
     key = json.loads(factory.plan_of("0004", 24, []))["keys"]["r1"]
-    plan["keys"] = {name: {**key, "tokens": [f"token-{name}"]} for name in {"r3", sealed_by}}
+    plan["keys"] = {name: {**key, "tokens": [f"token-{name}"]} for name in sorted({"r3", sealed_by})}
     plan["sealed_by"] = sealed_by
     if sealed_by == "s1":
         plan["roots"]["s1"]["standby"] = True

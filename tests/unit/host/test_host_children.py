@@ -38,7 +38,7 @@ def test_a_fault_comes_back_in_its_parts() -> None:
     ("function", "message"),
     [
         (lambda: os.stat("/nowhere"), "/nowhere. No such file"),
-        (lambda: [][0], "a child process failed. IndexError"),
+        (lambda: int("x"), "a child process failed. ValueError"),
         (lambda: sys.exit(5), "a child process failed. SystemExit"),
         (object, "a child process failed. TypeError"),
         (lambda: os._exit(3), "ended with status 3 and said nothing"),

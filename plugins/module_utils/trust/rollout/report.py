@@ -179,7 +179,7 @@ def _document(report: Report) -> Iterator[Block]:
         "Hosts that have not converged", ("host", "waived", "last converged", "why"), _problem_rows(report)
     )
     yield from _listed("Waivers", ("host", "owner", "until", "reason", "needed"), _waiver_rows(report))
-    outside = [(name, reason) for name, reason in sorted(report["outside"].items())]
+    outside = sorted(report["outside"].items())
     yield from _listed("Hosts of the inventory that are none of the estate", ("host", "reason"), outside)
     yield from _listed(
         "Stores that were wrong since the host had converged, by hand or by a package, and are repaired",

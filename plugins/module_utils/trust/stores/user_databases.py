@@ -300,5 +300,9 @@ def _text(value: Any) -> str:
 
 
 def _identity(value: Any) -> list[int] | None:
-    good = isinstance(value, list) and len(value) == 5 and all(type(one) is int for one in value)
+    good = (
+        isinstance(value, list)
+        and len(value) == 5
+        and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
+    )
     return value if good else None
