@@ -203,7 +203,9 @@ def _last_plan(record: Path | None) -> Path:
     plans = sorted(record.glob("ceremonies/*/ceremony.yml")) if record else []
     if not plans:
         raise TrustAnchorError(
-            "there is no plan", "a ceremony is held by a reviewed plan", "Run playbooks/plan_ceremony.yml first"
+            "there is no plan",
+            "a ceremony is held by a reviewed plan",
+            "Run trustanchor.private_ca.plan_ceremony first",
         )
     return plans[-1]
 

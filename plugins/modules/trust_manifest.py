@@ -117,7 +117,8 @@ options:
     type: str
     default: 25h
 notes:
-  - The reports of rollouts are read from C(rollouts/) beside the manifest; playbooks/rollout_trust.yml writes them.
+  - The reports of rollouts are read from C(rollouts/) beside the manifest; the playbook
+    C(trustanchor.private_ca.rollout_trust) writes them.
   - Runs on the controller; delegate it to localhost.
 """
 

@@ -156,5 +156,5 @@ def _unreadable(line: str) -> TrustAnchorError:
     return TrustAnchorError(
         "the name constraints of a root are not understood",
         f"openssl printed {line.strip()[:200]!r}",
-        "Push the root with playbooks/rollout_trust.yml, once people have looked at it",
+        "Push the root with trustanchor.private_ca.rollout_trust, once people have looked at it",
     )

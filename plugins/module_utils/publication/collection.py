@@ -155,7 +155,7 @@ def _roots(home: Path, check: RootCheck, draft: _Draft) -> _Roots:
         raise TrustAnchorError(
             f"the public record {home} has no root to publish",
             why,
-            "Run playbooks/ceremony.yml first, or set pki_directory to the directory of an existing record",
+            "Run trustanchor.private_ca.ceremony first, or set pki_directory to the directory of an existing record",
         )
     return found
 

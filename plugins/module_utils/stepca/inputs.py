@@ -138,7 +138,7 @@ def _check_intermediate(inputs: Inputs, root: x509.Certificate, at: dt.datetime)
         raise TrustAnchorError(
             "this CA has no intermediate certificate yet",
             "the public record holds none for it",
-            "Run playbooks/request_intermediate.yml, then the ceremony with playbooks/ceremony.yml, then this again",
+            "Run trustanchor.private_ca.request_intermediate, then trustanchor.private_ca.ceremony, then this again",
         )
     bundle = certificates.load_bundle(inputs.intermediate_pem.encode(), "the intermediate certificate")
     if not certificates.is_ca(bundle[0]):

@@ -130,7 +130,7 @@ def _problem(
     if decision.refused:
         return next(iter(decision.refused.values()))
     first = next(iter(unreached.values()))
-    todo = "Look at the hosts that serve it; push the roots with playbooks/rollout_trust.yml meanwhile"
+    todo = "Look at the hosts that serve it; push the roots with trustanchor.private_ca.rollout_trust meanwhile"
     if now.timestamp() >= host.manifest.get("not_after", float("inf")):
         what = "the trust manifest of this host has expired, and no newer one can be fetched"
         return TrustAnchorError(what, f"{first.what}: {first.why}", todo)

@@ -55,7 +55,7 @@ def require(roots: Iterable[Root], endorsements: Sequence[Endorsement], known: S
                 f"the new root '{root.name}' may certify more names than the roots that this host has, and none of "
                 "these endorses it",
                 "whoever has the key of the manifest signer could bring any root to this host",
-                "Push it with playbooks/rollout_trust.yml, or have it cross-certified by a root that hosts have",
+                "Push it with trustanchor.private_ca.rollout_trust, or have a root that hosts have cross-certify it",
             )
 
 

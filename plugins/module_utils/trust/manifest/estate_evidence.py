@@ -81,8 +81,8 @@ def require_proven(directory: str, manifest: Manifest, root: Root) -> None:
     raise TrustAnchorError(
         f"root '{root.name}' is trusted since {times.render(root.since)}, and no rollout has shown it on every host",
         "hosts that lack it would refuse what is issued under it",
-        "Run playbooks/rollout_trust.yml until its report is complete; or, in an incident, note its reference: "
-        "change_trust.yml with trust_states and trust_incident",
+        "Run trustanchor.private_ca.rollout_trust until its report is complete; or, in an incident, note its "
+        "reference: trustanchor.private_ca.change_trust with trust_states and trust_incident",
     )
 
 

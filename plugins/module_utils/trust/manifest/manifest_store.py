@@ -85,7 +85,7 @@ def expired(manifest: Manifest, now: dt.datetime) -> list[tuple[str, str, str]]:
         (
             f"root '{name}' has expired ({times.render(end)})",
             "hosts leave it out, and certificates below it are refused everywhere",
-            "Make it distrusted with playbooks/change_trust.yml; no proof is asked of one that has expired",
+            "Make it distrusted with trustanchor.private_ca.change_trust; no proof is asked of one that has expired",
         )
         for name, end in ends
         if end <= now
@@ -116,7 +116,7 @@ def _load(path: str) -> bytes:
         raise TrustAnchorError(
             f"the public record has no trust manifest ({path})",
             "the ceremony makes it",
-            "Run playbooks/ceremony.yml first, or set pki_directory to the directory of an existing record",
+            "Run trustanchor.private_ca.ceremony first, or set pki_directory to the directory of an existing record",
         ) from error
 
 

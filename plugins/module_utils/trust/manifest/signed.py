@@ -115,7 +115,7 @@ def verify(signed: bytes, anchors: str, refused: Collection[str] = ()) -> Signed
             raise TrustAnchorError(
                 f"the trust manifest has no valid signature: {_reason(error)}",
                 "its signer must be issued directly by a root that this host trusts",
-                "Fetch it again; when that does not help, push the roots with playbooks/rollout_trust.yml",
+                "Fetch it again; when that does not help, push the roots with trustanchor.private_ca.rollout_trust",
             ) from error
     manifest = parse(content)
     _check_refused(facts, (*refused, *manifest.refused_signers))

@@ -204,13 +204,13 @@ def _require_rollout(manifest: Manifest, evidence: EstateEvidence, consequence: 
         raise TrustAnchorError(
             f"there is no report of a rollout of sequence {manifest.sequence}",
             consequence,
-            "Run playbooks/rollout_trust.yml, and try again",
+            "Run trustanchor.private_ca.rollout_trust, and try again",
         )
     if rollout.digest != manifest.digest:
         raise TrustAnchorError(
             f"the report of the rollout of sequence {manifest.sequence} is of another content of the trust manifest",
             f"{consequence}; or it was written by a former version of the collection, which did not note the content",
-            "Find out whether trust.yml was changed by hand, then run playbooks/rollout_trust.yml",
+            "Find out whether trust.yml was changed by hand, then run trustanchor.private_ca.rollout_trust",
         )
     if not evidence.declared:
         raise TrustAnchorError(

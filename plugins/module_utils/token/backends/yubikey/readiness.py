@@ -58,4 +58,4 @@ def _firmware(facts: TokenFacts, wanted: Requirement) -> Iterator[str]:
 def _defaults(facts: TokenFacts) -> Iterator[str]:
     if facts.defaults:
         names = " and ".join(_NAMES[name] for name in facts.defaults)
-        yield f"still as the factory set it: {names} (run playbooks/prepare_tokens.yml)"
+        yield f"still as the factory set it: {names} (run trustanchor.private_ca.prepare_tokens)"
