@@ -94,7 +94,11 @@ CASES = [
     Case("intermediate of tomorrow", ["is not yet valid", "it starts at", "clock"], record=records.not_yet_valid),
     Case(
         "no intermediate",
-        ["has no intermediate certificate yet", "the public record holds none", "playbooks/request_intermediate.yml"],
+        [
+            "has no intermediate certificate yet",
+            "the public record holds none",
+            "trustanchor.private_ca.request_intermediate",
+        ],
         record=records.no_certificate,
     ),
     Case(
@@ -289,7 +293,7 @@ def test_no_plan_for_a_request_with_a_wrong_key(key, kind, tmp_path):
 
 
 def test_no_ceremony_without_a_plan(tmp_path):
-    words = ["there is no plan", "by a reviewed plan", "Run playbooks/plan_ceremony.yml first"]
+    words = ["there is no plan", "by a reviewed plan", "Run trustanchor.private_ca.plan_ceremony first"]
     stop = Case("no plan", words, host="ceremony1", playbook="playbooks/ceremony.yml")
     virgin = {"root_ceremony_directory": "/var/lib/never", "pki_directory": str(tmp_path)}
     stops(stop, virgin, but="/var/lib/never: ")

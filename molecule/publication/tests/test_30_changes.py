@@ -182,7 +182,7 @@ def _taken(record: scene.Record) -> None:
             _older,
             ["root-t1.crl is number 0 in the record, this host publishes number 1", "Bring the record up to date"],
         ),
-        (_no_roots, ["has no root to publish", "Run playbooks/ceremony.yml first"]),
+        (_no_roots, ["has no root to publish", "Run trustanchor.private_ca.ceremony first"]),
         (_taken, ["two things would be published as root-t1.crt"]),
     ],
 )

@@ -53,5 +53,5 @@ def test_run_on_a_host_without_the_key_stops_before_it_changes_the_ca():
     stopped = play(limit="ca1")
     assert stopped.rc != 0
     assert "has no intermediate key" in stopped.failure("ca1")
-    assert "Restore the key, or run playbooks/request_intermediate.yml" in stopped.failure("ca1")
+    assert "Restore the key, or run trustanchor.private_ca.request_intermediate" in stopped.failure("ca1")
     assert hosts.output("ca1", "find /etc/step-ca /etc/systemd/system/step-ca.service 2>/dev/null || true") == ""

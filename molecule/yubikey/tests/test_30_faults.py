@@ -57,7 +57,7 @@ def test_nothing_may_be_as_the_factory_set_it(day: Ceremony, keys: VirtualYubiKe
     hosts.run(HOST, "openssl ecparam -name secp384r1 -genkey -noout -out /run/software.pem")
     ykman(SPARE, f"keys import {FACTORY} --pin-policy ALWAYS --touch-policy ALWAYS 9a /run/software.pem")
     ykman(SPARE, f"keys generate {FACTORY} --algorithm ECCP384 --pin-policy ALWAYS --touch-policy NEVER 9d -")
-    refused(day, "still as the factory set it: PIN and PUK and management key", "prepare_tokens.yml")
+    refused(day, "still as the factory set it: PIN and PUK and management key", "prepare_tokens")
     runs = [run(PREPARE, check=check, **day.variables(root_ceremony_pin_retries=2)) for check in (True, False)]
     assert [done.changed for done in runs] == [1, 1], runs[-1].output
 

@@ -177,7 +177,7 @@ def check_request_key(request_path: str, key_sha256: str) -> None:
         raise TrustAnchorError(
             "this host has no intermediate key, but the public record has a certificate for it",
             "the certificate was signed for a key that is not here",
-            "Restore the key, or run trustanchor.private_ca.request_intermediate and have the request signed at a ceremony",
+            "Restore the key, or run trustanchor.private_ca.request_intermediate and have that signed at a ceremony",
         )
     try:
         found = openssl.read_request(request).public_key_sha256

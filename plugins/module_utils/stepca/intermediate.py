@@ -93,7 +93,7 @@ def require_key(layout: Layout) -> None:
         raise TrustAnchorError(
             f"{layout.key} is missing",
             "the intermediate certificate was signed for a key that is not on this host",
-            "Restore the key, or run trustanchor.private_ca.request_intermediate and have the request signed at a ceremony",
+            "Restore the key, or run trustanchor.private_ca.request_intermediate and have that signed at a ceremony",
         )
 
 

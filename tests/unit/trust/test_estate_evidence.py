@@ -99,7 +99,7 @@ def proven(directory: Path, since: dt.datetime | None = pki.NOW, **root: Any) ->
 
 def test_nothing_is_issued_under_a_root_that_no_rollout_has_shown(directory: Path) -> None:
     """The first roots of an estate, and those of an incident, need no proof."""
-    with pytest.raises(TrustAnchorError, match="no rollout has shown it on every host.*rollout_trust.yml"):
+    with pytest.raises(TrustAnchorError, match="no rollout has shown it on every host.*rollout_trust"):
         proven(directory)
     proven(directory, since=None)
     proven(directory, incident="INC-7")

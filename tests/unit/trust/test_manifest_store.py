@@ -108,7 +108,7 @@ def test_one_name_twice(tmp_path: Path) -> None:
 
 
 def test_no_manifest(tmp_path: Path) -> None:
-    with pytest.raises(TrustAnchorError, match=r"has no trust manifest.*playbooks/ceremony\.yml"):
+    with pytest.raises(TrustAnchorError, match=r"has no trust manifest.*trustanchor\.private_ca\.ceremony"):
         manifest_store.read(str(tmp_path))
 
 
