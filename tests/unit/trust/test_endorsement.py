@@ -113,6 +113,27 @@ def test_what_endorses_nothing() -> None:
         assert not accepted(WIDER, certificate)
 
 
+def test_an_endorsement_is_one_certificate() -> None:
+    """What openssl verifies, and what its constraints are read from, would be two."""
+    named = x509.NameConstraints([x509.DNSName("corp.example")], None)
+    limited, free = cross(WIDER, constraints=named), cross(WIDER, WIDER)
+    for text in (limited + free, free + limited, free.replace("CERTIFICATE", "ANYTHING") + limited):
+        found = decide(WIDER, endorsements=(Endorsement(WIDER.sha256, text),))
+        assert found.accepted is None
+        assert found.refused
+
+
+def test_a_root_that_seems_to_be_within() -> None:
+    """A thief of the signer's key makes roots with names that look like others where they are printed."""
+    old = pki.root("Old", permitted_dns=CORP, excluded_email=[""])
+    host = HostState(roots=[Root("", old.sha256, pem=old.pem)])
+    for value, expected in (("", True), (" ", False)):
+        new = pki.root("New", permitted_dns=CORP, excluded_email=[value])
+        content = SignedManifest(old.sha256[:32], 2, pki.NOW, pki.NOW + pki.DAY, (entry(old), entry(new)))
+        found = acceptance.decide([Offer("http://pki/trust.p7m", sign(content, signer(old)))], host, pki.NOW)
+        assert bool(found.accepted) is expected, found.refused
+
+
 def test_damaged_constraints_or_endorsements_refuse_the_manifest() -> None:
     found = decide(WIDER, endorsements=(Endorsement(WIDER.sha256, "garbage"),))
     assert found.accepted is None
