@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import acceptance
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent.acceptance import Decision, Offer
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import HostState
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.anchors import Anchor
@@ -111,6 +112,24 @@ def test_what_endorses_nothing() -> None:
         pki.pem(R1.intermediate("Wider").certificate),  # of the same name, with another key
     ):
         assert not accepted(WIDER, certificate)
+
+
+def test_a_root_that_was_distrusted_does_not_come_back_by_a_signer() -> None:
+    """Its cross-certificate, which the root above it has signed for ever, would endorse it."""
+    gone, end = Root("wider", WIDER.sha256, "distrusted"), pki.NOW + pki.DAY
+    host = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
+    steps = [(entry(R1), gone), (entry(R1),), (entry(R1), entry(WIDER))]
+    for number, roots in enumerate(steps, 2):
+        endorsements = (Endorsement(WIDER.sha256, cross(WIDER)),) if entry(WIDER) in roots else ()
+        content = SignedManifest(R1.sha256[:32], number, pki.NOW, end, roots, endorsements)
+        found = acceptance.decide([Offer("http://pki/trust.p7m", sign(content, UNDER_R1))], host, pki.NOW)
+        if found.accepted:
+            found.accepted.note(host)
+    assert [error.what for error in found.refused.values()] == [
+        f"the trust manifest brings back '{entry(WIDER).name}', which this host was told to distrust"
+    ]
+    push.AssignedManifest(R1.sha256[:32], 4, (entry(R1), entry(WIDER)), ()).note(host)
+    assert host.ever_distrusted == []
 
 
 def test_an_endorsement_is_one_certificate() -> None:

@@ -145,6 +145,7 @@ def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
     _check_time(manifest, now)
     accepted = Accepted(manifest, tuple(_checked_roots(manifest)), offer, _jump(host, manifest, now))
     _check_sequence(accepted, host)
+    _check_returns(accepted, host)
     endorsement.require(accepted.assigned.alive, manifest.endorsements, host.roots)
     return accepted
 
@@ -156,6 +157,17 @@ def _jump(host: HostState, manifest: SignedManifest, now: dt.datetime) -> Mappin
     if not isinstance(found, Mapping) or not all(isinstance(found.get(key), (int, float)) for key in fresh):
         return fresh
     return found if 0 <= fresh["since"] - found["since"] < JUMP_WINDOW.total_seconds() else fresh
+
+
+def _check_returns(offered: Accepted, host: HostState) -> None:
+    """What was distrusted comes back by a push: a signer's key is in software, and an endorsement never ends."""
+    for root in offered.roots:
+        if root.sha256 in (*host.distrusted, *host.ever_distrusted):
+            raise TrustAnchorError(
+                f"the trust manifest brings back '{root.name}', which this host was told to distrust",
+                "whoever has the key of the manifest signer could bring back a stolen root",
+                "Push it with playbooks/rollout_trust.yml, if its owner wants it back",
+            )
 
 
 def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:
