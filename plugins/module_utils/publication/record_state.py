@@ -48,8 +48,7 @@ class RecordState:
             raise TrustAnchorError(
                 f"the record has no trust manifest, this host publishes that of {former.id}",
                 "all roots in the record would be published as trusted, those that were distrusted among them",
-                f"Restore trust.yml from the record's history; if it is right that there is none, remove {PATH} on this "
-                "host",
+                f"Restore trust.yml from the record's history; if there is to be none, remove {PATH} on this host",
             )
         if former is not None and former.id == self.id and self.sequence < former.sequence:
             raise TrustAnchorError(
