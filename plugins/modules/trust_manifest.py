@@ -93,7 +93,8 @@ options:
     default: ""
   hosts:
     description:
-      - All hosts of the inventory that are declared. Required where a change asks for evidence.
+      - All hosts of the inventory that are declared, without those that are none of the estate. Required where a change
+        asks for evidence.
     type: list
     elements: str
     default: []

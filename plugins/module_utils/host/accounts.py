@@ -43,7 +43,7 @@ def is_roots_alone(path: str) -> bool:
     return is_alone(path, 0)
 
 
-def is_alone(path: str, uid: int) -> bool:
+def is_alone(path: str, uid: int, *, groups: bool = True) -> bool:
     """Whether only root and one user can change what a path leads to: each directory and link on the way is theirs.
 
     A user's private group (the umask 002 of Debian and Ubuntu goes with it) is the user. What is missing at the end of
@@ -52,6 +52,7 @@ def is_alone(path: str, uid: int) -> bool:
     Args:
         path: absolute.
         uid: of the user.
+        groups: whether a group that may write counts as somebody else.
     """
     rest, current, links = [part for part in path.split("/") if part], "/", 0
     while True:
@@ -67,16 +68,16 @@ def is_alone(path: str, uid: int) -> bool:
             target = os.readlink(current)
             rest = [*(part for part in target.split("/") if part), *rest]
             current = "/" if target.startswith("/") else os.path.dirname(current)
-        elif _others_write(state, uid) and not state.st_mode & stat.S_ISVTX:
+        elif _others_write(state, uid, groups) and not state.st_mode & stat.S_ISVTX:
             return False
         if not rest:
-            return not stat.S_ISLNK(state.st_mode) or is_alone(current, uid)
+            return not stat.S_ISLNK(state.st_mode) or is_alone(current, uid, groups=groups)
         step = rest.pop(0)
         current = os.path.dirname(current) if step == ".." else os.path.join(current, step)
 
 
-def _others_write(state: os.stat_result, uid: int) -> bool:
-    by_group = state.st_mode & stat.S_IWGRP and not _is_private(state.st_gid, uid)
+def _others_write(state: os.stat_result, uid: int, groups: bool = True) -> bool:
+    by_group = groups and state.st_mode & stat.S_IWGRP and not _is_private(state.st_gid, uid)
     return bool(state.st_mode & stat.S_IWOTH or by_group)
 
 
@@ -102,10 +103,11 @@ def _lstat(path: str) -> os.stat_result | None:
 
 def writer_of(path: str) -> tuple[int, int]:
     """User and group id of who is to write a file: root where only root can change the way to it, else its directory's
-    owner.
+    owner. That is root, too, where only a group of root's choice can change the way.
 
     Raises:
-        TrustAnchorError: the directory cannot be looked at.
+        TrustAnchorError: the directory cannot be looked at; or it is root's, and somebody else can put another one, or
+            a link to one, in its place.
     """
     directory = os.path.dirname(path)
     if is_roots_alone(directory):
@@ -114,4 +116,30 @@ def writer_of(path: str) -> tuple[int, int]:
         state = os.stat(directory)
     except OSError as error:
         raise TrustAnchorError(f"cannot look into {directory}", error.strerror or str(error)) from error
+    if state.st_uid == 0 and not is_alone(directory, 0, groups=False):
+        raise _led_astray(path)
     return state.st_uid, state.st_gid
+
+
+def writer_through(path: str) -> tuple[int, int]:
+    """As `writer_of`, of who is to write what a link leads to: whoever can turn the link to something else.
+
+    Raises:
+        TrustAnchorError: as `writer_of`; or neither the link nor what it leads to is in a directory of who can.
+    """
+    target = os.path.realpath(path)
+    if os.geteuid() != 0 or is_alone(path, 0, groups=False):
+        return writer_of(target)
+    for one in (path, target):
+        writer = writer_of(one)
+        if writer[0] != 0:
+            return writer
+    raise _led_astray(path)
+
+
+def _led_astray(path: str) -> TrustAnchorError:
+    return TrustAnchorError(
+        f"somebody other than root decides where {path} leads",
+        "root would write to a place of their choice",
+        "Let the directory belong to them, or all that leads there to root",
+    )

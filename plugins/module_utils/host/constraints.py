@@ -1,9 +1,9 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Name constraints of a CA certificate (RFC 5280 section 4.2.1.10), as openssl prints them, and which are wider.
+"""Name constraints of a CA certificate (RFC 5280 section 4.2.1.10), and which are wider than others.
 
-A name in them may hold line ends and so look like several; a certificate in which one could is not understood, which
-is to say refused. Standard library only.
+They are read from the certificate's bytes, not from what a program prints: what is printed of a hostile name may look
+like another name, like several or like none. What is not understood is refused. Standard library only.
 """
 
 from __future__ import annotations
@@ -14,18 +14,23 @@ from dataclasses import dataclass
 from typing import Union
 
 from ..errors import TrustAnchorError
-from . import openssl, pem
+from . import der, pem
 
-_HEAD = re.compile("X509v3 Name Constraints: ?(critical)?")
-_TREE = re.compile(r" {6}(DNS|IP|email|URI|DirName|Registered ID):([ -~]*)")
-_FORGED = re.compile(rb"[\r\n]\s*(DNS|IP|email|URI|DirName|othername|Registered ID|Permitted|Excluded|X509v3)")
+_IDENTIFIER = bytes.fromhex("551d1e")  # 2.5.29.30
+_PERMITTED, _EXCLUDED = 0xA0, 0xA1
+# Tags of GeneralName (RFC 5280 section 4.2.1.6).
+_TEXTS = {0x81: "email", 0x82: "DNS", 0x86: "URI"}
+_ADDRESSES = 0x87
+_OTHERS = {0xA4: "DirName", 0x88: "Registered ID"}
+_TEXT = re.compile(rb"[!-~]*")
 _EVERYTHING = {"IP": {"0.0.0.0/0", "::/0"}, "DNS": {""}, "email": {""}, "URI": {""}}
 
 # Subtrees that hold no name of anybody: with them a certificate says that it permits nothing of a type.
 _NOBODY = {"invalid", "0.0.0.0/32", "::/128"}
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 (pylint of ansible-test)
-Subtree = tuple[str, str]  # its kind in openssl's words, and its value; of an address range as ``10.0.0.0/8``
+# Its kind in openssl's words, and its value: of an address range as ``10.0.0.0/8``, of what is no text in hexadecimal.
+Subtree = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Constraints:
             return True
         mine = [one for one in self.permitted if one[0] == tree[0]]
         inhabited = [one for one in mine if one[1] not in _NOBODY]
-        return bool(mine) and not any(_is_below(one, tree) or _is_below(tree, one) for one in inhabited)
+        return bool(mine) and not any(_may_meet(one, tree) for one in inhabited)
 
 
 def _is_below(tree: Subtree, above: Subtree) -> bool:
@@ -84,7 +89,24 @@ def _is_below(tree: Subtree, above: Subtree) -> bool:
         return True
     if kind == "DNS":
         return value.endswith(limit if limit.startswith(".") else f".{limit}")
+    if kind == "email" and limit and "@" not in limit and value.rpartition("@")[2] == limit:
+        return True
     return kind in ("email", "URI") and limit.startswith(".") and value.endswith(limit)
+
+
+def _may_meet(one: Subtree, other: Subtree) -> bool:
+    """Whether a name may be in two subtrees of a kind, as any verifier reads them.
+
+    Some take what is below a host for a part of it, in e-mail addresses and URIs, too; and of names of directories
+    nobody here says what is below what.
+    """
+    kind, value, limit = one[0], one[1], other[1]
+    if kind == "IP":
+        return ipaddress.ip_network(value).overlaps(ipaddress.ip_network(limit))
+    if kind not in ("DNS", "email", "URI"):
+        return True
+    first, second = (f".{host.rpartition('@')[2].strip('.')}" for host in (value, limit))
+    return first == "." or second == "." or first.endswith(second) or second.endswith(first)
 
 
 def _is_subnet(network: Network, other: Network) -> bool:
@@ -102,59 +124,51 @@ def read(certificate: str) -> Constraints:
         certificate: PEM.
 
     Raises:
-        TrustAnchorError: it is not a certificate, or its constraints are of a kind that is not understood here.
+        TrustAnchorError: it is not one certificate, or its constraints are of a kind that is not understood here.
     """
-    done = openssl.run(["x509", "-noout", "-ext", "nameConstraints"], stdin=certificate.encode())
-    lines = done.stdout.decode(errors="replace").rstrip("\n").split("\n")
-    if lines == [""]:
-        return Constraints()
-    head = _HEAD.fullmatch(lines[0].rstrip())
-    der = pem.decode(pem.blocks(certificate)[0])
-    if head is None or _FORGED.search(der):
-        raise _unreadable(lines[0])
-    permitted, excluded = _sections(lines[1:])
-    for kind, value in (*permitted, *excluded):  # openssl prints a dot for what is not printable
-        if kind in ("DNS", "email", "URI") and value.encode() not in der.lower():
-            raise _unreadable(value)
-    return Constraints(permitted, excluded, critical=bool(head[1]))
-
-
-def _sections(lines: list[str]) -> tuple[tuple[Subtree, ...], tuple[Subtree, ...]]:
-    """Permitted subtrees, then excluded ones; each section is there once or not at all."""
-    found: dict[str, list[Subtree]] = {}
-    for line in lines:
-        title = line.strip().removesuffix(":")
-        if line.startswith("    ") and title in ("Permitted", "Excluded") and line.rstrip().endswith(":"):
-            if title in found or (title == "Permitted" and found):
-                raise _unreadable(line)
-            found[title] = []
-        elif found:
-            found[list(found)[-1]].append(_subtree(line))
-        else:
-            raise _unreadable(line)
-    return tuple(found.get("Permitted", ())), tuple(found.get("Excluded", ()))
-
-
-def _subtree(line: str) -> Subtree:
-    matched = _TREE.fullmatch(line)
-    if matched is None:
-        raise _unreadable(line)
-    kind, value = matched[1], matched[2].strip()
-    if kind != "IP":
-        return kind, value.lower() if kind in ("DNS", "email", "URI") else value
+    content = pem.only_certificate(certificate)
     try:
-        address, _slash, mask = value.partition("/")
-        bits = format(int(ipaddress.ip_address(mask)), "b") if int(ipaddress.ip_address(mask)) else ""
-        if bits and (len(bits) != ipaddress.ip_address(mask).max_prefixlen or "01" in bits):
-            raise ValueError("the mask has holes")
-        return kind, str(ipaddress.ip_network(f"{address}/{bits.count('1')}"))
+        found = der.extensions(content, _IDENTIFIER)
+        if len(found) > 1:
+            raise ValueError("they are there more than once")
+        return _parse(*found[0]) if found else Constraints()
     except ValueError as error:
-        raise _unreadable(line) from error
+        raise TrustAnchorError(
+            "the name constraints of a root are not understood",
+            str(error),
+            "Push the root with trustanchor.private_ca.rollout_trust, once people have looked at it",
+        ) from error
 
 
-def _unreadable(line: str) -> TrustAnchorError:
-    return TrustAnchorError(
-        "the name constraints of a root are not understood",
-        f"openssl printed {line.strip()[:200]!r}",
-        "Push the root with trustanchor.private_ca.rollout_trust, once people have looked at it",
-    )
+def _parse(critical: bool, value: bytes) -> Constraints:
+    sections = list(der.elements(der.only(value, der.SEQUENCE)))
+    if [tag for tag, _content in sections] not in ([], [_PERMITTED], [_EXCLUDED], [_PERMITTED, _EXCLUDED]):
+        raise ValueError("they do not hold permitted subtrees and excluded ones")
+    trees = {tag: tuple(map(_subtree, der.elements(content))) for tag, content in sections}
+    return Constraints(trees.get(_PERMITTED, ()), trees.get(_EXCLUDED, ()), critical)
+
+
+def _subtree(element: der.Element) -> Subtree:
+    """Its one element is the name: the distances that RFC 5280 does not allow would be further ones."""
+    tag, content = element
+    [(kind, value)] = der.elements(content)
+    if tag != der.SEQUENCE:
+        raise ValueError("an element has another type")
+    if kind == _ADDRESSES:
+        return "IP", _addresses(value)
+    if kind in _OTHERS:
+        return _OTHERS[kind], value.hex()
+    if kind not in _TEXTS or not _TEXT.fullmatch(value):
+        raise ValueError(f"a name is of an unknown kind, or has characters that no name has: {value[:100]!r}")
+    return _TEXTS[kind], value.decode().lower()
+
+
+def _addresses(value: bytes) -> str:
+    """Address and mask, each of 4 or of 16 bytes."""
+    half = len(value) // 2
+    if half not in (4, 16) or len(value) % 2:
+        raise ValueError("a range of addresses has another length")
+    bits = format(int.from_bytes(value[half:], "big"), f"0{8 * half}b")
+    if "01" in bits:
+        raise ValueError("the mask of a range of addresses has holes")
+    return str(ipaddress.ip_network((value[:half], bits.count("1"))))

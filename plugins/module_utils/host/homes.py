@@ -88,8 +88,16 @@ def _below_roots(known: set[str]) -> Iterator[tuple[str, int]]:
         for path, uid in _directories(root):
             if path in known or uid != 0:
                 yield path, uid
-            else:  # of root, and nobody's home: perhaps that of a domain
+            elif _is_of_root_alone(path):  # and nobody's home: perhaps that of a domain
                 yield from ((below, owner) for below, owner in _directories(path) if owner != 0)
+
+
+def _is_of_root_alone(path: str) -> bool:
+    """Whether nobody else makes directories in it: a user would make thousands of homes in what is for everybody."""
+    try:
+        return not os.lstat(path).st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    except OSError:
+        return False
 
 
 def _directories(parent: str) -> Iterator[tuple[str, int]]:

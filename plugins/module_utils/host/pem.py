@@ -9,6 +9,8 @@ import hashlib
 import re
 import ssl
 
+from ..errors import TrustAnchorError
+
 # No five dashes inside: a mention of a beginning in the text before a block must not take the block's own with it.
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]*(?:-(?!----)[^-]*)*-----END \1-----")
 
@@ -53,6 +55,20 @@ def decode(block: str) -> bytes:
         ValueError: its content is not base64.
     """
     return base64.b64decode("".join(block.strip().splitlines()[1:-1]))
+
+
+def only_certificate(text: str) -> bytes:
+    """The DER of the one certificate that a text holds: of several, programs take different ones for the first.
+
+    Raises:
+        TrustAnchorError: it does not hold one block of PEM, which is a certificate.
+    """
+    if labels(text) != ["CERTIFICATE"]:
+        raise TrustAnchorError("this is not a certificate", "one in PEM is expected, and no other block beside it")
+    try:
+        return decode(blocks(text)[0])
+    except ValueError as error:
+        raise TrustAnchorError("this is not a certificate", str(error)) from error
 
 
 def _first_element(der: bytes) -> bytes:

@@ -41,9 +41,15 @@ class RecordState:
         Raises:
             TrustAnchorError: it is older, or nobody can tell.
         """
-        if not self.id:
-            return
         former = _load()
+        if not self.id:
+            if former is None:
+                return
+            raise TrustAnchorError(
+                f"the record has no trust manifest, this host publishes that of {former.id}",
+                "all roots in the record would be published as trusted, those that were distrusted among them",
+                f"Restore trust.yml from the record's history; if there is to be none, remove {PATH} on this host",
+            )
         if former is not None and former.id == self.id and self.sequence < former.sequence:
             raise TrustAnchorError(
                 f"the record's trust manifest has sequence {self.sequence}, this host publishes {former.sequence}",

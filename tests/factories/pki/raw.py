@@ -87,6 +87,7 @@ def authority_certificate(
     ca: bool = True,
     crl_sign: bool = True,
     permitted_dns: Sequence[str] = (),
+    excluded_email: Sequence[str] = (),
 ) -> x509.Certificate:
     """A CA certificate, self-signed without an issuer; with what is wrong about it."""
     above = issuer.certificate.subject if issuer else name(common_name)
@@ -112,7 +113,8 @@ def authority_certificate(
     )
     if permitted_dns:
         trees = [x509.DNSName(tree) for tree in permitted_dns]
-        builder = builder.add_extension(x509.NameConstraints(trees, None), critical=True)
+        excluded = [x509.RFC822Name._init_without_validation(tree) for tree in excluded_email]
+        builder = builder.add_extension(x509.NameConstraints(trees, excluded or None), critical=True)
     return builder.sign(issuer.key if issuer else key, hashes.SHA256())
 
 

@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Name constraints as the real openssl prints them, and which are wider than others."""
+"""Name constraints, read from certificates of hostile makers, and which are wider than others."""
 
 from __future__ import annotations
 
@@ -116,20 +116,103 @@ def test_constraints_that_may_be_ignored_limit_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        ((["email:joe@bad.corp.example"], []), (["email:.corp.example"], ["email:bad.corp.example"])),
+        ((["email:corp.example"], []), (["email:corp.example"], ["email:joe@corp.example"])),
+        ((["URI:corp.example"], []), (["URI:corp.example"], ["URI:bad.corp.example"])),
+        ((["URI:.corp.example"], []), (["URI:.corp.example"], ["URI:bad.corp.example"])),
+    ],
+)
+def test_what_may_meet_an_excluded_tree_does_not_exclude_it(
+    new: tuple[list[str], list[str]], old: tuple[list[str], list[str]]
+) -> None:
+    assert not within(root(*new), root(*old))
+
+
+def test_a_mailbox_is_at_its_host() -> None:
+    assert within(root(["email:joe@corp.example"]), root(["email:corp.example"]))
+    assert not within(root(["email:joe@corp.example"]), root(["email:example"]))
+
+
+def directory(*parts: str) -> x509.GeneralName:
+    oids = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.ORGANIZATIONAL_UNIT_NAME)
+    return x509.DirectoryName(x509.Name([x509.NameAttribute(*one) for one in zip(oids, parts, strict=False)]))
+
+
+def test_names_of_directories_are_the_same_or_may_be_below_each_other() -> None:
+    narrow = encoded([directory("Corp")], [directory("Corp", "Bad")])
+    assert within(narrow, narrow)
+    assert not within(encoded([directory("Corp")], []), narrow)
+    assert not within(encoded([directory("Other")], [directory("Corp", "Bad")]), narrow)
+
+
+def encoded(permitted: Sequence[x509.GeneralName], excluded: Sequence[x509.GeneralName]) -> str:
+    builder = pki.bare(pki.name("R"), pki.name("R"), KEY.public_key(), pki.NOW, pki.NOW + pki.DAY)
+    builder = builder.add_extension(x509.NameConstraints(permitted or None, excluded or None), True)
+    return pki.pem(builder.sign(KEY, hashes.SHA256()))
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "x\n      DNS:corp.example\n      IP:10.0.0.0/255.0.0.0",
         "x\n    Excluded:\n      IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0",
         "x\r      DNS:corp.example",
         "x\x1b[2J",
+        " ",  # without its blank it would be every name
+        "bad.corp.example ",
+        "bad\x01corp.example",  # openssl prints a dot for it
+        "bad\x7fcorp.example",
         "x\nX509v3 Name Constraints: critical\n    Permitted:\n      DNS:corp.example",
     ],
 )
-def test_a_name_that_looks_like_several_is_refused(value: str) -> None:
+@pytest.mark.parametrize("kind", ["DNS", "email", "URI"])
+def test_a_name_that_looks_like_another_is_refused(kind: str, value: str) -> None:
     with pytest.raises(TrustAnchorError, match="not understood"):
-        constraints.read(root([f"URI:{value}"]))
+        constraints.read(root([f"{kind}:{value}"]))
+    with pytest.raises(TrustAnchorError, match="not understood"):
+        constraints.read(root(["DNS:bad.corp.example"], [f"{kind}:{value}"]))
+
+
+def raw(value: str, times: int = 1) -> str:
+    """A root whose extension has these bytes."""
+    builder = pki.bare(pki.name("R"), pki.name("R"), KEY.public_key(), pki.NOW, pki.NOW + pki.DAY)
+    extension = x509.UnrecognizedExtension(x509.OID_NAME_CONSTRAINTS, bytes.fromhex(value))
+    builder._extensions = [*builder._extensions, *[x509.Extension(extension.oid, True, extension)] * times]
+    return pki.pem(builder.sign(KEY, hashes.SHA256()))
+
+
+GOOD = "3007a0053003820161"  # permitted: DNS:a
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "3000" + "00",  # something behind it
+        "308107a0053003820161",  # a length that DER writes shorter
+        "300ea1053003820161a0053003820161",  # excluded before permitted
+        "300ea0053003820161a0053003820161",  # twice
+        "300aa0083006820161800101",  # a minimum
+        "3009a00730058703010203",  # a range of another length
+        "300ea00c300a87080a000000ff00ff00",  # a mask with holes
+        "300ea00c300a87080a000001ff000000",  # bits behind the mask
+        "3006a0043002a000",  # another name
+    ],
+)
+def test_what_is_not_as_rfc_5280_has_it_is_refused(value: str) -> None:
+    with pytest.raises(TrustAnchorError, match="not understood"):
+        constraints.read(raw(value))
+
+
+def test_an_extension_that_is_there_twice_is_refused() -> None:
+    assert constraints.read(raw(GOOD)).permitted == (("DNS", "a"),)
+    with pytest.raises(TrustAnchorError, match="more than once"):
+        constraints.read(raw(GOOD, 2))
 
 
 def test_what_is_not_a_certificate() -> None:
-    with pytest.raises(TrustAnchorError):
-        constraints.read("garbage")
+    for text in ("garbage", NARROW + NARROW, NARROW.replace("CERTIFICATE", "X509 CERTIFICATE")):
+        with pytest.raises(TrustAnchorError):
+            constraints.read(text)

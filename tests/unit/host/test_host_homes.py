@@ -89,6 +89,18 @@ def test_users_that_nobody_lists(accounts: Accounts) -> None:
     }
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o777, 0o2775])
+def test_what_users_make_in_a_directory_for_everybody_is_no_home(accounts: Accounts, mode: int) -> None:
+    """Each is looked at by a child of its own: one user would use up the time of all others."""
+    accounts.add("ada", 1000, "home/shared/ada", listed=False)
+    shared = accounts.base / "home/shared"
+    os.chown(shared, 0, 0)
+    shared.chmod(mode)
+    assert accounts.refused() == {}
+    accounts.add("bob", 1001, "home/shared/bob")
+    assert accounts.refused() == {"home/shared/bob": ""}
+
+
 def test_a_home_is_one_home(accounts: Accounts) -> None:
     """Two accounts may claim one directory; its owner has it."""
     path = accounts.add("web", 998, "home/ada")

@@ -24,6 +24,48 @@ def test_who_writes(tmp_path: Path) -> None:
 
 
 @as_root
+def test_root_does_not_write_where_a_user_leads_it(tmp_path: Path) -> None:
+    """Who owns a directory can rename what root has in it, and put a link there."""
+    home, theirs, roots = tmp_path / "home", tmp_path / "home/theirs", tmp_path / "home/roots"
+    for one in (home, theirs, roots):
+        one.mkdir()
+    for one in (home, theirs):
+        os.chown(one, 4711, 4712)
+    (home / "link").symlink_to("/etc/ssl/certs")
+    os.lchown(home / "link", 4711, 4712)
+    assert accounts.writer_of(str(theirs / "x.pem")) == (4711, 4712)
+    for leads in (roots / "x.pem", home / "link/x.pem"):
+        with pytest.raises(TrustAnchorError, match="somebody other than root decides where .* leads"):
+            accounts.writer_of(str(leads))
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o775)
+    shared.chmod(0o775)
+    assert accounts.writer_of(str(shared / "x.pem")) == (0, 0)  # a group of root's choice, as in /usr/local
+    shared.chmod(0o777)
+    with pytest.raises(TrustAnchorError, match="somebody other than root"):
+        accounts.writer_of(str(shared / "x.pem"))
+
+
+@as_root
+def test_who_can_turn_a_link_writes_what_it_leads_to(tmp_path: Path) -> None:
+    home, own = tmp_path / "home", tmp_path / "own"
+    home.mkdir()
+    own.mkdir()
+    os.chown(home, 4711, 4712)
+    (home / "store").touch()
+    (home / "planted").symlink_to("/etc/nologin-that-is-not-there")
+    (own / "out").symlink_to(home / "store")
+    (own / "round").symlink_to(home / "planted")
+    (own / "file").touch()
+    (own / "in").symlink_to(own / "file")
+    assert accounts.writer_through(str(home / "planted")) == (4711, 4712)
+    assert accounts.writer_through(str(own / "out")) == (4711, 4712)
+    assert accounts.writer_through(str(own / "in")) == (0, 0)
+    with pytest.raises(TrustAnchorError, match="somebody other than root decides"):
+        accounts.writer_through(str(own / "round"))
+
+
+@as_root
 def test_slashes_too_many_make_no_other_path(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     os.chown(tmp_path / "home", 4711, 4712)

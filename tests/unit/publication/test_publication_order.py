@@ -111,8 +111,18 @@ def test_a_record_of_a_former_manifest_is_refused_as_a_whole() -> None:
         with pytest.raises(TrustAnchorError, match="manifest has sequence 2, this host publishes 3"):
             site.converge(wanted(artifacts=(bundle,), record=RecordState("estate", 2)), check)
     assert not Path(nginx.DIRECTORY, "roots.pem").exists()
-    for right in (RecordState("estate", 3), RecordState("estate", 4), RecordState("another", 1), RecordState("", 0)):
+    for right in (RecordState("estate", 3), RecordState("estate", 4), RecordState("another", 1)):
         site.converge(wanted(record=right), check=False)
+
+
+@pytest.mark.usefixtures("host")
+def test_a_record_that_has_lost_its_manifest_is_refused_as_a_whole() -> None:
+    """All its roots would be trusted ones, those that were distrusted among them."""
+    site.converge(wanted(record=RecordState("", 0)), check=False)
+    site.converge(wanted(record=RecordState("estate", 3)), check=False)
+    for check in (True, False):
+        with pytest.raises(TrustAnchorError, match="the record has no trust manifest, this host publishes .* estate"):
+            site.converge(wanted(record=RecordState("", 0)), check)
 
 
 @pytest.mark.usefixtures("host")

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent import acceptance
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.agent.acceptance import Decision, Offer
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import push
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host.state import HostState
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import signing
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.anchors import Anchor
@@ -111,6 +112,45 @@ def test_what_endorses_nothing() -> None:
         pki.pem(R1.intermediate("Wider").certificate),  # of the same name, with another key
     ):
         assert not accepted(WIDER, certificate)
+
+
+def test_a_root_that_was_distrusted_does_not_come_back_by_a_signer() -> None:
+    """Its cross-certificate, which the root above it has signed for ever, would endorse it."""
+    gone, end = Root("wider", WIDER.sha256, "distrusted"), pki.NOW + pki.DAY
+    host = HostState(roots=[Root("", R1.sha256, pem=R1.pem)])
+    steps = [(entry(R1), gone), (entry(R1),), (entry(R1), entry(WIDER))]
+    for number, roots in enumerate(steps, 2):
+        endorsements = (Endorsement(WIDER.sha256, cross(WIDER)),) if entry(WIDER) in roots else ()
+        content = SignedManifest(R1.sha256[:32], number, pki.NOW, end, roots, endorsements)
+        found = acceptance.decide([Offer("http://pki/trust.p7m", sign(content, UNDER_R1))], host, pki.NOW)
+        if found.accepted:
+            found.accepted.note(host)
+    assert [error.what for error in found.refused.values()] == [
+        f"the trust manifest brings back '{entry(WIDER).name}', which this host was told to distrust"
+    ]
+    push.AssignedManifest(R1.sha256[:32], 4, (entry(R1), entry(WIDER)), ()).note(host)
+    assert host.ever_distrusted == []
+
+
+def test_an_endorsement_is_one_certificate() -> None:
+    """What openssl verifies, and what its constraints are read from, would be two."""
+    named = x509.NameConstraints([x509.DNSName("corp.example")], None)
+    limited, free = cross(WIDER, constraints=named), cross(WIDER, WIDER)
+    for text in (limited + free, free + limited, free.replace("CERTIFICATE", "ANYTHING") + limited):
+        found = decide(WIDER, endorsements=(Endorsement(WIDER.sha256, text),))
+        assert found.accepted is None
+        assert found.refused
+
+
+def test_a_root_that_seems_to_be_within() -> None:
+    """A thief of the signer's key makes roots with names that look like others where they are printed."""
+    old = pki.root("Old", permitted_dns=CORP, excluded_email=[""])
+    host = HostState(roots=[Root("", old.sha256, pem=old.pem)])
+    for value, expected in (("", True), (" ", False)):
+        new = pki.root("New", permitted_dns=CORP, excluded_email=[value])
+        content = SignedManifest(old.sha256[:32], 2, pki.NOW, pki.NOW + pki.DAY, (entry(old), entry(new)))
+        found = acceptance.decide([Offer("http://pki/trust.p7m", sign(content, signer(old)))], host, pki.NOW)
+        assert bool(found.accepted) is expected, found.refused
 
 
 def test_damaged_constraints_or_endorsements_refuse_the_manifest() -> None:

@@ -202,3 +202,16 @@ def test_the_lookup_reads_a_record_once_and_again_when_it_changed(
     with pytest.raises(AnsibleLookupError, match="one.crt has fingerprint"):
         LookupModule().run([directory], ANCHORS)
     assert len(reads) == 3
+
+
+@pytest.mark.parametrize("name", ["trust.yml", "roots/one.crt"])
+def test_what_is_no_file_is_told_and_nothing_waits_for_it(tmp_path: Path, name: str) -> None:
+    """A commit may hold links to anything, and directories."""
+    path = Path(write(tmp_path, ENTRY), name)
+    for target in (path.name, "/dev/zero", "/tmp"):  # the first one leads to itself
+        path.unlink()
+        path.symlink_to(target)
+        with pytest.raises(TrustAnchorError, match="cannot be read|no regular file|is a directory"):
+            manifest_store.read(str(tmp_path))
+        with pytest.raises(AnsibleLookupError):
+            LookupModule().run([str(tmp_path)], ANCHORS)

@@ -63,6 +63,27 @@ def offered(host: HostState, content: bytes, now: dt.datetime = pki.NOW) -> str:
     return str(next(iter(decision.refused.values())))
 
 
+def test_a_host_is_not_made_to_remember_more_than_it_can_read(host: HostState) -> None:
+    """Its state would grow with each manifest, until neither the agent nor a push could read it."""
+    many = [f"{number:064x}" for number in range(acceptance.MOST_REMEMBERED)]
+    gone = tuple(Root(f"r{one}", one, "distrusted") for one in many)
+    roots = manifest().roots
+    assert offered(host, sign(manifest(8, refused_signers=(*many, "f" * 64)), STOLEN)).startswith("with the trust")
+    assert offered(host, sign(manifest(8, roots=(*roots, *gone, Root("x", "f" * 64, "distrusted"))), STOLEN))
+    assert not offered(host, sign(manifest(8, roots=(*roots, *gone), refused_signers=tuple(many)), STOLEN))
+    assert "1001 refused signers" in offered(host, sign(manifest(9, refused_signers=("f" * 64,)), STOLEN))
+    more = (*roots, Root("x", "f" * 64, "distrusted"))
+    assert "1001 distrusted roots" in offered(host, sign(manifest(9, roots=more), STOLEN))
+    push.parse(Manifest(9, manifest().roots).for_hosts()).note(host, override=True)
+    assert not offered(host, sign(manifest(10, roots=more, refused_signers=("f" * 64,)), STOLEN))
+
+
+def test_a_manifest_does_not_bring_any_number_of_roots(host: HostState) -> None:
+    made = [pki.root(f"N{number}") for number in range(acceptance.MOST_ROOTS)]
+    roots = (*manifest().roots, *(Root(f"n{one.sha256}", one.sha256, "trusted", one.pem) for one in made))
+    assert "101 trusted roots" in offered(host, sign(manifest(8, roots=roots), STOLEN))
+
+
 @pytest.mark.parametrize(
     "end",
     [dt.datetime(9999, 12, 31, tzinfo=dt.UTC), pki.NOW + signed.MAX_VALID + dt.timedelta(seconds=1)],

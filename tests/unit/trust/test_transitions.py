@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import rollout_evidence
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.rollout_evidence import (
     Measurement,
@@ -192,9 +194,19 @@ def test_a_waiver_that_has_run_out_since_the_report_counts_no_more() -> None:
         change(at, {"r1": "retiring"}, replace(GOOD, rollout=rollout))
 
 
-def test_a_host_outside_the_estate_needs_no_measurement() -> None:
-    proof = replace(GOOD, declared=(*HOSTS, "switch1"), rollout=replace(ROLLED, outside=frozenset({"switch1"})))
-    assert states(change(MANIFEST, {"r1": "distrusted"}, proof))["r1"] == "distrusted"
+def test_what_is_declared_today_was_not_outside_the_estate_in_a_rollout() -> None:
+    """Who is outside the inventory says, now; the report is a file of the record."""
+    report = {
+        "version": 1,
+        "manifest": {"id": MANIFEST.id, "sequence": MANIFEST.sequence, "digest": MANIFEST.digest},
+        "complete": True,
+        "hosts": {},
+        "outside": {"web3": "to be scrapped"},
+    }
+    found = rollout_evidence.parse(json.dumps(report).encode(), "a report")
+    proof = replace(GOOD, declared=(*HOSTS, "web3"), rollout=replace(found, hosts=ROLLED.hosts))
+    with pytest.raises(TrustAnchorError, match=r"not complete: web3 \(not in the report\)"):
+        change(MANIFEST, {"r1": "distrusted"}, proof)
 
 
 def test_nothing_measured_is_no_waiting() -> None:

@@ -128,6 +128,22 @@ def test_nothing_runs_where_others_can_change_anything(path: Path) -> None:
 
 
 @as_root
+@pytest.mark.parametrize(("uid", "gid"), [(65534, 65534), (4711, 65534), (0, 0)])
+def test_the_owner_works_with_no_group_but_the_own(path: Path, uid: int, gid: int) -> None:
+    """Directories that root made for somebody have root's group; the database names code that certutil loads."""
+    for one in (path, *path.iterdir()):
+        os.chown(one, uid, 0)
+    for parent in path.parents:
+        if str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    found: list[list[int]] = [
+        database(path)._as_owner(lambda _database: [*os.getresuid(), *os.getresgid(), len(os.getgroups())])
+    ]
+    assert found[0][:6] == [uid] * 3 + [gid] * 3
+    assert uid == 0 or found[0][6] == 0
+
+
+@as_root
 def test_the_owner_does_the_work(path: Path) -> None:
     """What certutil makes is the owner's, and root follows no link of theirs."""
     for one in (path, *path.iterdir()):

@@ -27,6 +27,10 @@ from ..root import Root
 # owner's next one from all hosts. An estate changes its manifest a few times a year.
 MAX_JUMP = 1000
 JUMP_WINDOW = dt.timedelta(days=30)
+# What a host remembers of signed manifests: in many of them a thief could name so many that the host's state cannot be
+# read any more, and no push would help. An estate has a handful; a push that overrides begins anew.
+MOST_REMEMBERED = 1000
+MOST_ROOTS = 100  # that are to be trusted
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,8 @@ def _accept(offer: Offer, host: HostState, now: dt.datetime) -> Accepted:
     _check_time(manifest, now)
     accepted = Accepted(manifest, tuple(_checked_roots(manifest)), offer, _jump(host, manifest, now))
     _check_sequence(accepted, host)
+    _check_amount(accepted, host)
+    _check_returns(accepted, host)
     endorsement.require(accepted.assigned.alive, manifest.endorsements, host.roots)
     return accepted
 
@@ -156,6 +162,34 @@ def _jump(host: HostState, manifest: SignedManifest, now: dt.datetime) -> Mappin
     if not isinstance(found, Mapping) or not all(isinstance(found.get(key), (int, float)) for key in fresh):
         return fresh
     return found if 0 <= fresh["since"] - found["since"] < JUMP_WINDOW.total_seconds() else fresh
+
+
+def _check_amount(offered: Accepted, host: HostState) -> None:
+    said = offered.manifest
+    distrusted = {*host.ever_distrusted, *host.distrusted, *said.distrusted}
+    amounts = (
+        ("trusted roots", len(offered.roots), MOST_ROOTS),
+        ("distrusted roots", len(distrusted), MOST_REMEMBERED),
+        ("refused signers", len({*host.refused_signers, *said.refused_signers}), MOST_REMEMBERED),
+    )
+    for what, number, most in amounts:
+        if number > most:
+            raise TrustAnchorError(
+                f"with the trust manifest this host would know {number} {what}",
+                f"more than {most} are not its owner's work",
+                "Find out who signed it; a push may bring more",
+            )
+
+
+def _check_returns(offered: Accepted, host: HostState) -> None:
+    """What was distrusted comes back by a push: a signer's key is in software, and an endorsement never ends."""
+    for root in offered.roots:
+        if root.sha256 in (*host.distrusted, *host.ever_distrusted):
+            raise TrustAnchorError(
+                f"the trust manifest brings back '{root.name}', which this host was told to distrust",
+                "whoever has the key of the manifest signer could bring back a stolen root",
+                "Push it with trustanchor.private_ca.rollout_trust, if its owner wants it back",
+            )
 
 
 def _check_time(manifest: SignedManifest, now: dt.datetime) -> None:

@@ -120,7 +120,9 @@ class AssignedManifest:
         kept_refusals = set() if override else set(host.refused_signers)
         host.refused_signers = sorted(kept_refusals | set(self.refused_signers))
         host.roots = self.alive
+        told = set() if override else {*host.ever_distrusted, *host.distrusted}
         host.distrusted = sorted(self.distrusted)
+        host.ever_distrusted = sorted((told | set(self.distrusted)) - {root.sha256 for root in self.trusted})
 
     def _digest(self) -> str:
         return digest([root.sha256 for root in self.trusted], self.distrusted, self.refused_signers)

@@ -42,6 +42,7 @@ class HostState:
             the epoch), signed (SHA-256 of the file) and jump (see `acceptance`). Empty where nobody said.
         roots: those that must be trusted, in the manifest's order; they were checked when they came.
         distrusted: fingerprints that must not be trusted.
+        ever_distrusted: those that were told before, too; only a push takes one off, by trusting that root again.
         refused_signers: SHA-256 of public keys of manifest signers that are not believed any more, hex. Never forgotten
             but by a push that overrides.
         changed_at: when the set of trusted roots changed last in any store that is not one user's; seconds since the
@@ -57,6 +58,7 @@ class HostState:
     manifest: dict[str, Any] = field(default_factory=dict)
     roots: list[Root] = field(default_factory=list)
     distrusted: list[str] = field(default_factory=list)
+    ever_distrusted: list[str] = field(default_factory=list)
     refused_signers: list[str] = field(default_factory=list)
     changed_at: float = 0.0
     users_changed_at: dict[str, float] = field(default_factory=dict)
@@ -77,6 +79,7 @@ class HostState:
             "in_vain": self.in_vain,
             "cache": self.cache,
             **({"refused_signers": self.refused_signers} if self.refused_signers else {}),
+            **({"ever_absent": self.ever_distrusted} if self.ever_distrusted else {}),
         }
 
     def clocks(self) -> tuple[float, dict[str, float]]:
@@ -142,7 +145,7 @@ def load(forget: bool = False) -> HostState:
 
 
 _KEYS = (
-    *("known", "manifest", "roots", "absent", "refused_signers"),
+    *("known", "manifest", "roots", "absent", "ever_absent", "refused_signers"),
     *("changed_at", "users_changed_at", "in_vain", "cache"),
 )
 _OF_ROOT = ("pem", "not_before")
@@ -166,6 +169,7 @@ def _checked(found: dict[str, Any]) -> HostState:
         manifest=_mapping(found.get("manifest", {})),
         roots=roots,
         distrusted=_texts(found.get("absent", [])),
+        ever_distrusted=_texts(found.get("ever_absent", [])),
         refused_signers=_texts(found.get("refused_signers", [])),
         changed_at=_number(found.get("changed_at", 0.0)),
         users_changed_at={uid: _number(moment) for uid, moment in _mapping(found.get("users_changed_at", {})).items()},

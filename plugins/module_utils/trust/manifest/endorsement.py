@@ -10,12 +10,13 @@ calls it NewWithOld): the new root's name and key, certified by the old root at 
 from __future__ import annotations
 
 import re
+import ssl
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ...errors import TrustAnchorError
-from ...host import constraints, openssl
+from ...host import constraints, openssl, pem
 from ..root import Root
 
 _PATH_LENGTH = re.compile("pathlen:([0-9]+)")
@@ -70,7 +71,11 @@ def is_endorsed(root: Root, cross: str, known: Sequence[Root]) -> bool:
 
     An intermediate's certificate endorses nothing: who has its key could make a root of its name and key. So what
     stands for a root must be able to stand above an intermediate, for every purpose, within the root's constraints.
+
+    Raises:
+        TrustAnchorError: it is not one certificate in PEM, or has constraints that are not understood.
     """
+    cross = ssl.DER_cert_to_PEM_cert(pem.only_certificate(cross))  # all that follows reads the same bytes
     new, endorsing = openssl.read_certificate(root.pem.encode()), openssl.read_certificate(cross.encode())
     same = (new.subject, new.public_key_sha256) == (endorsing.subject, endorsing.public_key_sha256)
     limit = _PATH_LENGTH.search(" ".join(endorsing.basic_constraints.values if endorsing.basic_constraints else ()))

@@ -11,6 +11,7 @@ import os
 from dataclasses import replace
 
 from ...errors import TrustAnchorError
+from ...host import files
 from ...text import times
 from ...x509 import certificates
 from ..root import Root
@@ -69,7 +70,7 @@ def identity(record: str) -> Identity:
     paths = [path for pattern in _READ for path in sorted(glob.glob(os.path.join(glob.escape(record), pattern)))]
     found = []
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # missing, or a link to itself: whoever reads it says so
             state = os.stat(path)
             found.append((path, state.st_ino, state.st_size, state.st_mtime_ns))
     return tuple(found)
@@ -109,15 +110,14 @@ def usable(manifest: Manifest, name: str) -> Root:
 
 
 def _load(path: str) -> bytes:
-    try:
-        with open(path, "rb") as handle:
-            return handle.read()
-    except FileNotFoundError as error:
+    content = files.read(path)
+    if content is None:
         raise TrustAnchorError(
             f"the public record has no trust manifest ({path})",
             "the ceremony makes it",
             "Run trustanchor.private_ca.ceremony first, or set pki_directory to the directory of an existing record",
-        ) from error
+        )
+    return content
 
 
 def with_certificate(root: Root, record: str) -> Root:
@@ -127,15 +127,14 @@ def with_certificate(root: Root, record: str) -> Root:
         TrustAnchorError: the certificate is missing, is not the declared one, or is not a CA's.
     """
     path = os.path.join(record, "roots", f"{root.name}.crt")
-    try:
-        with open(path, "rb") as handle:
-            certificate = certificates.load_certificate(handle.read(), path)
-    except FileNotFoundError as error:
+    content = files.read(path)
+    if content is None:
         if root.is_distrusted:
             return root
         raise TrustAnchorError(
             f"{path} is missing", "the trust manifest names it", "Restore the record from its history"
-        ) from error
+        )
+    certificate = certificates.load_certificate(content, path)
     if certificates.fingerprint(certificate) != root.sha256:
         raise TrustAnchorError(
             f"{path} has fingerprint {certificates.fingerprint(certificate)}",

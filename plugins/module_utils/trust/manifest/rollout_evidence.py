@@ -53,7 +53,6 @@ class Rollout:
         digest: of that manifest; empty in a report of a former version, which proves nothing.
         hosts: host to what is known of it.
         waived: host to the last day of its waiver.
-        outside: hosts of the inventory that are none of the estate.
         trusted: fingerprints of the roots that hosts were told to trust.
         complete: every declared host had converged when it was written, but for those with a waiver.
     """
@@ -63,7 +62,6 @@ class Rollout:
     digest: str
     hosts: Mapping[str, Measurement]
     waived: Mapping[str, dt.date] = field(default_factory=dict)
-    outside: frozenset[str] = frozenset()
     trusted: frozenset[str] = frozenset()
     complete: bool = False
 
@@ -71,11 +69,12 @@ class Rollout:
         """Each declared host of which nothing is known, with the reason.
 
         Args:
-            declared: all hosts that are declared today; one that came since the rollout was not measured.
+            declared: all hosts that are declared today; one that came since the rollout, or was called none of the
+                estate in it, was not measured.
             now: present time, UTC.
         """
         never = Measurement("not in the report", None, None)
-        found = {host: self.hosts.get(host, never).doubt(now) for host in declared if host not in self.outside}
+        found = {host: self.hosts.get(host, never).doubt(now) for host in declared}
         return {host: why for host, why in found.items() if why}
 
     def missing(self, declared: Iterable[str], now: dt.datetime) -> dict[str, str]:
@@ -119,7 +118,6 @@ def parse(content: bytes, source: str) -> Rollout:
                 str(one["host"]): times.parse_date(one["expires"], f"{source}: a waiver")
                 for one in found.get("waived", [])
             },
-            outside=frozenset(found.get("outside", {})),
             trusted=frozenset(str(one) for one in release.get("trusted", [])),
             complete=found["complete"] is True,
         )

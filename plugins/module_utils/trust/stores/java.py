@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
-from ...host.accounts import is_roots_alone, run_as, writer_of
+from ...host.accounts import is_roots_alone, run_as, writer_through
 from ...host.commands import run
 from ...host.files import read, replace, write_atomically
 from ...host.pem import fingerprint
@@ -155,7 +155,7 @@ class Keystore:
 
     def _put(self, content: bytes) -> None:
         target = os.path.realpath(self.path)  # a link stays one
-        run_as(*writer_of(target), lambda: self._write(target, content))
+        run_as(*writer_through(self.path), lambda: self._write(target, content))
 
     def _write(self, target: str, content: bytes) -> None:
         if os.path.exists(target):

@@ -24,6 +24,7 @@ from .certutil import Certutil, Database
 from .kind import PASSWORD_FILE, Declared, StoreKind, entries, paths
 
 SECONDS = 60.0  # for one child
+_NOBODYS_GROUP = 65534
 
 
 @dataclass
@@ -100,8 +101,17 @@ class NssDatabase:
     def _account(self) -> tuple[int, int]:
         if self.owner:
             return ids(self.owner, self.owner)
-        state = os.lstat(self.path)
-        return state.st_uid, state.st_gid
+        uid = os.lstat(self.path).st_uid
+        return uid, _group(uid)
+
+
+def _group(uid: int) -> int:
+    """The account's own group, and not the directory's: that is often root's, and certutil loads modules of the owner's
+    choice, which would have that group's rights."""
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return _NOBODYS_GROUP
 
 
 def _home(uid: int) -> str:
