@@ -31,7 +31,13 @@ options:
         type: str
         required: true
       reason:
-        description: Why it is trusted, such as the ceremony whose printed report has the fingerprint.
+        description: Why it is trusted, such as the ceremony whose printed report has the fingerprint; or why it is not.
         type: str
         required: true
+      refused:
+        description:
+          - Its key is in wrong hands. The root is not trusted whatever the record says of it, and what it sealed
+            introduces no root.
+        type: bool
+        default: false
 """

@@ -37,6 +37,7 @@ options:
     description:
       - Roots that the inventory vouches for, each with C(name), C(sha256) and C(reason). One is enough, the root that
         has sealed the first ceremony; more are for estates that have roots which no ceremony of the record made.
+      - One with C(refused=true) is not trusted whatever the record says of it, and what it sealed introduces no root.
       - A list of dictionaries; usually given as the variable C(pki_anchors).
       - They belong where nobody changes them who can change the record.
     type: raw

@@ -72,9 +72,10 @@ def declare_roots(*, without: str, instead: dict[str, Any] | None = None) -> Non
 
 
 def anchor(name: str) -> None:
-    """What a guide says in words: another root takes the place of those in `pki_anchors`."""
+    """What a guide says in words: those in `pki_anchors` are refused, and another root is beside them."""
+    refused = [{**one, "refused": True} for one in yaml.safe_load((STATE / "anchors.yml").read_text())]
     entry = {"name": name, "sha256": estate.root_sha256(estate.root("pki", name)), "reason": "signed paper"}
-    (STATE / "anchors.yml").write_text(yaml.safe_dump([entry]))
+    (STATE / "anchors.yml").write_text(yaml.safe_dump([*refused, entry]))
 
 
 def trusted_by(root: str) -> list[str]:

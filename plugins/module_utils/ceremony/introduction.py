@@ -45,17 +45,21 @@ class Introductions:
     anchors: tuple[Anchor, ...]
 
     def require(self, roots: Iterable[Root]) -> None:
-        """Refuse roots that are neither anchored nor introduced by a sealed ceremony.
+        """Refuse roots that the inventory refuses, or that are neither anchored nor introduced by a sealed ceremony.
 
         Raises:
             TrustAnchorError: there is one; the message has the line for the inventory.
         """
-        anchored = {one.sha256 for one in self.anchors}
+        anchored = {one.sha256 for one in self.anchors if not one.refused}
+        refused = {one.sha256: one for one in self.anchors if one.refused}
         wanted = {root.sha256: root for root in roots if root.sha256 not in anchored}
         if not wanted:
             return
+        for fingerprint, root in wanted.items():
+            if fingerprint in refused:
+                raise _refused(root, refused[fingerprint].reason)
         remarks = [] if anchored else [_NOBODY]
-        found = _introduced(self.record, anchored, wanted, remarks) if anchored else set()
+        found = _introduced(self.record, anchored, refused, wanted, remarks) if anchored else set()
         for fingerprint, root in wanted.items():
             if fingerprint not in found:
                 raise _stranger(root, remarks)
@@ -72,6 +76,14 @@ def find(record: str, option: object) -> Introductions:
         TrustAnchorError: the anchors are not as they must be.
     """
     return Introductions(Path(record), anchoring.parse(option))
+
+
+def _refused(root: Root, reason: str) -> TrustAnchorError:
+    return TrustAnchorError(
+        f"root '{root.name}' ({root.sha256}) is refused by the inventory ({reason})",
+        "whoever has its key could certify everything",
+        "Find out who lists it in the record as one that hosts trust, and make it distrusted",
+    )
 
 
 def _stranger(root: Root, remarks: Collection[str]) -> TrustAnchorError:
@@ -130,7 +142,9 @@ class _Held:
         return {hashlib.sha256(der).hexdigest(): x509.load_der_x509_certificate(der) for der in signed}
 
 
-def _introduced(record: Path, anchored: Collection[str], wanted: Collection[str], remarks: list[str]) -> set[str]:
+def _introduced(
+    record: Path, anchored: Collection[str], refused: Collection[str], wanted: Collection[str], remarks: list[str]
+) -> set[str]:
     """Fingerprints of the roots that count, at least those of ``wanted`` that do; ``remarks`` says why others do not.
 
     A seal is verified only where a ceremony has made a root that does not count yet: the chain pins all others.
@@ -141,7 +155,7 @@ def _introduced(record: Path, anchored: Collection[str], wanted: Collection[str]
         if accepted.issuperset(wanted):
             break
         try:
-            made = held.made()
+            made = {one: certificate for one, certificate in held.made().items() if one not in refused}
             sealers |= {one: certificate for one, certificate in made.items() if one in accepted}
             if not accepted.issuperset(made):
                 verify_sealed_by(held.directory / TRANSCRIPT, held.directory / SEAL, sealers.values())

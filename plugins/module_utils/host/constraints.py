@@ -29,7 +29,7 @@ _EVERYTHING = {"IP": {"0.0.0.0/0", "::/0"}, "DNS": {""}, "email": {""}, "URI": {
 _NOBODY = {"invalid", "0.0.0.0/32", "::/128"}
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 (pylint of ansible-test)
-# Its kind in openssl's words, and its value: of an address range as ``10.0.0.0/8``, of what is no text in hexadecimal.
+# Its kind in openssl's words, and its value: of an address range as ``10.0.0.0/8``, of what is not text in hexadecimal.
 Subtree = tuple[str, str]
 
 

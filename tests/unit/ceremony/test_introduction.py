@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,12 +33,12 @@ pytestmark = pytest.mark.usefixtures("without_pkilint")
 STRANGER = pki.root("Stranger")
 
 
-def anchor(record: Path, name: str = "r1") -> list[dict[str, str]]:
+def anchor(record: Path, name: str = "r1") -> list[dict[str, Any]]:
     """What the operator wrote into the inventory after the first ceremony."""
     return [{"name": name, "sha256": factory.root_sha256(record, name), "reason": "printed report of 0001"}]
 
 
-def require(record: Path, *names: str, anchors: list[dict[str, str]] | None = None) -> None:
+def require(record: Path, *names: str, anchors: list[dict[str, Any]] | None = None) -> None:
     roots = [Root(name, factory.root_sha256(record, name)) for name in names]
     introduction.find(str(record), anchor(record) if anchors is None else anchors).require(roots)
 
@@ -173,6 +174,26 @@ def test_a_root_that_a_ceremony_made_seals_the_next_one(record: Path) -> None:
         require(record, "r3")
 
 
+def test_what_the_inventory_refuses_is_not_trusted_and_seals_nothing(record: Path) -> None:
+    """The key of a root that a ceremony made is stolen: the thief, who can write to the record, holds a ceremony."""
+    later(record, "s1")
+    stolen = {**anchor(record, "s1")[0], "reason": "INC-2031", "refused": True}
+    anchors = [*anchor(record), stolen]
+    require(record, "r1", anchors=anchors)
+    for name, message in (("s1", r"is refused by the inventory \(INC-2031\)"), ("r3", "introduced by no ceremony")):
+        with pytest.raises(TrustAnchorError, match=message):
+            require(record, name, anchors=anchors)
+    require(record, "r3", anchors=[*anchors, *anchor(record, "r3")])
+
+
+def test_a_root_that_is_refused_vouches_for_no_other(held: Path) -> None:
+    """The first root is stolen: what it sealed proves nothing any more, and the standby has a line of its own."""
+    stolen = {**anchor(held)[0], "refused": True}
+    with pytest.raises(TrustAnchorError, match="'s1' .*introduced by no ceremony"):
+        require(held, "s1", anchors=[stolen])
+    require(held, "s1", anchors=[stolen, *anchor(held, "s1")])
+
+
 def test_a_new_root_that_seals_itself_is_refused(record: Path) -> None:
     later(record, "r3")
     with pytest.raises(TrustAnchorError, match="0004: the seal .* does not hold"):
@@ -189,6 +210,7 @@ def test_a_new_root_that_seals_itself_is_refused(record: Path) -> None:
         ([{"name": "r1", "sha256": STRANGER.sha256}], "'reason' is missing"),
         ([{"name": "r1", "sha256": STRANGER.sha256, "reason": " "}], "not empty"),
         ([{"name": "r1", "sha256": STRANGER.sha256, "why": "x"}], "unknown key"),
+        ([{"name": "r1", "sha256": STRANGER.sha256, "reason": "x", "refused": "yes"}], "'refused' is 'yes'"),
         (2 * [{"name": "r1", "sha256": STRANGER.sha256, "reason": "x"}], "a fingerprint twice"),
     ],
 )

@@ -28,7 +28,7 @@ from ..root import Root
 MAX_JUMP = 1000
 JUMP_WINDOW = dt.timedelta(days=30)
 # What a host remembers of signed manifests: in many of them a thief could name so many that the host's state cannot be
-# read any more, and no push would help. An estate has a handful; a push that overrides begins anew.
+# read any more, and no push would help. An estate has a handful; a push that overrides begins again with none.
 MOST_REMEMBERED = 1000
 MOST_ROOTS = 100  # that are to be trusted
 

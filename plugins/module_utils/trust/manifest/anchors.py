@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...errors import TrustAnchorError
-from ...schema import check_keys, read_text
+from ...schema import check_keys, read_bool, read_text
 from ...x509.fingerprints import normalise_fingerprint
 from ..root import Root
 
@@ -24,23 +24,28 @@ SPEC: dict[str, Any] = {
     "type": "list",
     "elements": "dict",
     "default": [],
-    "options": {name: {"type": "str", "required": True} for name in ("name", "sha256", "reason")},
+    "options": {
+        **{name: {"type": "str", "required": True} for name in ("name", "sha256", "reason")},
+        "refused": {"type": "bool", "default": False},
+    },
 }
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A root that the inventory vouches for.
+    """A root that the inventory vouches for, or refuses.
 
     Args:
         name: of the root, for people.
         sha256: fingerprint, 64 lower-case hex digits.
-        reason: why it is trusted, such as the ceremony whose printed report has the fingerprint.
+        reason: why it is trusted, such as the ceremony whose printed report has the fingerprint; or why it is not.
+        refused: its key is in wrong hands. It is not trusted and seals nothing, whatever the record says of it.
     """
 
     name: str
     sha256: str
     reason: str
+    refused: bool = False
 
 
 class RootCheck(Protocol):
@@ -58,7 +63,8 @@ def parse(option: Any) -> tuple[Anchor, ...]:
     """Read the anchors that an inventory gives.
 
     Raises:
-        TrustAnchorError: not a list of mappings with ``name``, ``sha256`` and ``reason``, or a fingerprint twice.
+        TrustAnchorError: not a list of mappings with ``name``, ``sha256``, ``reason`` and perhaps ``refused``, or a
+            fingerprint twice.
     """
     if not isinstance(option, (list, tuple)):
         raise TrustAnchorError(
@@ -73,9 +79,10 @@ def parse(option: Any) -> tuple[Anchor, ...]:
 
 def _anchor(entry: Any) -> Anchor:
     where = "an entry of pki_anchors"
-    data = check_keys(entry, ("name", "sha256", "reason"), where)
+    data = check_keys(entry, ("name", "sha256", "reason", "refused"), where)
     sha256 = normalise_fingerprint(read_text(data, "sha256", where))
-    return Anchor(read_text(data, "name", where), sha256, read_text(data, "reason", where))
+    name, reason = read_text(data, "name", where), read_text(data, "reason", where)
+    return Anchor(name, sha256, reason, read_bool(data, "refused", where))
 
 
 def line(root: Root, reason: str) -> str:
