@@ -114,13 +114,17 @@ def test_killed_at_any_moment_no_store_is_ever_empty() -> None:
     took = _seconds(back)
     moments = random.Random(5)  # the same moments in each run, for a failure that can be repeated
     killed = 0
-    for attempt in range(10):
+    for attempt in range(30):
         program = hosts.start("web2", "kill_trust", {"after": moments.uniform(0, took)})
         play(TRUST, limit="web2", variables=there if attempt % 2 == 0 else back)
         answer = hosts.answer(program)
         killed += answer["killed"]
+        if not answer["killed"]:
+            took = answer["lasted"]  # how fast the machine is just now
         assert min(answer["least"].values()) > 50, f"attempt {attempt}: {answer}"
-    assert killed >= 5, f"only {killed} of 10 runs were killed"
+        if killed == 5:
+            break
+    assert killed == 5, f"only {killed} runs were killed"
     converge(TRUST, limit="web2", variables=there)
     assert trusted("web2", OTHER) == everywhere(True)
     assert trusted("web2", FIRST) == everywhere(False)

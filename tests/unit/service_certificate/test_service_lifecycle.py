@@ -138,6 +138,18 @@ def test_due(settings: Settings, ca: tls_server.Server, init: Systemd) -> None:
     assert abs(found["last_success_timestamp_seconds"] - time.time()) < 60
 
 
+def test_a_leaf_that_lives_shorter_than_the_notice_is_no_fault_of_the_ca(
+    settings: Settings, ca: tls_server.Server
+) -> None:
+    """It is renewed at each look; nobody has to renew the intermediate for it."""
+    old = enrolled(settings, left=60)
+    offer(ca, "/1.0/renew", host.leaf(key=old.key, end=pki.NOW + pki.HOUR))
+    lifecycle.settings_file(settings).write()
+    done = lifecycle.renew_if_due(settings.name, NOW)
+    assert (done.renewed, done.shortfall) == (True, "")
+    assert metrics(settings)["last_run_success"] == 1
+
+
 SHORT = host.ROOT.intermediate("Ends soon", end=pki.NOW + pki.HOUR)
 
 
