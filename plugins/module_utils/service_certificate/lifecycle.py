@@ -144,7 +144,7 @@ def _due(settings: Settings, now: float) -> bool:
 
 
 def _shortfall(settings: Settings, end: int, now: float) -> str:
-    """Why a certificate that ends with what is above it ends too soon; a shorter leaf is renewed, however short it is."""
+    """Why a certificate that ends with what is above it ends too soon; a short leaf is no reason, it is renewed."""
     if end - now > settings.renew_before:
         return ""
     return (
