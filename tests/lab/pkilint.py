@@ -15,7 +15,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.pkilin
 def require_nothing_said(program: str, severity: str, *arguments: str | Path) -> None:
     """Run one, and see that it finds nothing.
 
-    pkilint reads subtrees of mailboxes and URIs as whole names, though a host alone is right there (RFC 5280, section
+    pkilint wants two labels in subtrees of mailboxes and URIs, though any host is right there (RFC 5280, section
     4.2.1.10): that alone is passed over.
 
     Args:

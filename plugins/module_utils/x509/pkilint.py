@@ -27,8 +27,8 @@ ACCEPTED: dict[str, str] = {
     "pkix.invalid_domain_name_syntax": "wants two labels; a private estate may be all of 'internal' (own rule: _DNS)",
 }
 
-# The same, inside name constraints only: a subtree of mailboxes or URIs may be a host alone (RFC 5280 section
-# 4.2.1.10), and pkilint reads it as if it were a whole name. The own rules for subtrees are in `constraint_set`.
+# The same, inside name constraints only: a subtree of mailboxes or URIs may be a host of one label (RFC 5280 section
+# 4.2.1.10), and pkilint wants two (findings/). The own rules for subtrees are in `constraint_set`.
 ACCEPTED_SUBTREES = ("pkix.invalid_email_address_syntax", "pkix.invalid_uri_syntax")
 
 _PROBLEMS = ("FATAL", "ERROR", "WARNING")
