@@ -279,7 +279,7 @@ def test_the_port_is_taken() -> None:
         hosts.await_true(lambda: hosts.run("web1", taken, check=False).returncode == 0, 20, "somebody listens")
         done = scene.publish(ca_publication_url=f"http://{scene.HOST}:8099")
         assert done.rc != 0
-        assert "port 8099 is in use by python3" in done.failure("web1")
+        assert "port 8099 is in use by /usr/bin/python3" in done.failure("web1")
     finally:
         hosts.run("web1", "systemctl stop lab-taken")
     assert scene.published()["changed"] is False
