@@ -20,6 +20,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "trust/test_transition_bounds.py",
         "trust/test_transitions.py",
         "trust/test_manifest.py",
+        "trust/test_expired_roots.py",
     ),
     "trust/manifest/signed.py": (
         "trust/test_signed_manifest.py",
@@ -109,7 +110,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "host/constraints.py": ("host/test_constraints.py", "host/test_host_closed_constraints.py"),
     "host/homes.py": ("host/test_host_homes.py", "trust/test_user_databases.py"),
     "host/children.py": ("host/test_host_children.py", "trust/test_user_databases.py"),
-    "host/limited.py": ("trust/test_trust_nss.py", "trust/test_user_databases.py"),
+    "host/limited.py": ("host/test_host_limited.py", "trust/test_trust_nss.py", "trust/test_user_databases.py"),
     "host/generations.py": ("host/test_generations.py",),
     # publication
     "publication/site.py": (
