@@ -41,9 +41,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_collection.py",
     ),
     "trust/manifest/rollout_evidence.py": (
+        "trust/test_rollout_evidence.py",
         "trust/test_transition_bounds.py",
         "trust/test_transitions.py",
-        "trust/test_rollout_report.py",
     ),
     "trust/manifest/estate_evidence.py": ("trust/test_estate_evidence.py",),
     "trust/manifest/manifest_store.py": ("trust/test_manifest_store.py", "trust/test_manifest_convergence.py"),
@@ -120,6 +120,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "publication/nginx.py": (
         "publication/test_publication_nginx.py",
+        "publication/test_publication_port.py",
         "publication/test_publication_site.py",
         "publication/test_publication_proof.py",
     ),
@@ -137,7 +138,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_collection.py",
     ),
     "publication/watch.py": ("publication/test_publication_watch.py",),
-    "publication/url.py": ("publication/test_publication_site.py", "publication/test_publication_port.py"),
+    "publication/url.py": (
+        "publication/test_publication_urls.py",
+        "publication/test_publication_site.py",
+        "publication/test_publication_proof.py",
+    ),
     # what goes into generated files
     "text/configuration.py": ("text/test_configuration.py",),
     # what every document of ours and every time in it is read by
