@@ -74,7 +74,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "stepca/test_stepca_validation.py",
     ),
     "stepca/daemon.py": ("stepca/test_stepca_loaded.py", "stepca/test_stepca_daemon.py"),
-    "stepca/inputs.py": ("stepca/test_stepca_inputs.py",),
+    "stepca/inputs.py": ("stepca/test_stepca_inputs.py", "stepca/test_stepca_limits.py"),
     "stepca/verification.py": (
         "stepca/test_stepca_proof.py",
         "stepca/test_stepca_verification.py",

@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
     found.mkdir()
     os.chown(found, 65534, 65534)
     for parent in tmp_path.parents:
-        if str(parent).startswith("/tmp/"):
+        if str(parent).startswith(("/tmp/", "/var/tmp/")):
             parent.chmod(0o755)
     tmp_path.chmod(0o755)
     return found
