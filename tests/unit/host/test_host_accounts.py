@@ -90,6 +90,8 @@ def test_a_place_of_a_user_is_not_roots_alone(home: Path, tmp_path: Path) -> Non
     (tmp_path / "good").symlink_to("/etc/ssl")
     for path in (tmp_path / "good/certs", Path("/etc/ssl/certs/missing"), Path("/tmp/x"), tmp_path / "good/../ssl"):
         assert accounts.is_roots_alone(str(path))
+    (tmp_path / "through").symlink_to("home/../good")  # the user of that home decides where it leads
+    assert not accounts.is_roots_alone(str(tmp_path / "through/certs"))
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert not accounts.is_roots_alone(str(tmp_path / "loop"))
 
