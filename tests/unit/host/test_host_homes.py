@@ -105,9 +105,7 @@ def test_users_that_nobody_lists(accounts: Accounts) -> None:
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_a_home_that_cannot_be_looked_at(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch, listed: bool
-) -> None:
+def test_a_home_that_cannot_be_looked_at(accounts: Accounts, monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
     """The file server of one user does not answer: the others have their homes."""
     hung, _other = accounts.add("ada", 1000, "home/ada", listed=listed), accounts.add("bob", 1001, "home/bob")
 

@@ -87,7 +87,9 @@ def test_a_root_that_has_expired_may_only_be_distrusted_without_proofs(state: st
         assert change(at, {"r1": asked}, evidence).named("r1").state == asked
 
 
-@pytest.mark.parametrize(("hosts", "end"), [(10, "web10 (not in the report)"), (11, "web10 (not in the report) and 1 more")])
+@pytest.mark.parametrize(
+    ("hosts", "end"), [(10, "web10 (not in the report)"), (11, "web10 (not in the report) and 1 more")]
+)
 def test_so_many_hosts_are_told(hosts: int, end: str) -> None:
     at = manifest("trusted", NOW)
     declared = tuple(f"web{number:02}" for number in range(1, hosts + 1))
