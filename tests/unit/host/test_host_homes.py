@@ -115,8 +115,8 @@ def test_a_home_that_cannot_be_looked_at(accounts: Accounts, monkeypatch: pytest
         return of(path)
 
     stat, lstat = os.stat, os.lstat
-    monkeypatch.setattr(homes.os, "stat", lambda path: answer(path, stat))
-    monkeypatch.setattr(homes.os, "lstat", lambda path: answer(path, lstat))
+    monkeypatch.setattr(os, "stat", lambda path: answer(path, stat))
+    monkeypatch.setattr(os, "lstat", lambda path: answer(path, lstat))
     found = accounts.refused()
     monkeypatch.undo()
     assert found == ({"home/ada": f"{hung} cannot be looked at: Input/output error"} if listed else {}) | {

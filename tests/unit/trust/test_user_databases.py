@@ -298,13 +298,10 @@ def test_an_answer_that_is_none(home: Path, monkeypatch: pytest.MonkeyPatch, ans
         find(home)
 
 
-@pytest.mark.parametrize(
-    ("file", "kept"),
-    [
-        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]),
-        *((file, None) for file in (None, 5, "xxxxx", {}, [], [1] * 4, [1] * 6, ["1"] * 5, [True] * 5)),
-    ],
-)
+NO_IDENTITIES: list[Any] = [None, 5, "xxxxx", {}, [], [1] * 4, [1] * 6, ["1"] * 5, [True] * 5]
+
+
+@pytest.mark.parametrize(("file", "kept"), [([1, 2, 3, 4, 5],) * 2, *((one, None) for one in NO_IDENTITIES)])
 def test_an_identity_that_is_none_is_not_kept(
     home: Path, monkeypatch: pytest.MonkeyPatch, file: Any, kept: list[int] | None
 ) -> None:
