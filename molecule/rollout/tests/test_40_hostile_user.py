@@ -45,7 +45,7 @@ def test_the_host_converges_and_the_rollout_lacks_only_that_users_stores():
     assert (done.rc, found["missing"], found["hosts"][HOST]["outcome"]) == (2, [HOST], "unknown"), done.output
     assert bad()
     assert all(name.startswith(("nss /home/mallory", "nss of mallory")) for name in bad()), bad()
-    assert [one["state"] for one in found["hosts"][HOST]["stores"] if "/home/ada/" in one["name"]] == ["installed"]
+    assert [one["state"] for one in found["hosts"][HOST]["stores"] if "/home/ada/" in one["name"]] == ["repaired"]
     for text in (done.output, *(rollouts.path(form).read_text() for form in ("md", "html", "jsonl", "json"))):
         assert "\x1b[2J" not in text
         assert "\x07" not in text
@@ -75,7 +75,7 @@ def test_the_next_run_changes_nothing_and_moves_no_clock(tmp_path):
 
 
 def test_a_host_that_takes_too_long_has_failed():
-    variables = {"rollout_trust_hosts": rollouts.DECLARED, "rollout_trust_only": HOST, "rollout_trust_max_age": "0"}
+    variables = {"rollout_trust_only": HOST, "rollout_trust_max_age": "0"}
     done = play(rollouts.PLAYBOOK, limit=rollouts.LAB, variables={**variables, "trust_store_timeout": 1})
     assert done.rc == 2
     host = report()["hosts"][HOST]

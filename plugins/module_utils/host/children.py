@@ -24,6 +24,7 @@ from ..errors import TrustAnchorError
 MOST_BYTES = 4 << 20  # of an answer
 _FILE_BYTES = 64 << 20  # of any file that a user's child writes
 _MEMORY_BYTES = 2 << 30  # of a user's child, and of each program that it starts
+_GRACE_SECONDS = 1.0  # for a child to end that has said all
 _LAST_SECONDS = 5.0  # for the kernel to take away what was killed; it may hang in a file system that does not answer
 _TEXT = 2000  # characters of one part of a fault
 
@@ -94,7 +95,7 @@ def _end(child: int, deadline: float) -> int:
     """
     ended = os.pidfd_open(child)
     try:
-        if not _is_ready(ended, min(1.0, max(0.0, deadline - time.monotonic()))):
+        if not _is_ready(ended, min(_GRACE_SECONDS, max(0.0, deadline - time.monotonic()))):
             os.kill(child, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)  # what it has started; no group when it died before it made one

@@ -103,13 +103,15 @@ def get(url: PublicationUrl, name: str, address: str, timeout: float = TIMEOUT) 
         timeout: seconds for each step.
 
     Raises:
-        NoAnswer: no answer.
+        NoAnswer: no answer, one that was cut off, or one of more than `MAX_BYTES`.
     """
     connection = http.client.HTTPConnection(address, url.port, timeout=timeout)
     try:
         connection.request("GET", url.path(name), headers={"Host": url.authority})
         answer = connection.getresponse()
-        content = answer.read(MAX_BYTES)
+        content = answer.read(MAX_BYTES + 1)
+        if answer.length or len(content) > MAX_BYTES:  # else a part would count as the whole
+            raise http.client.IncompleteRead(content, answer.length)
         return Answer(answer.status, answer.headers.get_content_type(), content)
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(

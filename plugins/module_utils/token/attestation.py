@@ -138,7 +138,7 @@ def verify_attestation(
     leaf, own = (certs.load_certificate(pem, name) for pem, name in ((leaf_pem, "attestation"), (own_pem, "slot f9")))
     trusted = [one for pem in roots for one in certs.load_bundle(pem, "attestation roots")]
     between = [one for pem in intermediates for one in certs.load_bundle(pem, "attestation intermediates")]
-    if not _signed(leaf, own):
+    if not certs.signature_is_by(leaf, own):
         raise _refused("the attestation is not signed by the token's own key (slot f9)", "it is forged")
     chain = [leaf, *_path(own, trusted, between)]
     _check_dates(chain, now or times.utc_now())
@@ -149,13 +149,6 @@ def verify_attestation(
 
 def _refused(what: str, why: str, next_step: str = _NEXT) -> TrustAnchorError:
     return TrustAnchorError(what, why, next_step)
-
-
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        return certs.signature_is_by(certificate, issuer)
-    except (ValueError, TypeError, AttributeError):  # a key or a hash that cryptography does not know
-        return False
 
 
 def _path(
@@ -183,10 +176,10 @@ def _path(
 def _paths(
     path: list[x509.Certificate], roots: list[x509.Certificate], between: list[x509.Certificate]
 ) -> Iterator[list[x509.Certificate]]:
-    yield from ([*path, root] for root in roots if _signed(path[-1], root))
+    yield from ([*path, root] for root in roots if certs.signature_is_by(path[-1], root))
     if len(path) < _LONGEST:
         for one in between:
-            if one not in path and _signed(path[-1], one):
+            if one not in path and certs.signature_is_by(path[-1], one):
                 yield from _paths([*path, one], roots, between)
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
 from ..errors import TrustAnchorError
 from ..text import times
@@ -129,22 +129,24 @@ def is_ca(certificate: x509.Certificate) -> bool:
 
 
 def signature_is_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether ``issuer``'s key made the signature and the names match.
+    """Whether ``issuer``'s key made the signature and the names match; no key and no hash that is unknown here did.
 
     ``verify_directly_issued_by`` came with cryptography 40; Debian 12 has 38.
     """
     if certificate.issuer != issuer.subject:
         return False
-    key = issuer.public_key()
-    algorithm = certificate.signature_hash_algorithm
+    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
     try:
+        key, algorithm = issuer.public_key(), certificate.signature_hash_algorithm
         if isinstance(key, ec.EllipticCurvePublicKey) and algorithm is not None:
-            key.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(algorithm))
+            key.verify(signature, signed, ec.ECDSA(algorithm))
         elif isinstance(key, rsa.RSAPublicKey) and algorithm is not None:
-            key.verify(certificate.signature, certificate.tbs_certificate_bytes, padding.PKCS1v15(), algorithm)
+            key.verify(signature, signed, padding.PKCS1v15(), algorithm)
+        elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
+            key.verify(signature, signed)
         else:
-            cast(Any, key).verify(certificate.signature, certificate.tbs_certificate_bytes)
-    except InvalidSignature:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):  # ValueError: of a point that is not on its curve
         return False
     return True
 

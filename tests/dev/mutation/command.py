@@ -30,9 +30,13 @@ from .table import subjects
 from .trial import ENDLESS
 
 EQUIVALENT = Path(__file__).parent / "equivalent.yml"
-# Wrong code, run as root: it sees no process but its own, and can write into its copy alone. All of it ends with us.
+# Wrong code, run as root: it sees no process but its own, and can write into its copy and a /tmp of its own alone. All
+# of it ends with us.
 NAMESPACES = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-READ_ONLY = 'mount --make-rprivate / && mount --bind "$0" "$0" && mount -o bind,remount,ro / && exec "$@"'
+READ_ONLY = (
+    'mount --make-rprivate / && mount --bind "$0" "$0" && mount -o bind,remount,ro / '
+    '&& mount -t tmpfs -o mode=1777,size=256m tmpfs /tmp && exec "$@"'
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def try_file(file: str, these: Sequence[Mutant]) -> list[Verdict]:
 @contextmanager
 def _copied() -> Iterator[Path]:
     """A copy of the checkout in a directory that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+    with tempfile.TemporaryDirectory(prefix="mutants-", dir="/var/tmp") as name:
         copy = Path(name) / "ansible_collections/trustanchor/private_ca"
         skipped = shutil.ignore_patterns(".git", ".mypy_cache", ".ruff_cache", ".hypothesis", "__pycache__", "build")
         shutil.copytree(CHECKOUT, copy, symlinks=True, ignore=skipped)

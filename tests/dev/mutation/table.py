@@ -7,22 +7,54 @@ from __future__ import annotations
 UTILS = "plugins/module_utils"
 TESTS: dict[str, tuple[str, ...]] = {
     # what a host trusts
-    "trust/agent/acceptance.py": ("trust/test_trust_acceptance.py",),
-    "trust/host/push.py": ("trust/test_trust_push.py",),
+    "trust/agent/acceptance.py": (
+        "trust/test_trust_acceptance.py",
+        "trust/test_signer_limits.py",
+        "trust/test_expired_roots.py",
+        "trust/test_endorsement.py",
+    ),
+    "trust/host/push.py": ("trust/test_trust_push.py", "trust/test_signer_limits.py", "trust/test_expired_roots.py"),
     "trust/host/convergence.py": ("trust/test_convergence.py", "trust/test_convergence_faults.py"),
     "trust/host/state.py": ("trust/test_rollout_gate.py", "trust/test_convergence.py", "trust/test_trust_push.py"),
     "trust/manifest/transitions.py": (
         "trust/test_transition_bounds.py",
         "trust/test_transitions.py",
         "trust/test_manifest.py",
+        "trust/test_expired_roots.py",
     ),
-    "trust/manifest/signed.py": ("trust/test_signed_manifest.py", "trust/test_trust_acceptance.py"),
-    "trust/manifest/signing.py": ("trust/test_signed_manifest.py",),
+    "trust/manifest/signed.py": (
+        "trust/test_signed_manifest.py",
+        "trust/test_trust_acceptance.py",
+        "trust/test_signer_limits.py",
+    ),
+    "trust/manifest/signing.py": (
+        "trust/test_signed_manifest.py",
+        "trust/test_signer_limits.py",
+        "trust/test_endorsement.py",
+    ),
+    "trust/manifest/endorsement.py": ("trust/test_endorsement.py", "trust/test_signed_manifest.py"),
+    "trust/manifest/signers.py": ("trust/test_signer_limits.py", "trust/test_signed_manifest.py"),
+    "trust/manifest/anchors.py": (
+        "trust/test_signer_limits.py",
+        "trust/test_signed_manifest.py",
+        "trust/test_endorsement.py",
+        "publication/test_publication_collection.py",
+    ),
+    "trust/manifest/rollout_evidence.py": (
+        "trust/test_rollout_evidence.py",
+        "trust/test_transition_bounds.py",
+        "trust/test_transitions.py",
+    ),
+    "trust/manifest/estate_evidence.py": ("trust/test_estate_evidence.py",),
+    "trust/manifest/manifest_store.py": ("trust/test_manifest_store.py", "trust/test_manifest_convergence.py"),
+    "trust/stores/user_databases.py": ("trust/test_user_databases.py",),
+    "trust/stores/certutil.py": ("trust/test_trust_nss.py", "trust/test_user_databases.py"),
     "trust/rollout/plan.py": ("trust/test_rollout_gate.py", "trust/test_rollout.py", "trust/test_rollout_action.py"),
     "trust/rollout/waivers.py": ("trust/test_rollout_gate.py", "trust/test_waivers.py", "trust/test_rollout.py"),
     # ceremonies
     "ceremony/plan/rules.py": ("ceremony/test_plan_rules.py",),
-    "ceremony/acts/crl_history.py": ("ceremony/test_known_crls.py",),
+    "ceremony/acts/crl_history.py": ("ceremony/test_known_crls.py", "ceremony/test_crl_history.py"),
+    "ceremony/introduction.py": ("ceremony/test_introduction.py", "publication/test_publication_vouched.py"),
     "ceremony/transcript.py": ("ceremony/test_transcript.py",),
     "ceremony/seal.py": ("ceremony/test_sealing.py",),
     "ceremony/verify/people_checks.py": (
@@ -42,16 +74,19 @@ TESTS: dict[str, tuple[str, ...]] = {
         "stepca/test_stepca_validation.py",
     ),
     "stepca/daemon.py": ("stepca/test_stepca_loaded.py", "stepca/test_stepca_daemon.py"),
-    "stepca/inputs.py": ("stepca/test_stepca_inputs.py",),
+    "stepca/inputs.py": ("stepca/test_stepca_inputs.py", "stepca/test_stepca_limits.py"),
     "stepca/verification.py": (
         "stepca/test_stepca_proof.py",
         "stepca/test_stepca_verification.py",
     ),
     "stepca/tokens.py": ("stepca/test_stepca_tokens.py",),
+    "stepca/versions.py": ("stepca/test_stepca_versions.py",),
+    "stepca/notices.py": ("stepca/test_stepca_verification.py", "stepca/test_stepca_inputs.py"),
     # certificates
     "x509/chains.py": ("x509/test_chain_rules.py", "x509/test_chains.py"),
     "x509/name_constraints.py": ("x509/test_name_constraint_trees.py", "x509/test_name_constraints.py"),
     "x509/key_quality.py": ("x509/test_key_quality_bounds.py",),
+    "x509/constraint_set.py": ("x509/test_constraint_set.py", "host/test_host_closed_constraints.py"),
     # a service's certificate
     "service_certificate/lifecycle.py": (
         "service_certificate/test_service_pairs.py",
@@ -72,6 +107,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "host/test_host_accounts.py",
     ),
     "host/preflight.py": ("host/test_preflight_ports.py", "host/test_host_preflight.py"),
+    "host/constraints.py": ("host/test_constraints.py", "host/test_host_closed_constraints.py"),
+    "host/homes.py": ("host/test_host_homes.py", "trust/test_user_databases.py"),
+    "host/children.py": ("host/test_host_children.py", "trust/test_user_databases.py"),
+    "host/limited.py": ("host/test_host_limited.py", "trust/test_trust_nss.py", "trust/test_user_databases.py"),
+    "host/generations.py": ("host/test_generations.py",),
     # publication
     "publication/site.py": (
         "publication/test_publication_declared.py",
@@ -80,6 +120,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "publication/nginx.py": (
         "publication/test_publication_nginx.py",
+        "publication/test_publication_port.py",
         "publication/test_publication_site.py",
         "publication/test_publication_proof.py",
     ),
@@ -88,6 +129,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "publication/collection.py": (
         "publication/test_publication_bounds.py",
         "publication/test_publication_collection.py",
+        "publication/test_publication_vouched.py",
     ),
     "publication/artifacts.py": (
         "publication/test_publication_artifacts.py",
@@ -96,9 +138,18 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_collection.py",
     ),
     "publication/watch.py": ("publication/test_publication_watch.py",),
-    "publication/url.py": ("publication/test_publication_site.py", "publication/test_publication_port.py"),
+    "publication/url.py": (
+        "publication/test_publication_urls.py",
+        "publication/test_publication_site.py",
+        "publication/test_publication_proof.py",
+    ),
     # what goes into generated files
     "text/configuration.py": ("text/test_configuration.py",),
+    # what every document of ours and every time in it is read by
+    "schema.py": ("foundation/test_schema.py", "project/test_versions.py"),
+    "text/times.py": ("text/test_text_times.py",),
+    "text/durations.py": ("text/test_text_durations.py",),
+    "text/notice.py": ("publication/test_publication_watch.py", "trust/test_signer_limits.py"),
 }
 
 

@@ -6,7 +6,9 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.schema import (
     check_keys,
+    read_bool,
     read_int,
+    read_text,
     read_texts,
     read_version,
 )
@@ -42,6 +44,34 @@ def test_anything_is_accepted_or_refused_in_order(value: object) -> None:
 def test_numbers_are_numbers_in_range(value: object) -> None:
     with pytest.raises(TrustAnchorError, match="from 1 to 10"):
         read_int({"n": value}, "n", "here", 5, 1, 10)
+
+
+def test_what_is_not_there() -> None:
+    for nothing in ({}, {"n": None}):
+        assert read_int(nothing, "n", "here", 5, 1, 10) == 5
+        assert read_bool(nothing, "n", "here") is False
+        assert read_texts(nothing, "n", "here") == ()
+        with pytest.raises(TrustAnchorError, match="here: 'n' is missing"):
+            read_text(nothing, "n", "here")
+
+
+def test_what_is_there() -> None:
+    assert [read_int({"n": value}, "n", "here", 5, 1, 10) for value in (1, 10)] == [1, 10]
+    assert [read_bool({"n": value}, "n", "here") for value in (True, False)] == [True, False]
+    assert read_texts({"n": ["a", "b"]}, "n", "here") == ("a", "b")
+    assert read_text({"n": " a "}, "n", "here") == " a "
+
+
+@pytest.mark.parametrize("value", ["", " ", 5, ["a"], True])
+def test_a_text_is_one_that_is_not_empty(value: object) -> None:
+    with pytest.raises(TrustAnchorError, match="a text that is not empty"):
+        read_text({"n": value}, "n", "here")
+
+
+@pytest.mark.parametrize("value", [0, 1, "yes", []])
+def test_a_truth_value_is_no_word(value: object) -> None:
+    with pytest.raises(TrustAnchorError, match="true or false"):
+        read_bool({"n": value}, "n", "here")
 
 
 @pytest.mark.parametrize("value", ["corp.example", [""], [1], {"a": 1}])

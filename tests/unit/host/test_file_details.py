@@ -185,7 +185,9 @@ def test_a_public_file_can_be_read_by_all(tmp_path: Path, bits: int, function: C
     assert mode(tmp_path / "file") == bits
 
 
-def test_before_it_is_given_away_a_file_is_its_writers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The modes that files have in the moment in which they are given to somebody."""
     seen: list[int] = []
     really = os.fchown
 
@@ -194,9 +196,24 @@ def test_before_it_is_given_away_a_file_is_its_writers_alone(tmp_path: Path, mon
         really(descriptor, uid, gid)
 
     monkeypatch.setattr(os, "fchown", fchown)
+    return seen
+
+
+@pytest.mark.parametrize(("found", "between"), [(0o666, 0o640), (0o600, 0o600), (0o4777, 0o640), (0o007, 0)])
+def test_a_kept_file_is_first_taken_from_those_who_may_not_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[int], found: int, between: int
+) -> None:
+    accounts.as_current_user(monkeypatch)
+    (tmp_path / "key").touch()
+    (tmp_path / "key").chmod(found)
+    files.Kept(str(tmp_path / "key"), 0o640).correct()
+    assert given == [between] and mode(tmp_path / "key") == 0o640
+
+
+def test_before_it_is_given_away_a_file_is_its_writers_alone(tmp_path: Path, given: list[int]) -> None:
     before = os.umask(0)
     try:
         files.replace(str(tmp_path / "file"), b"x", 0o666, os.getuid(), os.getgid())
     finally:
         os.umask(before)
-    assert seen == [0o600] and mode(tmp_path / "file") == 0o666
+    assert given == [0o600] and mode(tmp_path / "file") == 0o666

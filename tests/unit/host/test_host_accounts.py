@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
     found.mkdir()
     os.chown(found, 65534, 65534)
     for parent in tmp_path.parents:
-        if str(parent).startswith("/tmp/"):
+        if str(parent).startswith(("/tmp/", "/var/tmp/")):
             parent.chmod(0o755)
     tmp_path.chmod(0o755)
     return found
@@ -90,6 +90,8 @@ def test_a_place_of_a_user_is_not_roots_alone(home: Path, tmp_path: Path) -> Non
     (tmp_path / "good").symlink_to("/etc/ssl")
     for path in (tmp_path / "good/certs", Path("/etc/ssl/certs/missing"), Path("/tmp/x"), tmp_path / "good/../ssl"):
         assert accounts.is_roots_alone(str(path))
+    (tmp_path / "through").symlink_to("home/../good")  # the user of that home decides where it leads
+    assert not accounts.is_roots_alone(str(tmp_path / "through/certs"))
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert not accounts.is_roots_alone(str(tmp_path / "loop"))
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -52,11 +53,41 @@ def test_whatever_happens_is_one_kind_of_fault(function: Callable[[], Any], mess
 
 
 @pytest.mark.parametrize(
-    "said", [b"x", b"[]", b"{}", b'{"fault": 5}', b'{"fault": ["a"]}', b'{"a": 1}', b"[" * 100_000]
+    "said",
+    [
+        b"x",
+        b"5",
+        b"[]",
+        b"[1]",
+        b"{}",
+        b'{"a": 1}',
+        b'{"value": 1, "fault": ["a", "b", "c"]}',
+        b'{"fault": 5}',
+        b'{"fault": "abc"}',
+        b'{"fault": ["a"]}',
+        b'{"fault": ["a", "b", 5]}',
+        b"[" * 100_000,
+    ],
+    ids=lambda said: said[:20].decode(),
 )
 def test_what_is_not_an_answer(said: bytes) -> None:
     with pytest.raises(TrustAnchorError, match="said what is not an answer"):
         children._answer(said, "x")
+
+
+def test_a_fault_is_cut() -> None:
+    """What a user's child says goes into messages."""
+    with pytest.raises(TrustAnchorError) as caught:
+        children._answer(json.dumps({"fault": ["x" * 3000] * 3}).encode(), "x")
+    assert {len(part) for part in caught.value.as_dict().values()} == {2000}
+
+
+def test_as_much_as_it_may_say() -> None:
+    answer = "x" * 100
+    most = len(json.dumps({"value": answer}))
+    assert children.call(lambda: answer, 20, most=most) == answer
+    with pytest.raises(TrustAnchorError, match=f"a child process said more than {most - 1} bytes"):
+        children.call(lambda: answer, 20, most=most - 1)
 
 
 def test_what_waits_is_ended(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,18 @@ def test_as_system_accounts_nothing_is_run(accounts: Accounts) -> None:
     assert all("is a system account, as which nothing is run" in why for why in accounts.refused().values())
 
 
+@pytest.mark.parametrize("uid", [1, 999, 61184, 65519, 65534, 65535, 2**32 - 2])
+def test_accounts_that_are_no_persons(accounts: Accounts, uid: int) -> None:
+    accounts.add("x", uid, "srv/x", owner=0)
+    assert "x is a system account" in accounts.refused()["srv/x"]
+
+
+@pytest.mark.parametrize("uid", [0, 1000, 61183, 65520, 65533, 65536, 2**32 - 3])
+def test_accounts_that_are_persons(accounts: Accounts, uid: int) -> None:
+    accounts.add("x", uid, "srv/x", owner=0)
+    assert accounts.refused() == {"srv/x": ""}
+
+
 def test_a_home_of_somebody_else(accounts: Accounts) -> None:
     accounts.add("ada", 1000, "srv/ada", owner=1001)
     assert accounts.refused() == {"srv/ada": "the home of ada belongs to user 1001"}
@@ -76,6 +90,7 @@ def test_users_that_nobody_lists(accounts: Accounts) -> None:
     accounts.add("ada", 200_001, "home/ada", listed=False)
     accounts.add("bob", 1_200_001_000, "home/corp.example/bob", listed=False)
     accounts.add("web", 998, "home/web", listed=False)
+    (accounts.base / "home/corp.example/skeleton").mkdir()  # of root, and so nobody's home
     os.chown(accounts.base / "home/corp.example", 0, 0)
     gone = accounts.add("gone", 200_003, "home/gone", listed=False)
     del accounts.known[200_003]
@@ -99,6 +114,26 @@ def test_what_users_make_in_a_directory_for_everybody_is_no_home(accounts: Accou
     assert accounts.refused() == {}
     accounts.add("bob", 1001, "home/shared/bob")
     assert accounts.refused() == {"home/shared/bob": ""}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_home_that_cannot_be_looked_at(accounts: Accounts, monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
+    """The file server of one user does not answer: the others have their homes."""
+    hung, _other = accounts.add("ada", 1000, "home/ada", listed=listed), accounts.add("bob", 1001, "home/bob")
+
+    def answer(path: str, of: Callable[[str], os.stat_result]) -> os.stat_result:
+        if path.rstrip("/") == str(hung):
+            raise OSError(errno.EIO, "Input/output error", path)
+        return of(path)
+
+    stat, lstat = os.stat, os.lstat
+    monkeypatch.setattr(os, "stat", lambda path: answer(path, stat))
+    monkeypatch.setattr(os, "lstat", lambda path: answer(path, lstat))
+    found = accounts.refused()
+    monkeypatch.undo()
+    assert found == ({"home/ada": f"{hung} cannot be looked at: Input/output error"} if listed else {}) | {
+        "home/bob": ""
+    }
 
 
 def test_a_home_is_one_home(accounts: Accounts) -> None:

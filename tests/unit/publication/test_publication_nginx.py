@@ -144,11 +144,25 @@ def test_another_program_at_the_port(listening: Callable[[bool], int]) -> None:
         ("nameserver 10.0.0.53\nnameserver fd00::53\n", ["10.0.0.53", "[fd00::53]"]),
         ("nameserver ns.corp.example\nnameserver 10.0.0.53;\nnameserver 10.0.0.54\n", ["10.0.0.54"]),
         ("nameserver fe80::1%eth0\nnameserver\nsearch corp.example\n", []),
+        ("# f\udcfcr alle\nnameserver \udcff\nnameserver 10.0.0.53\n", ["10.0.0.53"]),
     ],
 )
 def test_name_servers_are_addresses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, found: list[str]
 ) -> None:
-    (tmp_path / "resolv.conf").write_text(text)
+    """A network may say anything, also what is not UTF-8."""
+    (tmp_path / "resolv.conf").write_bytes(text.encode(errors="surrogateescape"))
     monkeypatch.setattr(nginx, "_RESOLV_CONF", str(tmp_path / "resolv.conf"))
     assert nginx.resolvers() == found
+
+
+def test_nginx_says_why_it_refuses_its_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nginx"
+    monkeypatch.setattr(nginx, "PROGRAM", str(program))
+    program.write_text('#!/bin/sh\n[ "$*" = "-t -q" ]\n')
+    program.chmod(0o755)
+    nginx.test()
+    program.write_text("#!/bin/sh\necho 'unknown directive in x.conf:5' >&2\nexit 1\n")
+    with pytest.raises(TrustAnchorError, match="nginx refuses its configuration.*unknown directive in x.conf:5") as why:
+        nginx.test()
+    assert why.value.next_step == "nginx goes on as it was; correct what it names"

@@ -189,3 +189,27 @@ def test_what_never_succeeded_has_no_time_of_success(
     assert values[f'{prefix}_last_success_timestamp_seconds{{certificate="web"}}'] == "0"
     assert values[f'{prefix}_expiry_timestamp_seconds{{certificate="web"}}'] == "0"
     assert values[f'{prefix}_last_run_success{{certificate="web"}}'] == "0"
+
+
+@pytest.mark.parametrize(
+    ("above", "later", "due"),
+    [
+        (-1, 1, True),
+        (0, 1, True),
+        (1, 2, False),  # it ends late enough
+        (0, 0, False),  # the CA has none that ends later
+        (0, -1, False),
+    ],
+)
+def test_what_is_above_a_leaf_ends_first(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, above: int, later: int, due: bool
+) -> None:
+    """Seconds from the moment by which it has to be renewed; the leaf itself lives longer."""
+    host.put(settings, host.leaf())
+    now = pki.NOW.timestamp()
+    latest = now + settings.renew_before
+    monkeypatch.setattr(store, "validity", lambda _pair: (now, latest + 1000))
+    monkeypatch.setattr(store, "issuers_end", lambda _pair: latest + above)
+    monkeypatch.setattr(store, "end_of", lambda _certificates: latest + later)
+    monkeypatch.setattr(Client, "intermediates", lambda _self: [])
+    assert lifecycle._due(settings, now) is due

@@ -89,6 +89,28 @@ def test_a_package_with_holes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, m
         assert ("CVE-2026-30836" in str(found)) is refused
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("step-ca_0.30.0%7Erc1-1_amd64.deb", "step-ca_0.30.0%7Erc1-1_amd64.deb in step_ca_debs is 0.30.0~rc1-1"),
+        ("step-ca_0.30.0~rc1-1_amd64.deb", "in step_ca_debs is 0.30.0~rc1-1"),
+        ("step-ca_0.29.0%2Bdfsg-1_amd64.deb", r"in step_ca_debs is 0.29.0\+dfsg-1"),
+        ("step-ca_0.30.2%2Bdfsg%7Ebpo12-1_amd64.deb", ""),
+        ("step-ca_new_amd64.deb", "is 'new', which says no version"),
+        ("step-ca.deb", ""),
+        ("step-cli_0.29.0-1_amd64.deb", ""),
+    ],
+)
+def test_the_name_of_a_package(name: str, message: str) -> None:
+    """In URLs some signs of a version are escaped."""
+    for path in (name, f"https://x.example/step-ca_0.1.0-1_all.deb/{name}"):
+        if not message:
+            versions.require_safe_file(path)
+            continue
+        with pytest.raises(TrustAnchorError, match=message):
+            versions.require_safe_file(path)
+
+
 SCRIPT = "#!/bin/sh\n[ \"$*\" = version ] && printf '%s'\n"
 
 
@@ -99,7 +121,8 @@ SCRIPT = "#!/bin/sh\n[ \"$*\" = version ] && printf '%s'\n"
         ("Smallstep CA/0.29.0 (linux/amd64)\\n", WHY),
         ("Smallstep CA/0000000-dev (linux/amd64)\\n", WHY),
         ("Smallstep CLI/0.30.2 (linux/amd64)\\n", "says no version"),
-        ("x\\nSmallstep CA/0.30.2 (linux/amd64)\\n", "says no version"),
+        ("x\\nSmallstep CA/0.30.2 (linux/amd64)\\n", "step-ca is 'x', which says no version"),
+        ("y" * 200, "step-ca is 'y{80}', which says no version"),
         ("", "says no version"),
     ],
 )

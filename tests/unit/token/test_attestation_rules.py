@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from typing import Any
 
@@ -13,7 +14,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.token impor
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates as certs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from factories.fake_yubico import CA, FROM, UNTIL, Authority, attest, extension, name, told
 
@@ -178,7 +179,7 @@ def twice(number: str) -> bytes:
 @pytest.mark.parametrize("number", ["3", "7", "8", "9"])
 def test_extensions_that_cannot_be_read(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The signature does not hold any more: it is looked at before them, and here it is said to be good."""
-    monkeypatch.setattr(attestation, "_signed", lambda _certificate, _issuer: True)
+    monkeypatch.setattr(certs, "signature_is_by", lambda _certificate, _issuer: True)
     with pytest.raises(TrustAnchorError, match="^the attestation's extensions cannot be read"):
         verify(twice(number))
 
@@ -192,16 +193,54 @@ def test_the_attestation_is_by_f9() -> None:
         verify(attest(other, KEY))
 
 
-def test_a_key_that_cannot_sign_such_a_certificate_did_not() -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        ed25519.Ed25519PrivateKey.generate().public_key(),
+        x25519.X25519PrivateKey.generate().public_key(),  # it signs nothing at all
+        dsa.generate_private_key(1024).public_key(),
+    ],
+    ids=["Ed25519", "X25519", "DSA"],
+)
+def test_a_key_that_cannot_sign_such_a_certificate_did_not(key: Any) -> None:
     """cryptography raises another error for each kind of key."""
-    key = ed25519.Ed25519PrivateKey.generate()
     builder = x509.CertificateBuilder().subject_name(OWN.certificate.subject).issuer_name(ROOT.certificate.subject)
-    builder = builder.public_key(key.public_key()).serial_number(1).not_valid_before(FROM).not_valid_after(UNTIL)
+    builder = builder.public_key(key).serial_number(1).not_valid_before(FROM).not_valid_after(UNTIL)
     odd = builder.add_extension(CA, critical=True).sign(ROOT.key, hashes.SHA256())
+    refuses_f9(certs.to_pem(odd), attest(OWN, KEY))
+
+
+def test_a_curve_that_nobody_knows() -> None:
+    p256 = "06082a8648ce3d030107"
+    refuses_f9(changed(OWN.pem, p256, p256[:-2] + "7f"), attest(OWN, KEY))
+
+
+def test_a_point_that_is_not_on_its_curve() -> None:
+    numbers = OWN.key.public_key().public_numbers()
+    size = OWN.key.key_size // 8
+    refuses_f9(changed(OWN.pem, numbers.y.to_bytes(size, "big").hex(), "01" * size), attest(OWN, KEY))
+
+
+def test_a_hash_that_nobody_knows() -> None:
+    """It stands in the certificate twice."""
+    leaf = attest(OWN, KEY)
+    for hashed in ("02", "03"):  # ecdsa-with-SHA256 and SHA384
+        leaf = changed(leaf, f"06082a8648ce3d0403{hashed}", "06082a8648ce3d04037f")
+    refuses_f9(OWN.pem, leaf)
+
+
+def changed(pem: bytes, old: str, new: str) -> bytes:
+    """A certificate with other bytes, hexadecimal, where it has these."""
+    der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    found = base64.encodebytes(der.replace(bytes.fromhex(old), bytes.fromhex(new)))
+    return b"-----BEGIN CERTIFICATE-----\n" + found + b"-----END CERTIFICATE-----\n"
+
+
+def refuses_f9(own: bytes, leaf: bytes) -> None:
     with pytest.raises(TrustAnchorError, match="not signed by the token's own key"):
         attestation.verify_attestation(
-            attest(OWN, KEY),
-            certs.to_pem(odd),
+            leaf,
+            own,
             [ROOT.pem],
             [],
             serial="11111111",

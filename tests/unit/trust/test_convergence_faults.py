@@ -83,6 +83,30 @@ def test_what_the_system_refuses_ends_no_run(host: Host, declared: bool) -> None
     assert (outcome.failure() is not None) == declared
 
 
+class Full(Broken):
+    """A store on a file system that is full."""
+
+    def converge(self, _wanted: Wanted) -> list[str]:
+        raise OSError(28, "No space left on device", "/broken")
+
+
+def test_what_the_system_refuses_to_write_ends_no_run(host: Host) -> None:
+    host.others = [Full("kafka", True, readable=True)]
+    with pytest.raises(TrustAnchorError, match="kafka: /broken: No space left on device"):
+        run(host, [ONE])
+    assert host.trusted() == {ONE.sha256}
+
+
+@pytest.mark.parametrize(("more", "end"), [(0, "store2: x"), (1, "store2: x; and 1 more")])
+def test_so_many_failures_are_told(host: Host, monkeypatch: pytest.MonkeyPatch, more: int, end: str) -> None:
+    monkeypatch.setattr(convergence, "_TOLD", 3)
+    todo = host.plan([ONE])
+    failures = {f"store{number}": TrustAnchorError("x", "", "Mend it") for number in range(3 + more)}
+    failure = convergence.ConvergenceOutcome(todo, todo, failures).failure()
+    assert failure is not None
+    assert (failure.what.endswith(f"store0: x; store1: x; {end}"), failure.next_step) == (True, "Mend it")
+
+
 class Sluggish(Broken):
     """A store that was found, and looks whether the host's own are right already."""
 

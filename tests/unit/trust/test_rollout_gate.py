@@ -7,10 +7,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.host import state
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout import plan
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.journal import Entry
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.rollout.waivers import Waiver
 
 NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
@@ -25,6 +27,40 @@ def test_a_wave_of_which_nothing_was_heard(size: int, accepted: int, share: int,
     found = plan.gate(wave, {}, NOW, accepted)
     assert (found.share, found.passed) == (share, passed)
     assert found.failed == dict.fromkeys(wave, "nothing was heard of it in this run")
+
+
+@pytest.mark.parametrize(
+    ("store", "state"),
+    [
+        ({"state": "ok"}, "ok"),
+        ({"state": "wrong"}, "wrong"),
+        ({"state": "unknown", "missing": ["ab"]}, "unknown"),
+        ({}, "ok"),
+        ({"missing": [], "unwanted": []}, "ok"),
+        ({"missing": ["ab"]}, "wrong"),
+        ({"unwanted": ["ab"]}, "wrong"),
+        ({"state": "ok", "missing": ["ab"]}, "wrong"),
+    ],
+)
+def test_what_a_store_is(store: dict[str, Any], state: str) -> None:
+    """Also by modules that do not say it."""
+    line = Entry("web1", "2026-11-26T11:00:00Z", "converged", stores=[{"name": "java", **store}])
+    found = plan.HostRollout(line, None, False)
+    assert [one["state"] for one in found.stores()] == [state]
+    assert found.outcome == {"ok": "converged"}.get(state, state)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({}, "failed"),
+        ({"what": "disk full."}, "failed: disk full"),
+        ({"what": "it needs X.", "why": "disk full...", "next_step": "Wait"}, "failed: it needs X: disk full"),
+        ({"what": None, "why": "disk full"}, "failed: disk full"),
+    ],
+)
+def test_why_a_host_did_not_converge(error: dict[str, Any], reason: str) -> None:
+    assert plan.reason(Entry("web1", "2026-11-26T11:00:00Z", "failed", error=error)) == reason
 
 
 def test_a_waiver_in_a_report() -> None:

@@ -265,3 +265,13 @@ def test_an_expired_root_is_told_and_stops_no_signature(directory: Path) -> None
     planned = signing.plan(str(directory), UNDER_R1.key, pki.NOW, SPAN, Introductions(Path(), anchors))
     assert [one for one in planned.problems if "root 'r2' has expired" in one and "Make it distrusted" in one]
     assert signed.verify(planned.sign(UNDER_R1.key), R1.pem).sequence == 3
+    (directory / "signers/manifest1.crt").write_text(pki.pem(signer(old, key=UNDER_R1.key).certificate))
+    with pytest.raises(TrustAnchorError, match="not issued by a root that hosts trust.*trusted are: r1;"):
+        signing.plan(str(directory), UNDER_R1.key, pki.NOW, SPAN, Introductions(Path(), anchors))
+
+
+def test_what_is_planned_is_what_hosts_read(directory: Path) -> None:
+    """Its times are whole seconds."""
+    planned = plan(directory, pki.NOW + dt.timedelta(milliseconds=1500))
+    assert signed.verify(planned.sign(UNDER_R1.key), R1.pem) == planned.manifest
+    assert planned.manifest.not_before == pki.NOW + dt.timedelta(seconds=1)

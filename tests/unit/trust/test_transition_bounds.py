@@ -64,3 +64,36 @@ def test_a_measurement_counts_for_a_week(age: dt.timedelta, good: bool) -> None:
 
 def test_an_overlap_of_nothing() -> None:
     assert refusal(manifest("retiring", NOW), "distrusted", dt.timedelta(0), NOW) == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "why"),
+    [
+        ("trusted", "distrusted", ""),
+        ("retiring", "distrusted", ""),
+        ("staged", "distrusted", ""),
+        ("trusted", "retiring", "there is no report of a rollout of sequence 7"),
+        ("retiring", "trusted", ""),
+        ("distrusted", "trusted", "is distrusted and cannot become trusted"),
+    ],
+)
+def test_a_root_that_has_expired_may_only_be_distrusted_without_proofs(state: str, asked: str, why: str) -> None:
+    at = manifest(state, NOW - HOUR)
+    evidence = EstateEvidence(NOW, None, {"r1": ("ca1",)}, (), Exceptions(HOUR), frozenset({"r1"}))
+    if why:
+        with pytest.raises(TrustAnchorError, match=why):
+            change(at, {"r1": asked}, evidence)
+    else:
+        assert change(at, {"r1": asked}, evidence).named("r1").state == asked
+
+
+@pytest.mark.parametrize(
+    ("hosts", "end"), [(10, "web10 (not in the report)"), (11, "web10 (not in the report) and 1 more")]
+)
+def test_so_many_hosts_are_told(hosts: int, end: str) -> None:
+    at = manifest("trusted", NOW)
+    declared = tuple(f"web{number:02}" for number in range(1, hosts + 1))
+    evidence = EstateEvidence(NOW, Rollout(at.id, 7, at.digest, {}), {}, declared, Exceptions(HOUR))
+    with pytest.raises(TrustAnchorError) as caught:
+        change(at, {"r1": "retiring"}, evidence)
+    assert caught.value.what.endswith(f", {end}")

@@ -7,11 +7,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import limited
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import certutil as certutil_program
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import nss
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.base import Wanted
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores.cache import Cache
@@ -117,7 +120,7 @@ def test_nothing_runs_where_others_can_change_anything(path: Path) -> None:
     certutil(users, "-N", "--empty-password")
     os.chown(path, 65534, 65534)
     for parent in (path, *path.parents):
-        if str(parent).startswith("/tmp/"):
+        if str(parent).startswith(("/tmp/", "/var/tmp/")):
             parent.chmod(0o755)
     with pytest.raises(TrustAnchorError, match="can be changed by users other than its own and root"):
         database(users).find(Wanted((ROOT1,)))
@@ -149,8 +152,26 @@ def test_the_owner_does_the_work(path: Path) -> None:
     for one in (path, *path.iterdir()):
         os.chown(one, 65534, 65534)
     for parent in path.parents:
-        if str(parent).startswith("/tmp/"):
+        if str(parent).startswith(("/tmp/", "/var/tmp/")):
             parent.chmod(0o755)
     database(path).converge(Wanted((ROOT1,)))
     assert set(database(path).trusted()) == {ONE.sha256}
     assert {one.stat().st_uid for one in path.iterdir()} == {65534}
+
+
+@pytest.mark.parametrize(("spent", "left"), [(0, 5), (5, 5), (7, 3), (9.5, 0.5), (10, None), (11, None)])
+def test_one_call_of_certutil_takes_no_more_than_is_left(
+    monkeypatch: pytest.MonkeyPatch, spent: float, left: float | None
+) -> None:
+    """And never more than one call may."""
+    now, given = 1000.0, list[float]()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(limited, "run", lambda _command, _environment, _stdin, timeout, _most: given.append(timeout))
+    program = certutil_program.Certutil(10.0, "/home/ada")
+    now += spent
+    if left is None:
+        with pytest.raises(TrustAnchorError, match="more than 10 seconds or 1000 calls of certutil are needed"):
+            program("-L")
+    else:
+        program("-L")
+    assert given == ([] if left is None else [left])

@@ -248,7 +248,8 @@ def test_nothing_runs_where_another_user_decides_what(
     (found,) = find(home)
     assert found.state == "unknown"
     assert "can be changed by users other than its own and root" in found.why
-    store(home).converge(WANTED) if not found.why else None
+    with pytest.raises(TrustAnchorError, match="can be changed by users other than its own and root"):
+        store(home).converge(WANTED)
     assert not said.exists()
 
 
@@ -295,6 +296,33 @@ def test_an_answer_that_is_none(home: Path, monkeypatch: pytest.MonkeyPatch, ans
     monkeypatch.setattr(children, "call", lambda *_arguments: answer)
     with pytest.raises(TrustAnchorError, match="said what is not an answer"):
         find(home)
+
+
+NO_IDENTITIES: list[Any] = [None, 5, "xxxxx", {}, [], [1] * 4, [1] * 6, ["1"] * 5, [True] * 5]
+
+
+@pytest.mark.parametrize(("file", "kept"), [([1, 2, 3, 4, 5],) * 2, *((one, None) for one in NO_IDENTITIES)])
+def test_an_identity_that_is_none_is_not_kept(
+    home: Path, monkeypatch: pytest.MonkeyPatch, file: Any, kept: list[int] | None
+) -> None:
+    monkeypatch.setattr(children, "call", lambda *_arguments: [{"path": f"{home}/x", "trusted": [], "file": file}])
+    cache = Cache()
+    store(home, cache).find(WANTED)
+    assert cache.as_dict() == {f"{home}/x/cert9.db": {"file": kept, "entries": {}}}
+
+
+def test_what_the_system_refuses_is_of_one_database(home: Path) -> None:
+    """The others are looked at, and converged."""
+    good, odd = database(home / ".pki/nssdb"), directory(home / ".mozilla/firefox/odd")
+    (odd / "cert9.db").symlink_to("cert9.db")
+    told = "Too many levels of symbolic links"
+    assert [(one.path, one.state, one.why) for one in find(home)] == [
+        (str(good), "wrong", ""),
+        (str(odd), "unknown", told),
+    ]
+    with pytest.raises(TrustAnchorError, match=f"^{odd}: {told}"):
+        store(home).converge(WANTED)
+    assert [one.state for one in find(home)] == ["ok", "unknown"]
 
 
 def test_users_share_their_time() -> None:

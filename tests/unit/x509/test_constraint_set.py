@@ -206,3 +206,39 @@ def test_the_extension_is_read_back() -> None:
     assert parsed is not None
     assert parsed.dump() == every
     assert ConstraintSet.of(parsed.extension()) == parsed
+
+
+@pytest.mark.parametrize("declared", [{}, {"permitted_ip": ["10.0.0.0/8"]}, {"excluded_dns": ["corp.example"]}])
+def test_without_a_permitted_domain_every_name_would_be(declared: dict[str, Any]) -> None:
+    with pytest.raises(TrustAnchorError, match="root 'r1': name_constraints permits no DNS domain"):
+        parse_constraints(declared, "root 'r1'")
+
+
+ABOVE = {
+    "permitted_dns": ["corp.example", "corp.test"],
+    "permitted_ip": ["10.0.0.0/8", "fd00::/8"],
+    "permitted_email": [".corp.example", "corp.test"],
+    "permitted_uri": [".corp.example", "idp.test"],
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "beyond"),
+    [
+        ({}, []),
+        ({"permitted_dns": ["a.corp.example", "corp.test"]}, []),
+        ({"permitted_dns": ["corp.test", "example", "xcorp.test"]}, ["example", "xcorp.test"]),
+        ({"permitted_ip": ["10.1.0.0/16", "fd01::/16"]}, []),
+        ({"permitted_ip": ["11.0.0.0/8", "fc00::/7"]}, ["11.0.0.0/8", "fc00::/7"]),
+        ({"permitted_email": ["ada@corp.test", "corp.test", "a.corp.example", "ada@a.corp.example"]}, []),
+        ({"permitted_email": ["corp.example", ".corp.test"]}, ["corp.example", ".corp.test"]),
+        ({"permitted_uri": [".a.corp.example", "a.corp.example", "idp.test"]}, []),
+        ({"permitted_uri": ["x.idp.test", "corp.example"]}, ["x.idp.test", "corp.example"]),
+    ],
+)
+def test_what_is_permitted_beyond_another_one(own: dict[str, list[str]], beyond: list[str]) -> None:
+    """Whoever may have one of the names above; what stands for nobody is nothing."""
+    mine, theirs = (parse_constraints(closed(one), "x") for one in ({"permitted_dns": ["corp.test"], **own}, ABOVE))
+    assert mine is not None and theirs is not None
+    assert mine.beyond(theirs) == beyond
+    assert theirs.beyond(theirs) == []

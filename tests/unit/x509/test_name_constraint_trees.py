@@ -5,20 +5,29 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 
 import pytest
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.name_constraints import permits
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509.name_constraints import (
+    permits,
+    permits_name,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from factories import pki
 
 
-def constrained(permitted: list[str], excluded: list[str]) -> x509.Certificate:
+def dns_or_network(text: str) -> x509.GeneralName:
+    return x509.IPAddress(ipaddress.ip_network(text)) if "/" in text else x509.DNSName(text)
+
+
+def constrained(
+    permitted: list[str], excluded: list[str], kind: Callable[[str], x509.GeneralName] = dns_or_network
+) -> x509.Certificate:
     """A CA with these trees; an address with a prefix is a network."""
 
     def trees(texts: list[str]) -> list[x509.GeneralName] | None:
-        made = [x509.IPAddress(ipaddress.ip_network(one)) if "/" in one else x509.DNSName(one) for one in texts]
-        return list(made) or None
+        return [kind(one) for one in texts] or None
 
     key = pki.new_key()
     builder = pki.bare(pki.name("CA"), pki.name("CA"), key.public_key(), pki.NOW, pki.NOW + pki.DAY)
@@ -67,3 +76,38 @@ def test_within_a_tree(tree: str, inside: list[str], outside: list[str]) -> None
 )
 def test_permitted_and_excluded(permitted: list[str], excluded: list[str], name: str, expected: bool) -> None:
     assert permits(constrained(permitted, excluded), name) is expected
+
+
+@pytest.mark.parametrize(
+    ("tree", "inside", "outside"),
+    [
+        ("corp.example", ["ada@corp.example", "x@CORP.example"], ["ada@a.corp.example", "ada@xcorp.example"]),
+        (".Corp.example", ["ada@a.corp.example", "ada@b.a.CORP.example"], ["ada@corp.example", "ada@xcorp.example"]),
+        ("ada@corp.example", ["ada@corp.example", "ada@Corp.Example"], ["Ada@corp.example", "eve@corp.example"]),
+    ],
+)
+def test_mailboxes(tree: str, inside: list[str], outside: list[str]) -> None:
+    permitted, excluded = constrained([tree], [], x509.RFC822Name), constrained([], [tree], x509.RFC822Name)
+    for name in map(x509.RFC822Name, inside):
+        assert permits_name(permitted, name) and not permits_name(excluded, name), name
+    for name in map(x509.RFC822Name, outside):
+        assert not permits_name(permitted, name) and permits_name(excluded, name), name
+
+
+@pytest.mark.parametrize(
+    ("tree", "inside", "outside"),
+    [
+        ("corp.example", ["https://corp.example/x", "spiffe://CORP.example"], ["https://a.corp.example"]),
+        (".corp.example", ["https://a.corp.example:8443/"], ["https://corp.example/", "https://xcorp.example/"]),
+    ],
+)
+def test_uris(tree: str, inside: list[str], outside: list[str]) -> None:
+    kind = x509.UniformResourceIdentifier
+    permitted, excluded = constrained([tree], [], kind), constrained([], [tree], kind)
+    for name in map(kind, inside):
+        assert permits_name(permitted, name) and not permits_name(excluded, name), name
+    for name in map(kind, outside):
+        assert not permits_name(permitted, name) and permits_name(excluded, name), name
+    for name in map(kind, ["urn:x:y", "https://10.0.0.5/", "https://[fd00::5]/", "https://[x/"]):  # no host's name
+        assert not permits_name(permitted, name) and not permits_name(excluded, name), name
+        assert permits_name(constrained(["corp.example"], []), name)
