@@ -27,10 +27,11 @@ KEPT = {
     " && sha256sum /etc/service-certificates/web/current/*.pem",
     "client1": "sha256sum /etc/ssl/certs/ca-certificates.crt /srv/kafka.jks /srv/roots.pem",
 }
-# Files whose content is new: programs and units of the hosts' own timers, and settings, which have a version now. The
+# Files whose content is new: programs and a unit of the hosts' own timers, and settings, which have a version now. The
 # changelog names each reason.
 NEW = {
     "/etc/service-certificates/web/settings.json",
+    "/etc/systemd/system/trustanchor-publication-watch.service",
     "/etc/trustanchor/publication.json",
     "/etc/trustanchor/trust-agent.json",
     "/usr/local/lib/trustanchor/renew-certificate",
