@@ -49,7 +49,6 @@ def test_what_is_read() -> None:
             "old1": Measurement("not reached", None, None),
         },
         waived={"old1": dt.date(2026, 12, 31)},
-        outside=frozenset({"desk1"}),
         trusted=frozenset(RELEASE.trusted),
         complete=True,
     )
@@ -80,7 +79,7 @@ def test_complete_is_what_says_so(complete: object) -> None:
 
 def test_of_whom_nothing_is_known() -> None:
     found = parsed()
-    hosts = ["web1", "old1", "new1", "desk1"]
+    hosts = ["web1", "old1", "new1"]
     assert found.doubts(hosts, NOW) == {"old1": "not reached", "new1": "not in the report"}
     assert found.missing(hosts, NOW) == {"new1": "not in the report"}
     last = NOW.replace(month=12, day=31)
