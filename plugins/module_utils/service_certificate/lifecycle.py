@@ -144,7 +144,7 @@ def _due(settings: Settings, now: float) -> bool:
 
 
 def _shortfall(settings: Settings, end: int, now: float) -> str:
-    """Why a certificate that ends with what is above it ends too soon; of a short leaf nobody is told, it is renewed."""
+    """Why a certificate that ends with what is above it ends too soon; a short leaf is renewed, and nobody is told."""
     if end - now > settings.renew_before:
         return ""
     return (
