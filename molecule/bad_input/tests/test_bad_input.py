@@ -166,7 +166,7 @@ CASES = [
     ),
     Case(
         "no trust manifest",
-        ["has no trust manifest", "the ceremony makes it", "playbooks/ceremony.yml"],
+        ["has no trust manifest", "the ceremony makes it", "Run trustanchor.private_ca.ceremony first"],
         record=records.no_manifest,
         host="web1",
     ),

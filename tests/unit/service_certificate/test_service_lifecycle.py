@@ -142,7 +142,7 @@ def test_a_leaf_that_lives_shorter_than_the_notice_is_no_fault_of_the_ca(
     settings: Settings, ca: tls_server.Server
 ) -> None:
     """It is renewed at each look; nobody has to renew the intermediate for it."""
-    old = enrolled(settings, left=60)
+    old = enrolled(settings, left=3600)
     offer(ca, "/1.0/renew", host.leaf(key=old.key, end=pki.NOW + 15 * pki.HOUR))
     lifecycle.settings_file(settings).write()
     done = lifecycle.renew_if_due(settings.name, NOW)

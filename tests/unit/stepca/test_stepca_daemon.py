@@ -240,10 +240,8 @@ def test_a_reload_that_was_refused_is_told_with_the_log(monkeypatch: pytest.Monk
 def test_a_refusal_in_the_log_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Daemon(monkeypatch, accepts=False)
     running.log = "error reloading server: claims: MaxCertDuration cannot be less than DefaultCertDuration"
-    began = time.monotonic()
     with pytest.raises(TrustAnchorError, match=r"\(reload\). it refused the new one.*MaxCertDuration cannot be less"):
         daemon.apply("reload", lambda: running.certificate)
-    assert time.monotonic() - began < 5
 
 
 def test_the_last_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import html.parser
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,12 +186,10 @@ def test_what_a_host_says_is_text(field: str) -> None:
     assert "\u202e" not in report.markdown(built)
 
 
-def test_500_hosts_are_quick_and_of_moderate_size() -> None:
+def test_500_hosts_are_of_moderate_size() -> None:
     hosts = tuple(f"web{number}.corp.example" for number in range(500))
     stores = [{**GOOD, "name": f"store {number}"} for number in range(6)]
-    began = time.monotonic()
     page = report.html(build(*[entry(host, stores=stores) for host in hosts], hosts=hosts))
-    assert time.monotonic() - began < 5
     assert len(page) < 500_000
 
 

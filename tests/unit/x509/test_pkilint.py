@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -76,15 +75,6 @@ def test_the_reasons_that_may_be_planned() -> None:
 
 def test_a_crl_that_is_valid_for_too_long() -> None:
     assert any("validity" in one for one in codes(pkilint.crl_findings(crl(days=400))))
-
-
-def test_it_is_fast_once_it_is_loaded() -> None:
-    certificate = make.intermediate(ROOT, make.new_key())
-    pkilint.chain_findings(certificate, ROOT)
-    began = time.process_time()
-    pkilint.certificate_findings(certificate)
-    pkilint.chain_findings(certificate, ROOT)
-    assert time.process_time() - began < 0.1
 
 
 def test_it_is_not_loaded_until_it_is_used() -> None:
