@@ -7,3 +7,5 @@ that the file's path gives it; here files are imported as ansible_collections.tr
 as text and packed, and their bytes are compared. cosmic-ray works on files, as this does, but knows no mutant that
 leaves a statement out: a `raise` that is gone is the one that matters here. It draws no sample, either.
 """
+
+ENDLESS = "(it did not end)"  # in the place of the test that killed a mutant

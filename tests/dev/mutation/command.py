@@ -25,9 +25,9 @@ import yaml
 
 from ..console import Failure, say
 from ..settings import CHECKOUT, ansible_environment
+from . import ENDLESS
 from .operators import Mutant, mutants
 from .table import subjects
-from .trial import ENDLESS
 
 EQUIVALENT = Path(__file__).parent / "equivalent.yml"
 # Wrong code, run as root: it sees no process but its own, and can write into its copy and a /tmp of its own alone. All

@@ -29,12 +29,13 @@ from typing import Any, TextIO
 
 import pytest
 
+from . import ENDLESS
+
 LIBRARIES = ("cryptography.x509", "cryptography.hazmat.primitives.serialization.pkcs7", "hypothesis", "yaml", "ssl")
 # A run may take so many times the processor time that its tests took without a change, and so much more. The clock on
 # the wall is for what waits for ever: on a busy machine it tells little.
 CPU_TIMES, CPU_SECONDS = 5, 20
 WALL_TIMES, WALL_SECONDS = 20, 120
-ENDLESS = "(it did not end)"
 
 
 @dataclass
