@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from ..text.hostnames import is_address
 from .certificates import extension
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 (pylint of ansible-test)
@@ -28,7 +29,7 @@ def permits(certificate: x509.Certificate, name: str) -> bool:
         name: a DNS name, a wildcard, or an IP address in text form.
     """
     bare = name.strip("[]")
-    if _is_address(bare):
+    if is_address(bare):
         return permits_name(certificate, x509.IPAddress(ipaddress.ip_address(bare)))
     return permits_name(certificate, x509.DNSName(name))
 
@@ -132,12 +133,4 @@ def _uri_host(uri: str) -> str:
         host = urlsplit(uri).hostname or ""
     except ValueError:
         return ""
-    return "" if _is_address(host) else host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return "" if is_address(host) else host
