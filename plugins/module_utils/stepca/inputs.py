@@ -78,7 +78,7 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
 
 
 def warnings(inputs: Inputs, at: dt.datetime) -> list[str]:
-    """What of good inputs ends soon; see `notices.endings`.
+    """What somebody has to do about good inputs; see `notices.due`.
 
     Args:
         inputs: what `check` found good.
@@ -87,7 +87,7 @@ def warnings(inputs: Inputs, at: dt.datetime) -> list[str]:
     root = certificates.load_certificate(inputs.root_pem.encode(), "the root certificate")
     signed = inputs.intermediate_pem.strip()
     bundle = certificates.load_bundle(signed.encode(), "the intermediate certificate") if signed else []
-    return notices.endings(root, bundle, inputs.settings, at)
+    return notices.due(root, bundle, inputs.settings, at)
 
 
 def _check_settings(inputs: Inputs) -> dict[str, Any]:

@@ -104,3 +104,14 @@ def test_common_names_that_clients_accept(settings: dict[str, Any]) -> None:
 
 def test_without_name_constraints_nobody_reads_the_common_name() -> None:
     check(dnsNames=["10.0.0.1"])
+
+
+def test_an_intermediate_without_name_constraints_below_a_root_that_has_them_is_told() -> None:
+    """Java takes no notice of those of its trust anchor."""
+    said = inputs.warnings(inputs.Inputs(SETTINGS, LIMITED.pem, LIMITED.sha256, BELOW), pki.NOW)
+    assert any("CN=Test Intermediate has no name constraints of its own" in one for one in said)
+    below = LIMITED.intermediate(permitted_dns=["corp.example"]).pem
+    said = inputs.warnings(inputs.Inputs(SETTINGS, LIMITED.pem, LIMITED.sha256, below), pki.NOW)
+    assert not any("name constraints" in one for one in said)
+    said = inputs.warnings(inputs.Inputs(SETTINGS, ROOT.pem, ROOT.sha256, INTERMEDIATE.pem), pki.NOW)
+    assert not any("name constraints" in one for one in said)
