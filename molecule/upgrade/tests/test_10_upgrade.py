@@ -27,9 +27,11 @@ KEPT = {
     " && sha256sum /etc/service-certificates/web/current/*.pem",
     "client1": "sha256sum /etc/ssl/certs/ca-certificates.crt /srv/kafka.jks /srv/roots.pem",
 }
-# Files whose content is new: programs and a unit of the hosts' own timers, and settings, which have a version now. The
-# changelog names each reason.
+# Files whose content is new: programs and a unit of the hosts' own timers, settings, which have a version now, and what
+# makes certificates that all clients read alike. The changelog names each reason.
 NEW = {
+    "/etc/step-ca/config/ca.json",
+    "/etc/step-ca/templates/leaf.tpl",
     "/etc/service-certificates/web/settings.json",
     "/etc/systemd/system/trustanchor-publication-watch.service",
     "/etc/trustanchor/publication.json",

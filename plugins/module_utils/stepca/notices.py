@@ -46,8 +46,8 @@ def _unlimited(root: x509.Certificate, bundle: Sequence[x509.Certificate]) -> It
         if certificates.extension(one, x509.NameConstraints) is None:
             yield (
                 f"The intermediate {one.subject.rfc4514_string()} has no name constraints of its own, and Java does "
-                "not look at a root's: with its key somebody could speak for every name to Java. Move to a CA with a new "
-                "key (docs/guides/ceremony.md); another certificate for the same key leaves the former one in the world."
+                "not look at a root's: with its key somebody could speak for every name to Java. Move to a CA with a "
+                "new key (docs/guides/ceremony.md); another certificate for the same key leaves the former one valid."
             )
 
 
