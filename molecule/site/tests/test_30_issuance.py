@@ -93,7 +93,7 @@ def test_a_request_cannot_have_another_common_name_than_its_token():
 
 @pytest.mark.parametrize("name", ["my_web.corp.example", "web-.corp.example"])
 def test_a_name_that_some_client_does_not_read_is_refused_with_the_reason(name):
-    with pytest.raises(TrustAnchorError, match="answered 400.*is no name of a host that all clients read"):
+    with pytest.raises(TrustAnchorError, match="answered 400.*is not a name of a host that all clients read"):
         estate.issue(estate.client(), [name])
 
 

@@ -24,7 +24,7 @@ def served(chain: str, now: float) -> str:
     surplus = _surplus(chain, now)
     if not surplus:
         return chain
-    return "".join(block for place, block in enumerate(pem.blocks(chain)) if place not in surplus)
+    return "".join(block for index, block in enumerate(pem.blocks(chain)) if index not in surplus)
 
 
 def fault(chain: str, now: float) -> str:
@@ -34,21 +34,21 @@ def fault(chain: str, now: float) -> str:
 
 
 def _surplus(chain: str, now: float) -> dict[int, str]:
-    """Place in the chain of each certificate that should not be there, and why."""
+    """Index in the chain of each certificate that should not be there, and why."""
     facts = [openssl.read_certificate(block.encode()) for block in pem.blocks(chain)]
     issuers = {one.issuer for one in facts if one.subject != one.issuer}
     lasting = {one.subject for one in facts if one.not_after >= now}
     found: dict[int, str] = {}
     seen: set[str] = set()
-    for place, one in enumerate(facts[1:], start=1):
+    for index, one in enumerate(facts[1:], start=1):
         if one.subject == one.issuer:
-            found[place] = f"the root {one.subject}, which clients have themselves"
+            found[index] = f"the root {one.subject}, which clients have themselves"
         elif one.subject not in issuers:
-            found[place] = f"{one.subject}, which issued nothing in it"
+            found[index] = f"{one.subject}, which issued nothing in it"
         elif one.subject in seen:
-            found[place] = f"{one.subject} twice, of which some clients try the first one only"
+            found[index] = f"{one.subject} twice, of which some clients try the first one only"
         elif one.not_after < now and one.subject in lasting:
-            found[place] = f"{one.subject} of former times, which has expired"
+            found[index] = f"{one.subject} of former times, which has expired"
         else:
             seen.add(one.subject)
     return found

@@ -28,8 +28,8 @@ def compose(settings: Mapping[str, Any], canary_jwk: Mapping[str, str], layout: 
     Returns:
         The settings, plus root, crt, key, the canary provisioner, the leaf template for each provisioner that declares
         none, the CA's own names in an allow policy (the canary is issued for them), and the first of them as common
-        name of its server certificate where none is declared: GnuTLS reads step-ca's default, which is no name of a
-        host, below name constraints.
+        name of its server certificate where none is declared: GnuTLS refuses step-ca's default, which is not a name of
+        a host, below name constraints.
     """
     config = copy.deepcopy(dict(settings))
     config["root"] = layout.root

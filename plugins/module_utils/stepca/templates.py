@@ -22,7 +22,7 @@ _LEAF = """\
     {{- $common = .Value -}}
   {{- end -}}
   {{- if and (eq .Type "dns") (not (regexMatch "^(?i)([*][.])?HOST$" .Value)) -}}
-    {{- fail (printf "%s is no name of a host that all clients read: letters, digits, - and ." .Value) -}}
+    {{- fail (printf "%s is not a name of a host that all clients read (letters, digits, - and .)" .Value) -}}
   {{- end -}}
 {{- end -}}
 {

@@ -64,14 +64,14 @@ def check_served(bundle: Sequence[x509.Certificate], source: str) -> None:
     """
     issuers = {one.issuer.public_bytes() for one in bundle}
     subjects: set[bytes] = set()
-    for place, certificate in enumerate(bundle):
+    for index, certificate in enumerate(bundle):
         subject = certificate.subject.public_bytes()
         why = ""
         if certificate.subject == certificate.issuer:
             why = "it is a root, which clients have themselves"
         elif subject in subjects:
             why = "it is the second one of that name, and some clients try the first one only"
-        elif place and subject not in issuers:
+        elif index and subject not in issuers:
             why = "it issued none of the others"
         if why:
             raise TrustAnchorError(

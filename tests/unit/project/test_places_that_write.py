@@ -110,7 +110,7 @@ def test_each_file_with_a_template_is_known() -> None:
         "module_utils/publication/nginx.py",
         "module_utils/publication/units.py",
         "module_utils/service_certificate/units.py",
-        "module_utils/stepca/config.py",
+        "module_utils/stepca/templates.py",
         "module_utils/stepca/unit.py",
         "module_utils/token/backends/softhsm.py",
         "module_utils/trust/stores/containerd.py",
