@@ -64,10 +64,11 @@ def lint_intermediate(
     purposes = certs.extension(certificate, x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes:
         yield "its extended key usage must not be anyExtendedKeyUsage, which several verifiers refuse"
-    for mailbox in certificate.subject.get_attributes_for_oid(x509.NameOID.EMAIL_ADDRESS):
-        if not _permits_mailbox(issuer, str(mailbox.value)):
+    for attribute in certificate.subject.get_attributes_for_oid(x509.NameOID.EMAIL_ADDRESS):
+        mailbox = str(attribute.value)
+        if not _permits_mailbox(issuer, mailbox):
             yield (
-                f"its subject has the e-mail address {mailbox.value}, which its issuer does not permit: "
+                f"its subject has the e-mail address {mailbox}, which its issuer does not permit: "
                 "OpenSSL holds it to name constraints (RFC 5280 section 4.2.1.10), and would refuse all that is below"
             )
     constrained = [one for one in (certificate, issuer) if certs.extension(one, x509.NameConstraints) is not None]
