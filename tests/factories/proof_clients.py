@@ -86,7 +86,7 @@ def _bundle_of(name: str) -> Callable[[pki.Authority, Path, pytest.MonkeyPatch],
         bundle = directory / f"bundle-{name}.pem"
         bundle.write_text(root.pem)
         mount = f"mount --bind {bundle} {BUNDLE}"
-        script = f"exec unshare --mount --propagation private sh -c '{mount} && exec \"$@\"' sh \"$REAL\" \"$@\""
+        script = f'exec unshare --mount --propagation private sh -c \'{mount} && exec "$@"\' sh "$REAL" "$@"'
         wrap(directory, monkeypatch, name, script)
 
     return fill
