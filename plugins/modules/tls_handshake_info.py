@@ -34,14 +34,14 @@ options:
         C(defaults.json) of step and the like) do not count.
       - V(curl) and V(python) read the bundle and the hash links in C(/etc/ssl/certs), by OpenSSL. V(python) asks each
         address of a name, the others the first one that answers.
-      - V(java) is each version of Java that is found, the one on E(PATH) under this name, and each further one under the
-        name and its directory, as C(java /opt/jdk-21). One of them has to be a JDK. A program that is a user's is run as
-        that user.
+      - V(java) is each version of Java that is found, the one on E(PATH) under this name, and each further one under
+        the name and its directory, as C(java /opt/jdk-21). One of them has to be a JDK. A program that is a user's is
+        run as that user.
       - V(node) gets the additional roots that the host declares as E(NODE_EXTRA_CA_CERTS) in
         C(/etc/environment.d/50-trustanchor.conf). Debian's own Node.js also reads the system store, others their
         built-in roots. Where its version knows the switch, C(node --use-system-ca) is asked too, without these roots.
       - V(step) is smallstep's C(step), which shows what a Go program finds in the system store. Go reads every file in
-        C(/etc/ssl/certs), whatever its name. C(git) is no Go program, and on Debian it reads what V(wget) reads.
+        C(/etc/ssl/certs), whatever its name. C(git), by GnuTLS, does so too on Debian.
       - V(wget) and V(gnutls) (C(gnutls-cli)) read the bundle, by GnuTLS, and no variable of OpenSSL.
       - V(nss) is C(tstclnt), with the databases of O(nss_databases), and without the roots that browsers bring.
       - V(uv) stands for programs in Rust with rustls that ask for the system's certificates. It is in no package of
@@ -52,8 +52,8 @@ options:
     default: [curl, python]
   roots:
     description:
-      - Path of a file on the host, PEM, with the only roots that the clients are to trust. Every other store is shut out,
-        which takes more than C(curl --cacert) or C(wget --ca-certificate).
+      - Path of a file on the host, PEM, with the only roots that the clients are to trust. Every other store is shut
+        out, which takes more than C(curl --cacert) or C(wget --ca-certificate).
       - Without it, each client reads the host's own stores, as they are.
     type: path
   nss_databases:

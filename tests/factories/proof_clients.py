@@ -57,10 +57,11 @@ def wrap(directory: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: st
 
 
 def _variables(root: pki.Authority, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of OpenSSL, which curl, Python, Go and uv read, too."""
+    """Those of OpenSSL, which Python, Go and uv read, too, and that of curl."""
     (directory / "store.pem").write_text(root.pem)
     (directory / "directory").mkdir()
-    monkeypatch.setenv("SSL_CERT_FILE", str(directory / "store.pem"))
+    for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(directory / "store.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(directory / "directory"))
 
 
