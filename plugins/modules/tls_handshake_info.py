@@ -110,13 +110,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof.clients import registry
 
 SPECIFICATION: dict[str, dict[str, Any]] = {
     "targets": {"type": "list", "elements": "str", "required": True},
     "clients": {
         "type": "list",
         "elements": "str",
-        "choices": list(handshakes.CLIENTS),
+        "choices": list(registry.CLIENTS),
         "default": ["curl", "python"],
     },
     "roots": {"type": "path"},

@@ -74,8 +74,8 @@ def _java(root: pki.Authority, directory: Path, monkeypatch: pytest.MonkeyPatch)
     """A trust store of keytool's making that every JVM is told of."""
     store, certificate = directory / "store.p12", directory / "java.pem"
     certificate.write_text(root.pem)
-    command = ["keytool", "-importcert", "-noprompt", "-alias", "root", "-file", certificate]
-    subprocess.run([*command, "-keystore", store, "-storepass", "changeit"], capture_output=True, check=True)
+    command = ["keytool", "-importcert", "-noprompt", "-alias", "root", "-file", str(certificate)]
+    subprocess.run([*command, "-keystore", str(store), "-storepass", "changeit"], capture_output=True, check=True)
     options = f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword=changeit"
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", options)
 

@@ -180,7 +180,7 @@ def test_what_a_certificate_says_is_no_result_of_another_target(end: str) -> Non
     """Clients quote the server's certificate in their errors."""
     lines, asked = (
         client.Lines("word"),
-        client.Asked([handshakes.TargetResult(f"{one}:443") for one in ("evil", "good")], ""),
+        client.Asked([client.TargetResult(f"{one}:443") for one in ("evil", "good")], ""),
     )
     said = f"word evil:443 not for this name: DNS:x{end}word good:443 ok\nword good:443 refused\nword evil:443 ok\n"
     found = lines.read(asked, client.Outcome(0, said))
@@ -190,7 +190,7 @@ def test_what_a_certificate_says_is_no_result_of_another_target(end: str) -> Non
 
 def test_no_server_knows_the_word_of_a_line() -> None:
     """Programs print to the same output what they are asked to debug."""
-    asked = client.Asked([handshakes.TargetResult("good:443")], "")
+    asked = client.Asked([client.TargetResult("good:443")], "")
     lines, other = client.Lines(), client.Lines()
     assert lines.word != other.word
     assert lines.read(asked, client.Outcome(0, f"{other.word} good:443 ok\ngood:443 ok\n")) == {

@@ -23,7 +23,10 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _file(name: str, text: str) -> Callable[[Path, pytest.MonkeyPatch], None]:
-    return lambda home, _monkeypatch: (home / name).write_text(text) and None
+    def write(home: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+        (home / name).write_text(text)
+
+    return write
 
 
 def _variable(name: str, value: str) -> Callable[[Path, pytest.MonkeyPatch], None]:
