@@ -46,7 +46,7 @@ def perform(
         for client in clients:
             for name, said in _answers(CLIENTS[client], asked).items():
                 for result in results:
-                    result.clients[name] = said[result.target]
+                    result.clients[visible(name)] = said[result.target]  # users name the directories of programs
     return results
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,20 @@ def test_a_jdk_of_a_user_runs_as_that_user(target: str, public: Path, monkeypatc
     assert (public / "noted").read_text() == f"{USER}\n"
     assert "can be changed by users other" in answers.pop(f"java {shared}")
     assert answers == {"java": "ok"}
+
+
+def test_there_is_an_end_of_versions(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their directories may be a user's, who gives the name, too."""
+    monkeypatch.setattr(java, "JDKS", (f"{tmp_path}/jvm/*",))
+    monkeypatch.setattr(java, "MOST", 1)
+    named = jdk(tmp_path / "jvm/a\nservice:443 ok")
+    jdk(tmp_path / "jvm/b")
+    roots = tmp_path / "roots.pem"
+    roots.write_text(ROOT.pem)
+    results = handshakes.perform([target], ["java"], str(roots))
+    assert list(results[0].clients.values()) == ["ok", "ok", "not asked: 1 further versions of a host are"]
+    assert f"java {named.parent}/a\\nservice:443 ok" in results[0].clients
+    assert len(handshakes.table([asdict(results[0])]).split("\n")) == 3
 
 
 # The file with the only roots

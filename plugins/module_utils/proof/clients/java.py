@@ -10,14 +10,16 @@ from __future__ import annotations
 import glob
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ...errors import TrustAnchorError
 from ...trust.stores.java import JDKS
-from .client import TIMEOUT, Asked, Client, Lines, Said, ask, let_read, owner, short
+from .client import TIMEOUT, Account, Asked, Client, Lines, Said, ask, let_read, owner, short
 
 _COMPILE_SECONDS = 120
 _START_SECONDS = 60
+MOST = 20  # further versions of one host: whoever may write below /opt could make any number
 _FAST = "-XX:TieredStopAtLevel=1"
 
 # Verifies chain and host name as HttpsURLConnection does. Roots of its own are in a trust manager of its own: a trust
@@ -90,36 +92,64 @@ class Handshake {
 """
 
 
-def found() -> dict[str, str]:
-    """Name of each Java to its program: the one on PATH, and each further one, by its directory."""
-    javas: dict[str, str] = {}
-    seen = set()
-    if on_path := shutil.which("java"):
-        javas[CLIENT.name] = on_path
-        seen.add(os.path.realpath(on_path))
+@dataclass(frozen=True)
+class Java:
+    """One version.
+
+    Args:
+        name: of its answer.
+        path: of its program.
+        account: whom it is run as; None: who runs this.
+        refused: why it is not run.
+    """
+
+    name: str
+    path: str
+    account: Account | None = None
+    refused: str = ""
+
+
+def found() -> list[Java]:
+    """The one on PATH, which whoever runs this would run; and each further one, by its directory.
+
+    Raises:
+        TrustAnchorError: there is none.
+    """
+    on_path = shutil.which("java")
+    javas = {os.path.realpath(on_path): Java(CLIENT.name, on_path)} if on_path else {}
     for path in sorted(path for top in JDKS for path in glob.glob(f"{top}/bin/java")):
-        if os.path.realpath(path) not in seen:
-            seen.add(os.path.realpath(path))
-            javas[f"{CLIENT.name} {path.removesuffix('/bin/java')}"] = path
+        if os.path.realpath(path) not in javas:
+            javas[os.path.realpath(path)] = _further(path, len(javas) > MOST)
     if not javas:
         raise TrustAnchorError("the program java is missing", "", f"Install {CLIENT.package}")
-    return javas
+    return list(javas.values())
+
+
+def _further(path: str, too_many: bool) -> Java:
+    name = f"{CLIENT.name} {path.removesuffix('/bin/java')}"
+    if too_many:
+        return Java(name, path, refused=f"not asked: {MOST} further versions of a host are")
+    try:
+        return Java(name, path, owner(path))
+    except TrustAnchorError as error:
+        return Java(name, path, refused=short(str(error)))
 
 
 def _perform(asked: Asked) -> Mapping[str, Said]:
     javas = found()
     classes = _compiled(asked, javas)
-    return {name: _shake(asked, path, classes) for name, path in javas.items()}
+    return {one.name: _shake(asked, one, classes) for one in javas}
 
 
-def _compiled(asked: Asked, javas: Mapping[str, str]) -> str:
+def _compiled(asked: Asked, javas: Sequence[Java]) -> str:
     """The directory of the class.
 
     Raises:
         TrustAnchorError: there is no compiler, or it fails.
     """
-    beside = [os.path.join(os.path.dirname(os.path.realpath(path)), "javac") for path in javas.values()]
-    compilers = [path for path in (shutil.which("javac"), *beside) if path and os.path.exists(path) and _is_ours(path)]
+    ours = [one.path for one in javas if one.account is None and not one.refused]
+    beside = [os.path.join(os.path.dirname(os.path.realpath(path)), "javac") for path in ours]
+    compilers = [path for path in (shutil.which("javac"), *beside) if path and os.path.exists(path)]
     if not compilers:
         raise TrustAnchorError(
             "the program javac is missing", "Java is asked by a program", f"Install {CLIENT.package}"
@@ -136,20 +166,13 @@ def _compiled(asked: Asked, javas: Mapping[str, str]) -> str:
     return directory
 
 
-def _is_ours(path: str) -> bool:
-    try:
-        return owner(path) is None
-    except TrustAnchorError:
-        return False
-
-
-def _shake(asked: Asked, java: str, classes: str) -> Said:
-    """As whoever the program belongs to."""
+def _shake(asked: Asked, java: Java, classes: str) -> Said:
+    if java.refused:
+        return dict.fromkeys(asked.targets, java.refused)
     lines = Lines()
-    command = [java, _FAST, "-cp", classes, "Handshake", lines.word, asked.roots, *asked.targets]
+    command = [java.path, _FAST, "-cp", classes, "Handshake", lines.word, asked.roots, *asked.targets]
     try:
-        timeout = _START_SECONDS + TIMEOUT * len(asked.targets)
-        outcome = ask(command, account=owner(java), timeout=timeout)
+        outcome = ask(command, account=java.account, timeout=_START_SECONDS + TIMEOUT * len(asked.targets))
     except TrustAnchorError as error:
         return dict.fromkeys(asked.targets, short(str(error)))
     return lines.read(asked, outcome)
