@@ -31,7 +31,7 @@ options:
     description:
       - The clients to use. One that the host has not got fails, and says which package it is in.
       - Settings by which a user has switched verification off (C(.curlrc), C(.wgetrc), E(NODE_TLS_REJECT_UNAUTHORIZED),
-        C(defaults.json) of step and the like) do not count.
+        C(defaults.json) of step and the like) do not count, and no proxy is asked.
       - V(curl) and V(python) read the bundle and the hash links in C(/etc/ssl/certs), by OpenSSL. V(python) asks each
         address of a name, the others the first one that answers.
       - V(java) is each version of Java that is found, the one on E(PATH) under this name, and each further one under

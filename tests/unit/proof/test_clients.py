@@ -100,6 +100,15 @@ def test_a_server_that_answers_with_an_error_has_shaken_hands(tmp_path: Path, cl
 
 
 @every
+def test_a_proxy_is_not_asked(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str) -> None:
+    """It may show a certificate of its own; and its refusal is no answer of the server."""
+    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert set(said(f"localhost:{port}", client, roots=file_of(ROOT, tmp_path)).values()) == {"ok"}
+
+
+@every
 def test_nobody_at_the_port(tmp_path: Path, client: str) -> None:
     answers = said("127.0.0.1:1", client, roots=file_of(ROOT, tmp_path))
     assert [text for text in answers.values() if "efused" not in text and "onnect" not in text] == []

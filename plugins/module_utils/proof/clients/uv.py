@@ -15,6 +15,7 @@ from .client import TIMEOUT, Asked, Client, Outcome, Said, ask, find_program
 
 _ANSWERED = re.compile(r"^ *(?:cause|Caused by): HTTP status (?:client|server) error \([0-9]{3} ", re.MULTILINE)
 _OPTIONS = ("--quiet", "--no-config", "--no-cache", "--no-python-downloads", "--no-index")
+_PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 # Two names of one switch: that of version 0.8, and the later one.
 _SYSTEM = {"UV_NATIVE_TLS": "true", "UV_SYSTEM_CERTS": "true"}
 
@@ -23,7 +24,7 @@ def _perform(asked: Asked) -> Mapping[str, Said]:
     program = find_program("uv", CLIENT.package)
     limits = {"UV_HTTP_RETRIES": "0", "UV_HTTP_TIMEOUT": str(TIMEOUT)}
     store = {"SSL_CERT_FILE": asked.roots} if asked.roots else _SYSTEM
-    without = ["UV_", *(["SSL_CERT_"] if asked.roots else [])]
+    without = ["UV_", *_PROXIES, *(["SSL_CERT_"] if asked.roots else [])]
 
     def shake(target: str) -> str:
         command = [program, "pip", "compile", *_OPTIONS, "--find-links", f"https://{target}/", "-"]

@@ -19,7 +19,7 @@ def _perform(asked: Asked) -> Mapping[str, Said]:
     narrow = [f"--ca-certificate={asked.roots}", f"--ca-directory={asked.directory('empty')}"] if asked.roots else []
     # Without settings of its user and of the host, which may switch verification off.
     command = [program, "--no-config", "--no-hsts", "--no-verbose", "--output-document=/dev/null", "--tries=1"]
-    limits = [f"--timeout={TIMEOUT}", "--max-redirect=0"]
+    limits = [f"--timeout={TIMEOUT}", "--max-redirect=0", "--no-proxy"]
 
     def shake(target: str) -> str:
         outcome = ask([*command, *limits, *narrow, f"https://{target}/"])
