@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import shutil
+import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -104,10 +108,13 @@ def test_a_database_of_a_user_is_opened_as_that_user(
     (public / "noted").touch()
     os.chown(public / "noted", USER, USER)
     monkeypatch.setenv("SECRET", "x")
-    noting = f'(id -u; id -G; echo "${{SECRET-none}}") > {public}/noted; exec "$REAL" "$@"'
+    session = 'echo $$; cut -d" " -f6 /proc/$$/stat'
+    noting = f'(id -u; id -G; echo "${{SECRET-none}}"; {session}) > {public}/noted; exec "$REAL" "$@"'
     proof_clients.wrap(public, monkeypatch, "tstclnt", noting)
     assert said(target, "nss", nss_databases=[str(database)]) == {f"nss {database}": "ok"}
-    assert (public / "noted").read_text().split() == [str(USER), "65534", "none"]
+    *who, process, group = (public / "noted").read_text().split()
+    assert who == [str(USER), "65534", "none"]
+    assert group == process
 
 
 @proof_clients.as_root
@@ -232,6 +239,36 @@ def test_there_is_an_end_of_versions(target: str, tmp_path: Path, monkeypatch: p
     assert list(results[0].clients.values()) == ["ok", "ok", "not asked: 1 further versions of a host are"]
     assert f"java {named.parent}/a\\nservice:443 ok" in results[0].clients
     assert len(handshakes.table([asdict(results[0])]).split("\n")) == 3
+
+
+# One process for all targets
+
+
+@pytest.mark.parametrize("name", ["node", "java"])
+def test_a_server_that_never_ends_its_answer_takes_nobody_elses_result(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(java, "JDKS", ())
+    for module in (java, node):
+        monkeypatch.setattr(module, "TIMEOUT", 5)
+    roots = tmp_path / "roots.pem"
+    roots.write_text(ROOT.pem)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> None:
+            """A record of a handshake, byte by byte (RFC 8446 section 5.1)."""
+            with contextlib.suppress(OSError), listener.accept()[0] as raw:
+                raw.sendall(b"\x16\x03\x03\x3f\xff")
+                while not select.select([raw], [], [], 0.2)[0] or raw.recv(1 << 16):
+                    raw.sendall(b"\x00")
+
+        thread = threading.Thread(target=trickle, daemon=True)
+        thread.start()
+        results = handshakes.perform([f"127.0.0.1:{listener.getsockname()[1]}", target], [name], str(roots))
+        thread.join()
+    assert "ok" not in results[0].clients.values()
+    assert results[0].clients[name] != "the client said nothing"
+    assert results[1].clients == {name: "ok"}
 
 
 # The file with the only roots

@@ -168,7 +168,8 @@ def ask(
     inherited: Mapping[str, str] = {"PATH": os.defpath, "HOME": "/nonexistent"} if account else os.environ
     environment = {name: value for name, value in inherited.items() if not name.startswith(tuple(without))}
     if account:
-        command = ["setpriv", f"--reuid={account[0]}", f"--regid={account[1]}", "--clear-groups", *command]
+        # In a session of its own: nothing of a user's gets at the terminal of whoever runs this.
+        command = ["setsid", "setpriv", f"--reuid={account[0]}", f"--regid={account[1]}", "--clear-groups", *command]
     code, said = limited.outcome(command, {**environment, **(variables or {})}, stdin, timeout, MOST_BYTES)
     return Outcome(code, said.decode(errors="replace"))
 

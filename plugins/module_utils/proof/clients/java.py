@@ -47,7 +47,18 @@ class Handshake {
     static void shake(SSLSocketFactory factory, String target) throws Exception {
         int colon = target.lastIndexOf(':'), port = Integer.parseInt(target.substring(colon + 1));
         String host = target.substring(0, colon).replaceAll("^\\\\[|\\\\]$", "");
-        try (Socket raw = new Socket()) {
+        // Its timeout is for one read alone: a server that trickles would never end.
+        Timer timer = new Timer(true);
+        try (final Socket raw = new Socket()) {
+            timer.schedule(new TimerTask() {
+                public void run() {
+                    try {
+                        raw.close();
+                    } catch (IOException error) {
+                        // It is closed.
+                    }
+                }
+            }, %(milliseconds)d);
             raw.connect(new InetSocketAddress(host, port), %(milliseconds)d);
             raw.setSoTimeout(%(milliseconds)d);
             try (SSLSocket socket = (SSLSocket) factory.createSocket(raw, host, port, true)) {
@@ -59,6 +70,8 @@ class Handshake {
                 socket.setSSLParameters(parameters);
                 socket.startHandshake();
             }
+        } finally {
+            timer.cancel();
         }
     }
 
@@ -162,7 +175,8 @@ def _compiled(asked: Asked, javas: Sequence[Java]) -> str:
     outcome = ask([compilers[0], *options, "-d", directory, source], timeout=_COMPILE_SECONDS)
     if outcome.code:
         raise TrustAnchorError(f"{compilers[0]} failed with exit code {outcome.code}", short(outcome.text))
-    let_read(os.path.join(directory, "Handshake.class"))
+    for one in os.listdir(directory):
+        let_read(os.path.join(directory, one))
     return directory
 
 

@@ -30,7 +30,8 @@ for (const target of targets) {
         said[target] ??= "ok";
         socket.destroy();
     });
-    socket.setTimeout(%d, () => socket.destroy(new Error("no answer in time")));
+    // For all of it, and not for a silence: a server may trickle.
+    setTimeout(() => socket.destroy(new Error("no answer in time")), %d).unref();
     socket.on("error", (error) => { said[target] ??= error.message.replaceAll("\\n", " "); });
 }
 process.on("exit", () => Object.keys(said).forEach((target) => console.log(word + " " + target + " " + said[target])));
