@@ -130,7 +130,9 @@ def found() -> list[Java]:
     """
     on_path = shutil.which("java")
     javas = {os.path.realpath(on_path): Java(CLIENT.name, on_path)} if on_path else {}
-    for path in sorted(path for top in JDKS for path in glob.glob(f"{top}/bin/java")):
+    listed = [path for top in JDKS for path in glob.glob(f"{top}/bin/java")]
+    # By its own name, and by a link's where there is no other.
+    for path in sorted(listed, key=lambda path: (os.path.islink(os.path.dirname(os.path.dirname(path))), path)):
         if os.path.realpath(path) not in javas:
             javas[os.path.realpath(path)] = _further(path, len(javas) > MOST)
     if not javas:
