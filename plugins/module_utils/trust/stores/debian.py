@@ -57,7 +57,9 @@ class SystemStore:
         lost = len(distributed() - bundled.keys() - wanted.distrusted)
         return [
             found("system sources", SOURCE, (), (), "; ".join(why)),
-            compared("system bundle", BUNDLE, bundled, wanted, why=f"{lost} of the distribution are lost" if lost else ""),
+            compared(
+                "system bundle", BUNDLE, bundled, wanted, why=f"{lost} of the distribution are lost" if lost else ""
+            ),
             self._directory(wanted),
         ]
 

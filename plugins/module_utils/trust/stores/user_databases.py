@@ -166,7 +166,9 @@ class UserDatabases:
             database.require_alone()
             before = identity(file)
             cached = self.cache.get(file)
-            trusted = told(database) if cached is None else [[one, cached.issuers.get(one, "")] for one in cached.entries]
+            trusted = (
+                told(database) if cached is None else [[one, cached.issuers.get(one, "")] for one in cached.entries]
+            )
             return {"path": database.path, "file": before, "trusted": trusted}
         except TrustAnchorError as error:
             return {"path": database.path, "why": str(error)}
