@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Elements of DER (X.690 section 10), as far as names and extensions of a certificate need them. Standard library only."""
+"""Elements of DER (X.690 section 10), as far as names and extensions of certificates need. Standard library only."""
 
 from __future__ import annotations
 

@@ -60,12 +60,12 @@ def test_a_file_that_cannot_be_read_keeps_no_root_from_being_right(
             raise PermissionError(13, "Permission denied", path)
         return real(path, *more, **options)
 
-    monkeypatch.setattr(files.os, "open", without)
+    monkeypatch.setattr(os, "open", without)
     outcome = convergence.converge([ONE], {TWO.sha256}, host.declaration, state.load())
     assert not (certs / "stray.pem").exists()
     found = {one.name: one for one in outcome.reported}["system directory"]
     assert (found.state, found.unwanted) == ("wrong", ())
-    assert f"{certs}/bad.pem cannot be read. Permission denied" in found.why
+    assert f"{certs}/bad.pem cannot be read: Permission denied" in found.why
     with pytest.raises(TrustAnchorError, match="bad.pem cannot be read"):
         run(host, [ONE], {TWO.sha256})
 

@@ -25,6 +25,11 @@ class Contents:
     entries: Entries
     issuers: Entries
 
+    @property
+    def certificates(self) -> Entries:
+        """Fingerprint to issuer, of a file whose entries go by fingerprint."""
+        return {sha256: self.issuers.get(sha256, "") for sha256 in self.entries}
+
 
 class Cache:
     """The certificates in a file, as long as inode, size and both times of it are the same; and the names of roots.

@@ -33,6 +33,10 @@ BUNDLE = f"{DIRECTORY}/ca-certificates.crt"
 HOOKS = "/etc/ca-certificates/update.d"
 CONFIGURATION = "/etc/ca-certificates.conf"
 DISTRIBUTION = "/usr/share/ca-certificates"
+_KEPT = (
+    f"{{0}} is the distribution's, and no file of a package is removed: write !{{0}} in {CONFIGURATION} for it, or "
+    "deselect it with dpkg-reconfigure ca-certificates, and run again"
+)
 _JAVA_HOOK = "jks-keystore"
 _AT_WORK_SECONDS = 600
 _FAILED_HOOK = re.compile(r"^E: (\S+) exited with code (\d+)", re.MULTILINE)
@@ -55,19 +59,19 @@ class SystemStore:
         why += [f"{path}: must not be there" for path in foreign]
         bundled = trusted_by_bundle()
         lost = len(distributed() - bundled.keys() - wanted.distrusted)
+        faults = [f"{lost} of the distribution are lost"] * bool(lost) + [_KEPT.format(one) for one in kept(wanted)]
         return [
             found("system sources", SOURCE, (), (), "; ".join(why)),
-            compared(
-                "system bundle", BUNDLE, bundled, wanted, why=f"{lost} of the distribution are lost" if lost else ""
-            ),
+            compared("system bundle", BUNDLE, bundled, wanted, why="; ".join(faults)),
             self._directory(wanted),
         ]
 
     def _directory(self, wanted: Wanted) -> StoreFinding:
         """OpenSSL trusts what its hash links lead to; Go, git and others every file, whatever its name."""
-        everywhere = all_in(directory_files())
+        paths = directory_files()
         missing = sorted(wanted.sha256s - trusted_by_directory().keys())
-        read = compared("system directory", DIRECTORY, everywhere, wanted)
+        why = "; ".join(filter(None, map(fault, paths)))
+        read = compared("system directory", DIRECTORY, all_in(paths), wanted, why=why)
         return found(read.name, DIRECTORY, missing, read.unwanted, read.why)
 
     def converge(self, wanted: Wanted) -> list[str]:
@@ -89,6 +93,12 @@ def distributed() -> set[str]:
     """Fingerprints of the certificates that the distribution brings and its administrator has not deselected."""
     listed, _deselected = _configured()
     return set(all_in(listed))
+
+
+def kept(wanted: Wanted) -> list[str]:
+    """What the distribution brings, as `CONFIGURATION` names it, and must not be trusted: no file of a package goes."""
+    listed, _deselected = _configured()
+    return [path.removeprefix(f"{DISTRIBUTION}/") for path in listed if wanted.banned(certificates(path))]
 
 
 def require() -> None:

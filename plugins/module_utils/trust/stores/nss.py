@@ -69,7 +69,7 @@ class NssDatabase:
             file = identity(self._file)
             read = user_databases.read_certificates(self._as_owner(user_databases.told))
             cached = self.cache.keep(self._file, file, *read)
-        return {sha256: cached.issuers.get(sha256, "") for sha256 in cached.entries}
+        return cached.certificates
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Add what is missing, then delete what must go; make it where it is absent."""

@@ -145,9 +145,9 @@ class UserDatabases:
         if "why" in said:
             self.unmeasured.add(path)
             return StoreFinding(name, visible(path), UNKNOWN, why=_text(said["why"]))
-        entries, issuers = read_certificates(said.get("trusted"))
-        self.cache.keep(os.path.join(path, "cert9.db"), _identity(said.get("file")), entries, issuers)
-        return compared(name, visible(path), {one: issuers.get(one, "") for one in entries}, wanted)
+        read = read_certificates(said.get("trusted"))
+        kept = self.cache.keep(os.path.join(path, "cert9.db"), _identity(said.get("file")), *read)
+        return compared(name, visible(path), kept.certificates, wanted)
 
     # The rest runs in the child.
 
@@ -166,9 +166,7 @@ class UserDatabases:
             database.require_alone()
             before = identity(file)
             cached = self.cache.get(file)
-            trusted = (
-                told(database) if cached is None else [[one, cached.issuers.get(one, "")] for one in cached.entries]
-            )
+            trusted = told(database) if cached is None else list(map(list, cached.certificates.items()))
             return {"path": database.path, "file": before, "trusted": trusted}
         except TrustAnchorError as error:
             return {"path": database.path, "why": str(error)}
