@@ -35,8 +35,8 @@ _MOST_ENTRIES = 1000  # of a directory in which profiles are
 _MOST_CERTIFICATES = 1000  # that one database trusts
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHY = 300  # characters
-# Below a home: Chromium's and Chrome's (newer ones in .local), as a snap, and Firefox's profiles, also as a snap or a
-# flatpak. A star stands for each entry of a directory.
+# Below a home: Chromium's and Chrome's, and Firefox's profiles, newer ones in XDG's directories; also as a snap or a
+# flatpak, which has XDG's directories of its own. A star stands for each entry of a directory.
 IN_HOMES = (
     ".pki/nssdb",
     ".local/share/pki/nssdb",
@@ -44,7 +44,15 @@ IN_HOMES = (
     ".mozilla/firefox/*",
     ".config/mozilla/firefox/*",
     "snap/firefox/common/.mozilla/firefox/*",
+    "snap/firefox/common/.config/mozilla/firefox/*",
+    "snap/firefox/current/.config/mozilla/firefox/*",
     ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
+    ".var/app/org.mozilla.firefox/config/mozilla/firefox/*",
+    *(
+        f".var/app/{name}/{place}"
+        for name in ("org.chromium.Chromium", "com.google.Chrome")
+        for place in (".pki/nssdb", "data/pki/nssdb")
+    ),
 )
 
 
