@@ -58,7 +58,7 @@ def test_system_and_java_lose_it_and_keep_what_is_foreign(host: Host) -> None:
         assert f"{host.source}/{name}: must not be there" in found["system sources"].why
     assert found["system bundle"].unwanted == found["system directory"].unwanted == (OURS.sha256,)
     assert found["java"].unwanted == tuple(sorted([OURS.sha256, CROSS.sha256]))
-    assert f"{OURS.sha256[:16]} is no root: one of ours has issued it" in found["system bundle"].why
+    assert f"{OURS.sha256[:16]} is not a root: one of ours has issued it" in found["system bundle"].why
     assert (host.source / "corp-chain.crt").read_text() == FOREIGN.pem
     assert not (host.source / "corp-ca.crt").exists()
     assert host.trusted() == {ONE.sha256, FOREIGN.sha256, SAME_NAME.sha256}
@@ -141,7 +141,7 @@ def test_docker_reads_every_file_of_a_registry(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.skipif(not shutil.which("keytool"), reason="keytool is not installed (Debian: default-jre-headless)")
 def test_pkcs12_of_java_loses_it_but_no_private_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose certificate one of our roots has issued, such as a manifest signer's: that entry is no trust anchor."""
+    """Whose certificate one of our roots has issued, such as a manifest signer's: that entry is left alone."""
     accounts.as_current_user(monkeypatch)
     path, source, cache = tmp_path / "store.p12", tmp_path / "source.pem", Cache()
     own = MADE[0].intermediate("With a key")

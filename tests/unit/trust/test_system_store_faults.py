@@ -29,7 +29,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 @pytest.fixture
 def certs(host: Host, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory, which nothing makes anew."""
+    """The directory, which nothing makes again."""
     monkeypatch.setattr(debian, "rebuild", list)
     return host.home / "certs"
 

@@ -33,8 +33,8 @@ Declare = Callable[[str, str], None]
 def declare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Declare:
     """Write a file below the test's /etc."""
     etc = tmp_path / "etc"
-    places = [place.replace("/etc", str(etc), 1) for place in variable_stores.PLACES]
-    monkeypatch.setattr(variable_stores, "PLACES", tuple(places))
+    sources = [source.replace("/etc", str(etc), 1) for source in variable_stores.SOURCES]
+    monkeypatch.setattr(variable_stores, "SOURCES", tuple(sources))
     monkeypatch.setattr(variable_stores, "is_roots_alone", lambda _path: True)
 
     def write(name: str, text: str) -> None:
@@ -70,7 +70,7 @@ def test_what_a_line_sets(line: str, expected: list[tuple[str, str]]) -> None:
     assert list(variable_stores.assignments(line)) == expected
 
 
-def test_each_place_is_looked_at_and_each_store_once(declare: Declare, tmp_path: Path) -> None:
+def test_each_source_is_looked_at_and_each_store_once(declare: Declare, tmp_path: Path) -> None:
     for name in "abcdef":
         (tmp_path / name).write_text(TWO.pem)
     (tmp_path / "same").symlink_to("a")

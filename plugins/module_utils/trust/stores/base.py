@@ -31,7 +31,7 @@ class Wanted:
         forbidden: fingerprints that it must not trust: those that once were ours, and `distrusted`.
         distrusted: fingerprints that it must not trust whoever put them there.
         issuers: digests of the names of our roots (`names_of`). What these have issued, intermediates and
-            cross-certificates, is no root: in a store it would be an anchor that outlives the distrust of its root.
+            cross-certificates, is not a root: in a store it would be an anchor that outlives the distrust of its root.
     """
 
     roots: tuple[Root, ...]
@@ -174,7 +174,7 @@ def compared(
     """
     missing = sorted(wanted.sha256s - trusted.keys())
     unwanted = sorted(wanted.unwanted(trusted) | ((trusted.keys() & set(forbidden)) - wanted.sha256s))
-    issued = [f"{one[:16]} is no root: one of ours has issued it" for one in sorted(wanted.intermediates(trusted))]
+    issued = [f"{one[:16]} is not a root: one of ours has issued it" for one in sorted(wanted.intermediates(trusted))]
     return found(name, path, missing, unwanted, "; ".join([why] * bool(why) + issued))
 
 

@@ -19,7 +19,6 @@ from .json_settings import dumped, json_object, member, parents
 from .kind import Declared, StoreKind, texts
 from .managed import Items, ManagedFiles
 
-
 _FIREFOX_LOOKS_IN = "/usr/lib/mozilla/certificates"  # for what its policy names without a directory
 
 

@@ -33,10 +33,6 @@ BUNDLE = f"{DIRECTORY}/ca-certificates.crt"
 HOOKS = "/etc/ca-certificates/update.d"
 CONFIGURATION = "/etc/ca-certificates.conf"
 DISTRIBUTION = "/usr/share/ca-certificates"
-_KEPT = (
-    f"{{0}} is the distribution's, and no file of a package is removed: write !{{0}} in {CONFIGURATION} for it, or "
-    "deselect it with dpkg-reconfigure ca-certificates, and run again"
-)
 _JAVA_HOOK = "jks-keystore"
 _AT_WORK_SECONDS = 600
 _FAILED_HOOK = re.compile(r"^E: (\S+) exited with code (\d+)", re.MULTILINE)
@@ -59,7 +55,7 @@ class SystemStore:
         why += [f"{path}: must not be there" for path in foreign]
         bundled = trusted_by_bundle()
         lost = len(distributed() - bundled.keys() - wanted.distrusted)
-        faults = [f"{lost} of the distribution are lost"] * bool(lost) + [_KEPT.format(one) for one in kept(wanted)]
+        faults = [f"{lost} of the distribution are lost"] * bool(lost) + kept(wanted)
         return [
             found("system sources", SOURCE, (), (), "; ".join(why)),
             compared("system bundle", BUNDLE, bundled, wanted, why="; ".join(faults)),
@@ -96,9 +92,14 @@ def distributed() -> set[str]:
 
 
 def kept(wanted: Wanted) -> list[str]:
-    """What the distribution brings, as `CONFIGURATION` names it, and must not be trusted: no file of a package goes."""
+    """What the distribution brings and must not be trusted, with the way out: no file of a package is removed."""
     listed, _deselected = _configured()
-    return [path.removeprefix(f"{DISTRIBUTION}/") for path in listed if wanted.banned(certificates(path))]
+    names = [path.removeprefix(f"{DISTRIBUTION}/") for path in listed if wanted.banned(certificates(path))]
+    return [
+        f"{name} is the distribution's, and no file of a package is removed: write !{name} in {CONFIGURATION} for it, "
+        "or deselect it with dpkg-reconfigure ca-certificates, and run again"
+        for name in names
+    ]
 
 
 def require() -> None:

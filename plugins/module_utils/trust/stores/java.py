@@ -194,7 +194,7 @@ class Keystore:
         self._keytool("-importcert", "-noprompt", "-trustcacerts", *alias, *more, stdin=root.pem.encode())
 
     def _listed(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Entries, and who issued those that are trusted certificates: one with a private key is no trust anchor."""
+        """Entries, and who issued those that are trusted certificates: one with a private key is left alone."""
         listed = _RFC.findall(self._keytool("-list", "-rfc", "-keystore", self.path))
         try:
             entries = {alias: fingerprint(block) for alias, _kind, block in listed}

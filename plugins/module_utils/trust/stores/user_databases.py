@@ -48,11 +48,10 @@ IN_HOMES = (
     "snap/firefox/current/.config/mozilla/firefox/*",
     ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
     ".var/app/org.mozilla.firefox/config/mozilla/firefox/*",
-    *(
-        f".var/app/{name}/{place}"
-        for name in ("org.chromium.Chromium", "com.google.Chrome")
-        for place in (".pki/nssdb", "data/pki/nssdb")
-    ),
+    ".var/app/org.chromium.Chromium/.pki/nssdb",
+    ".var/app/org.chromium.Chromium/data/pki/nssdb",
+    ".var/app/com.google.Chrome/.pki/nssdb",
+    ".var/app/com.google.Chrome/data/pki/nssdb",
 )
 
 

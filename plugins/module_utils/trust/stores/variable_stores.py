@@ -32,7 +32,7 @@ VARIABLES = (
     *("REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"),
 )
 # For all sessions (pam_env(8), environment.d(5)), login shells, and the system's services (systemd-system.conf(5)).
-PLACES = (
+SOURCES = (
     "/etc/environment",
     "/etc/environment.d/*.conf",
     "/etc/profile",
@@ -132,7 +132,7 @@ def _named(name: str, value: str) -> Iterable[str]:
 def discover(_cache: Cache, _declared: Declared) -> Iterator[VariableStore]:
     """What the host's variables name and is there, but for the stores that are converged anyway."""
     seen = {os.path.realpath(path) for path in (debian.BUNDLE, debian.DIRECTORY, private_roots.PATH)}
-    for source in sorted(path for place in PLACES for path in glob.glob(place)):
+    for source in sorted(path for pattern in SOURCES for path in glob.glob(pattern)):
         for name, path in _paths_in(source):
             real = os.path.realpath(path)
             if real not in seen and os.path.exists(path):

@@ -11,7 +11,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
 
 
 @pytest.mark.parametrize(
-    "place",
+    "path",
     [
         ".pki/nssdb",
         ".local/share/pki/nssdb",
@@ -29,7 +29,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.store
         ".var/app/com.google.Chrome/data/pki/nssdb",
     ],
 )
-def test_a_database_is_found_where_a_browser_has_it(tmp_path: Path, place: str) -> None:
-    (tmp_path / place).mkdir(parents=True)
-    (tmp_path / place / "cert9.db").touch()
-    assert user_databases.databases(str(tmp_path)) == ([f"{tmp_path}/{place}"], 0)
+def test_a_database_is_found_where_a_browser_has_it(tmp_path: Path, path: str) -> None:
+    (tmp_path / path).mkdir(parents=True)
+    (tmp_path / path / "cert9.db").touch()
+    assert user_databases.databases(str(tmp_path)) == ([f"{tmp_path}/{path}"], 0)
