@@ -46,6 +46,7 @@ PLACES = {
     "module_utils/trust/manifest/convergence.py": JSON_OR_YAML,
     "module_utils/trust/rollout/report.py": "JSON, and documents that escape what is in them",
     "module_utils/trust/stores/browsers.py": JSON_OR_YAML,
+    "module_utils/trust/stores/certificate_files.py": DATA,
     "module_utils/trust/stores/containerd.py": TESTED,
     "module_utils/trust/stores/debian.py": DATA,
     "module_utils/trust/stores/docker.py": DATA,

@@ -296,6 +296,6 @@ def test_any_history_ends_with_the_declared_set(
         distrusted = {ROOTS[number].sha256 for number in unwanted - (wanted or {0})}
         run(host, roots, distrusted)
         expected = {root.sha256 for root in roots}
-        assert host.trusted() == debian.trusted_by_directory() == expected
+        assert host.trusted() == set(debian.trusted_by_directory()) == expected
         assert not with_java or host.java == expected
         assert not host.plan(roots, distrusted).changed

@@ -111,7 +111,7 @@ class Sluggish(Broken):
     """A store that was found, and looks whether the host's own are right already."""
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
-        self.seen = debian.trusted_by_bundle()
+        self.seen = set(debian.trusted_by_bundle())
         return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
 
 

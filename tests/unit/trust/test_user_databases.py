@@ -308,7 +308,7 @@ def test_an_identity_that_is_none_is_not_kept(
     monkeypatch.setattr(children, "call", lambda *_arguments: [{"path": f"{home}/x", "trusted": [], "file": file}])
     cache = Cache()
     store(home, cache).find(WANTED)
-    assert cache.as_dict() == {f"{home}/x/cert9.db": {"file": kept, "entries": {}}}
+    assert cache.as_dict() == {f"{home}/x/cert9.db": {"file": kept, "entries": {}, "issuers": {}}}
 
 
 def test_what_the_system_refuses_is_of_one_database(home: Path) -> None:
