@@ -18,7 +18,10 @@ _BEGIN, _END = "<!-- begin: written by ./dev compatibility -->", "<!-- end -->"
 # Client to what says its version, and whose verifier it is.
 _VERSIONS = {
     "curl": (["curl", "--version"], "OpenSSL"),
-    "python": (["python3", "-c", "import ssl, sys; print('Python', sys.version.split()[0], ssl.OPENSSL_VERSION)"], "OpenSSL"),
+    "python": (
+        ["python3", "-c", "import ssl, sys; print('Python', sys.version.split()[0], ssl.OPENSSL_VERSION)"],
+        "OpenSSL",
+    ),
     "java": (["java", "--version"], "JSSE"),
     "node": (["node", "-p", "`Node.js ${process.version}, OpenSSL ${process.versions.openssl}`"], "OpenSSL"),
     "step": (["step", "version"], "Go"),
@@ -31,6 +34,9 @@ _VERSIONS = {
 
 def main(_arguments: list[str]) -> int:
     """Write the page."""
+    from factories.collection import make_importable
+
+    make_importable()
     from factories import proof_clients, proof_shapes
 
     with tempfile.TemporaryDirectory() as directory:
@@ -52,7 +58,9 @@ def table(answers: Mapping[str, Mapping[str, str]]) -> str:
     clients = list(dict.fromkeys(name.split()[0] for said in answers.values() for name in said))
     lines = [f"| certificate | {' | '.join(clients)} |", f"|---|{'---|' * len(clients)}"]
     for what, said in answers.items():
-        cells = [_cell({text == "ok" for name, text in said.items() if name.split()[0] == client}) for client in clients]
+        cells = [
+            _cell({text == "ok" for name, text in said.items() if name.split()[0] == client}) for client in clients
+        ]
         lines.append(f"| {what} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
@@ -67,7 +75,7 @@ def _versions(paths: Mapping[str, str]) -> str:
         done = subprocess.run(
             [paths.get(command[0], command[0]), *command[1:]], capture_output=True, text=True, check=True
         )
-        said = done.stdout.strip().splitlines()[0].replace("|", "/")
+        said = done.stdout.strip().splitlines()[0].partition(" zlib")[0].replace("|", "/")
         lines.append(f"| {client} | {verifier} | {said} |")
     day = dt.datetime.now(dt.UTC).date().isoformat()
     return "\n".join([*lines, "", f"Seen on {day}.", ""])
