@@ -136,6 +136,20 @@ def test_urls_that_nobody_publishes_are_a_warning(record: Record) -> None:
         assert all("intermediates/x.crt names http://old.corp.example/root-r1.crl" in text for text in found)
 
 
+def test_where_a_responder_is_asked_is_no_matter_of_what_is_published(record: Record) -> None:
+    """Of what a certificate says about its issuer, its certificate alone is fetched from here."""
+    access = AuthorityInformationAccessOID
+    ways = ((access.OCSP, 0), (access.CA_ISSUERS, 1))
+    for way, count in ways:
+        location = x509.UniformResourceIdentifier("http://ocsp.corp.example")
+        root, key = record.roots["r1"], pki.new_key()
+        builder = pki.bare(pki.name("X"), root.certificate.subject, key.public_key(), pki.NOW, pki.NOW + pki.DAY)
+        extension = x509.AuthorityInformationAccess([x509.AccessDescription(way, location)])
+        signed = builder.add_extension(extension, critical=False).sign(root.key, hashes.SHA256())
+        record.write("intermediates/x.crt", pki.pem(signed).encode())
+        assert len(collected(record).warnings) == count
+
+
 def test_a_manifest_that_is_behind_is_a_warning(record: Record) -> None:
     record.write("trust.p7m", signed_message(record))
     record.write_manifest(sequence=2)

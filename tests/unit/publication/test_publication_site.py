@@ -89,6 +89,11 @@ def test_configuration() -> None:
     assert text.count("{") == text.count("}")
 
 
+def test_a_ca_whose_list_has_no_path_of_its_own() -> None:
+    text = rendered(sources=[nginx.Source("ca1", PublicationUrl("ca.corp.example"))])
+    assert "proxy_pass http://$trustanchor_authority/;" in text
+
+
 def test_configuration_without_what_a_host_has_not() -> None:
     text = rendered(ipv6=False, resolvers=[], sources=[])
     assert "[::]" not in text

@@ -21,6 +21,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
         ("http://PKI.corp.example:80/", PublicationUrl("pki.corp.example", 80, ""), None, "pki.corp.example"),
         ("http://10.0.0.5:8080/a/b//", PublicationUrl("10.0.0.5", 8080, "/a/b"), None, "10.0.0.5:8080"),
         ("http://x:81", PublicationUrl("x", 81, ""), None, "x:81"),
+        ("http://x/aX", PublicationUrl("x", 80, "/aX"), None, "x"),
     ],
 )
 def test_its_parts(text: str, parts: PublicationUrl, plain: str | None, authority: str) -> None:
@@ -72,6 +73,11 @@ def test_a_request_is_a_clients() -> None:
     lines = heard[0].decode().split("\r\n")
     assert lines[0] == "GET /x/a.crl HTTP/1.1"
     assert [line for line in lines if line.lower().startswith("host:")] == [f"Host: pki.corp.example:{at.port}"]
+
+
+def test_how_much_is_taken() -> None:
+    """Of a CRL with half a million entries; each has about 40 bytes."""
+    assert url.MAX_BYTES == 32 * 1024 * 1024 > 500_000 * 40
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

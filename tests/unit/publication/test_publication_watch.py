@@ -23,7 +23,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import notice
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
-from factories import manifests, pki
+from factories import accounts, manifests, pki
 from factories.publication_record import crl, der
 
 NOW = pki.NOW.timestamp()
@@ -39,6 +39,16 @@ def look(monkeypatch: pytest.MonkeyPatch, watched: watch.Watched, content: bytes
 
 def finding(watched: watch.Watched, end: float) -> watch.WatchFinding:
     return watch.WatchFinding(watched, watch.End(end, watched.kind, watched.margin))
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [(7200, "2.0 hours left"), (59, "1 minutes left"), (0.5, "0 minutes left"), (0, "0 minutes left")]
+    + [(-0.5, "expired 0 minutes ago"), (-60, "expired 1 minutes ago")],
+)
+def test_how_long_it_is_still_good(left: float, words: str) -> None:
+    watched = watch.Watched("root-r1.crl", "root_crl", 0)
+    assert finding(watched, NOW + left).text(NOW).partition(",")[0] == f"root-r1.crl: {words}"
 
 
 @pytest.mark.parametrize(("left", "stale"), [(86401, False), (86400, False), (86399, True), (0, True), (-5, True)])
@@ -206,3 +216,24 @@ def test_another_host_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPat
     watched = tuple(watch.Watched(f"{name}.crl", "root_crl", 1, ROOT.pem) for name in "abc")
     assert [one.fault for one in watch.look(watch.Watch(URL, watched))] == ["", "", ""]
     assert asked.count("192.0.2.1") == 1
+
+
+def test_an_address_to_which_nobody_is_sent_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ways = [clients.Way("10.0.0.5", own=True, named=True), clients.Way("10.0.0.6", own=True, named=False)]
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
+    monkeypatch.setattr(watch, "fetch", lambda _url, _name, address, _timeout: asked.append(address) or crl(ROOT))
+    watch.look(watch.Watch(URL, (watch.Watched("a.crl", "root_crl", 1, ROOT.pem),)))
+    assert asked == ["10.0.0.5"]
+
+
+def test_metrics_are_written_where_there_is_a_directory_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.as_current_user(monkeypatch)
+    found = [finding(watch.Watched("a.crl", "root_crl", 60), NOW + 61)]
+    watch.write_metrics(watch.Watch(URL, ()), found, NOW)
+    assert list(tmp_path.iterdir()) == []
+    watch.write_metrics(watch.Watch(URL, (), str(tmp_path)), found, NOW)
+    text = (tmp_path / "trustanchor_publication.prom").read_text()
+    assert text == metrics.render("publication", watch.as_metrics(found, NOW))
