@@ -43,8 +43,14 @@ def finding(watched: watch.Watched, end: float) -> watch.WatchFinding:
 
 @pytest.mark.parametrize(
     ("left", "words"),
-    [(7200, "2.0 hours left"), (59, "1 minutes left"), (0.5, "0 minutes left"), (0, "0 minutes left")]
-    + [(-0.5, "expired 0 minutes ago"), (-60, "expired 1 minutes ago")],
+    [
+        (7200, "2.0 hours left"),
+        (59, "1 minutes left"),
+        (0.5, "0 minutes left"),
+        (0, "0 minutes left"),
+        (-0.5, "expired 0 minutes ago"),
+        (-60, "expired 1 minutes ago"),
+    ],
 )
 def test_how_long_it_is_still_good(left: float, words: str) -> None:
     watched = watch.Watched("root-r1.crl", "root_crl", 0)
