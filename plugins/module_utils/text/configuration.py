@@ -116,12 +116,12 @@ def _number(value: Any) -> str:
     return str(value)
 
 
-_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:=@,+-]+")
+_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:=@,+-]*")
 
 
 def _quoted(text: str) -> str:
     """As systemd.syntax(7) unquotes it."""
-    if _NEEDS_NO_QUOTES.fullmatch(text.replace("%%", "").replace("$$", "") or "-"):
+    if _NEEDS_NO_QUOTES.fullmatch(text.replace("%%", "").replace("$$", "")):
         return text
     return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
 

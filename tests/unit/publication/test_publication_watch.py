@@ -74,6 +74,14 @@ def test_what_it_says() -> None:
     assert watch.WatchFinding(watch.Watched("roots.pem", "bundle", 0), None).text(NOW) == "roots.pem: good"
 
 
+def test_how_long_each_remedy_takes() -> None:
+    """As the guide has it."""
+    days = {"root": 730, "intermediate": 90, "manifest_signer": 60, "root_crl": 30, "manifest": 7, "ca_crl": 0.25}
+    assert {kind: notice.seconds(kind) for kind in notice.NOTICE} == {kind: one * 86400 for kind, one in days.items()}
+    with pytest.raises(KeyError):
+        notice.seconds("bundle")
+
+
 def test_every_kind_has_a_next_step() -> None:
     for kind in artifacts.KINDS.keys() | notice.NOTICE.keys():
         assert finding(watch.Watched("x", kind, 60), NOW).text(NOW).count(". ") >= 1
