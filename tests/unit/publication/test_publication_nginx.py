@@ -42,7 +42,7 @@ class Nginx:
         self.now = 0.0
         self.done: list[str] = []
         monkeypatch.setattr(
-            files, "write_atomically", lambda path, content, *how: self.done.append(f"mark {path} {content} {how}")
+            files, "write_atomically", lambda path, content, *how: self.done.append(f"mark {path} {content!r} {how}")
         )
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(time, "sleep", self.sleep)
@@ -56,7 +56,7 @@ class Nginx:
         self.now += seconds
 
 
-MARKED = f"mark {nginx.MARK} {b''} {(0o644, 'root', 'root')}"
+MARKED = f"mark {nginx.MARK} {b''!r} {(0o644, 'root', 'root')}"
 
 
 @pytest.mark.parametrize(

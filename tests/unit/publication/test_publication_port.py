@@ -34,7 +34,12 @@ def test_who_listens_is_told_by_its_program_and_not_by_its_name(
     programs = {2: nginx.PROGRAM, 3: nginx.PROGRAM, 7: "/tmp/\x1b[2J", 9: "/home/ada/nginx"}
     listed = f"LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:({users})\n".encode(errors="surrogateescape")
     asked: list[list[str]] = []
-    monkeypatch.setattr(commands, "run", lambda command: asked.append(command) or SimpleNamespace(stdout=listed))
+
+    def run(command: list[str]) -> SimpleNamespace:
+        asked.append(command)
+        return SimpleNamespace(stdout=listed)
+
+    monkeypatch.setattr(commands, "run", run)
     monkeypatch.setattr(preflight, "program_of", lambda pid: programs.get(pid, ""))
     if not refused:
         nginx.require_port(80)

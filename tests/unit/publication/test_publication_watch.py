@@ -236,7 +236,12 @@ def test_an_address_to_which_nobody_is_sent_is_not_asked(monkeypatch: pytest.Mon
     asked: list[str] = []
     ways = [clients.Way("10.0.0.5", own=True, named=True), clients.Way("10.0.0.6", own=True, named=False)]
     monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
-    monkeypatch.setattr(watch, "fetch", lambda _url, _name, address, _timeout: asked.append(address) or crl(ROOT))
+
+    def fetch(_url: url.PublicationUrl, _name: str, address: str, _timeout: float) -> bytes:
+        asked.append(address)
+        return crl(ROOT)
+
+    monkeypatch.setattr(watch, "fetch", fetch)
     watch.look(watch.Watch(URL, (watch.Watched("a.crl", "root_crl", 1, ROOT.pem),)))
     assert asked == ["10.0.0.5"]
 
