@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -180,6 +181,21 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / "publication.json").write_bytes(bad)
         with pytest.raises(TrustAnchorError, match="cannot be read"):
             watch.load()
+
+
+def test_the_file_that_running_hosts_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another form of the same content would be a change of each host."""
+    assert watch.CONFIGURATION == "/etc/trustanchor/publication.json"
+    monkeypatch.setattr(watch, "CONFIGURATION", str(tmp_path / "publication.json"))
+    text = watch.Watch(URL, (watch.Watched("a.crl", "ca_crl", 5),)).dump().decode()
+    found = json.loads(text)
+    assert found == {
+        "metrics_directory": "",
+        "place": {"host": "pki.corp.example", "port": 80, "prefix": ""},
+        "version": 1,
+        "watched": [{"issuer": "", "kind": "ca_crl", "margin": 5, "name": "a.crl", "signer_margin": 0}],
+    }
+    assert text.rstrip("\n") == json.dumps(found, indent=2)
 
 
 def content(path: str, alert: str = "") -> bytes:
