@@ -111,6 +111,22 @@ def test_what_permits_nothing_of_an_excluded_tree_excludes_it() -> None:
     assert not within(root(["DNS:a.b.example"]), root(["DNS:example"], ["DNS:b.example"]))
 
 
+@pytest.mark.parametrize("kind", ["DNS", "email", "URI"])
+def test_every_name_of_a_kind(kind: str) -> None:
+    """Who excludes it needs no permitted tree; and whatever is of the kind is below it."""
+    limit = root([f"{kind}:corp.example"])
+    assert within(root([], [f"{kind}:"]), limit)
+    assert not within(root([], [f"{kind}:x"]), limit)
+    assert within(root([f"{kind}:corp.example"]), root([f"{kind}:"]))
+
+
+@pytest.mark.parametrize(
+    ("excluded", "expected"), [(["0.0.0.0/0", "::/0"], True), (["0.0.0.0/0"], False), (["::/0"], False)]
+)
+def test_every_address_is_of_two_versions(excluded: list[str], expected: bool) -> None:
+    assert within(root([], [f"IP:{one}" for one in excluded]), root(["IP:10.0.0.0/8"])) is expected
+
+
 def test_constraints_that_may_be_ignored_limit_nothing() -> None:
     assert not within(root(["DNS:corp.example"], critical=False), root(["DNS:corp.example"]))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import generations
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.generations import Generations
 from factories.service_host import killed_before
 
@@ -87,6 +88,19 @@ def test_a_link_that_was_lost_costs_no_generation(kept: Generations, target: str
         os.symlink(target, kept.current)
     kept.add(holding("c"))
     assert (content(kept), numbers(kept)) == ("c", ["0002", "0003"])
+
+
+def test_it_outlasts_a_loss_of_power(kept: Generations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generation is on the disk before the link names it, and then the link is."""
+    synced: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        generations, "sync_directory", lambda path: synced.append((path, os.path.lexists(kept.current)))
+    )
+    kept.add(holding("a"))
+    assert synced == [(kept.parent, False), (kept.directory, True)]
+    kept.add(holding("b"))
+    kept.rollback()
+    assert [path for path, _linked in synced[2:]] == [kept.parent, kept.directory, kept.directory]
 
 
 @pytest.mark.parametrize("taken_back", [False, True])

@@ -139,7 +139,13 @@ def test_a_user_can_do_nothing_to_it_but_end_it() -> None:
             os.getsid(0) == os.getpid(),
         ]
 
-    assert children.call(look, 20, (47110, 47111)) == [[47110] * 3, [47111] * 3, [], 0, True]
+    before = os.getgroups()
+    os.setgroups([0, 47112])
+    try:
+        found = children.call(look, 20, (47110, 47111))
+    finally:
+        os.setgroups(before)
+    assert found == [[47110] * 3, [47111] * 3, [], 0, True]
 
 
 def test_children_leave_nothing_behind() -> None:

@@ -89,6 +89,17 @@ def test_any_text_is_a_duration_or_refused(text: str, zero: bool) -> None:
 MINUTE = 60 * 10**9
 
 
+@pytest.mark.parametrize(("length", "good"), [(63, True), (64, True), (65, False)])
+def test_the_longest_one(length: int, good: bool) -> None:
+    text = "5s".rjust(length, "0")
+    for read, expected in ((durations.seconds, 5), (durations.go_nanoseconds, 5 * 10**9)):
+        if good:
+            assert read(text, "x") == expected
+        else:
+            with pytest.raises(TrustAnchorError, match="is not a duration"):
+                read(text, "x")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
