@@ -45,7 +45,10 @@ def finding(watched: watch.Watched, end: float) -> watch.WatchFinding:
 @pytest.mark.parametrize(
     ("left", "words"),
     [
+        (172800, "2.0 days left"),
+        (172799, "48.0 hours left"),
         (7200, "2.0 hours left"),
+        (7199, "120 minutes left"),
         (59, "1 minutes left"),
         (0.5, "0 minutes left"),
         (0, "0 minutes left"),
@@ -116,7 +119,8 @@ def test_a_crl_by_somebody_else(monkeypatch: pytest.MonkeyPatch, kind: str, cont
 )
 def test_garbage_is_a_fault(monkeypatch: pytest.MonkeyPatch, kind: str, good: bytes) -> None:
     watched = watch.Watched("x", kind, 1)
-    assert look(monkeypatch, watched, good).fault == ""
+    found = look(monkeypatch, watched, good)
+    assert (found.fault, found.end is None) == ("", kind == "bundle")
     for bad in (b"", b"garbage", b"\x30\x80" + bytes(40)):
         assert look(monkeypatch, watched, bad).fault
 
@@ -240,12 +244,16 @@ def test_another_host_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPat
             raise url.NoAnswer("nobody answers")
         return crl(ROOT)
 
-    ways = [clients.Way("10.0.0.5", own=True, named=True), clients.Way("192.0.2.1", own=False, named=True)]
+    ways = [clients.Way("192.0.2.1", own=False, named=True), clients.Way("10.0.0.5", own=True, named=True)]
     monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
     monkeypatch.setattr(watch, "fetch", fetch)
     watched = tuple(watch.Watched(f"{name}.crl", "root_crl", 1, ROOT.pem) for name in "abc")
-    assert [one.fault for one in watch.look(watch.Watch(URL, watched))] == ["", "", ""]
-    assert asked.count("192.0.2.1") == 1
+    found = watch.look(watch.Watch(URL, watched))
+    assert [(one.fault, one.end is None) for one in found] == [("", False)] * 3
+    assert [asked.count(way.address) for way in ways] == [1, 3]
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: [clients.Way("192.0.2.1", own=True, named=True)])
+    found = watch.look(watch.Watch(URL, watched))
+    assert [(one.watched, one.fault) for one in found] == [(one, "nobody answers.") for one in watched]
 
 
 def test_an_address_to_which_nobody_is_sent_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,7 @@ def test_nothing_is_left_for_systemd_to_expand(kind: str) -> None:
         ("flag", True, "yes"),
         ("flag", False, "no"),
         ("unit_text", 'the "x" certificate', 'the "x" certificate'),
+        ("unit_text", "50%", "50%%"),
         ("unit_word", "web", "web"),
         ("unit_word", "a;b", '"a;b"'),
         ("unit_word", ";", '";"'),
@@ -82,6 +83,7 @@ def test_nothing_is_left_for_systemd_to_expand(kind: str) -> None:
         ("unit_words", ["a", "b c"], 'a "b c"'),
         ("unit_words_expanded", ["/bin/x", "%H ${A}"], '/bin/x "%H ${A}"'),
         ("unit_path", "/srv/a b", "/srv/a b"),
+        ("unit_path", "/50%h", "/50%%h"),
         ("unit_paths", ["/a", "/b c"], '/a "/b c"'),
         ("optional_paths", ["/a", "/b c"], '-/a "-/b c"'),
         ("optional_paths", [], ""),
@@ -191,8 +193,10 @@ def test_systemd_reads_what_was_given(tmp_path: Path) -> None:
 def test_a_template_takes_what_another_made_and_nothing_raw() -> None:
     part = fill("a{{}} {x:number}\n", {"x": 1})
     assert fill("<{one:block}{many:block}>", {"one": part, "many": [part, part]}) == "<" + "a{} 1\n" * 3 + ">"
-    with pytest.raises(TrustAnchorError, match="text of a template is expected"):
-        fill("{x:block}", {"x": ["raw"]})
+    for raw in (["raw"], [part, "raw"], ["raw", part]):
+        with pytest.raises(TrustAnchorError, match="text of a template is expected"):
+            fill("{x:block}", {"x": raw})
+    assert fill("<{x:block}>", {"x": []}) == "<>"
 
 
 @pytest.mark.parametrize(("template", "values"), [("{x}", {"x": "y"}), ("{x:other}", {"x": "y"}), ("{x:number}", {})])
