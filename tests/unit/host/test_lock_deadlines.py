@@ -216,3 +216,24 @@ def test_a_claim_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(TrustAnchorError, match="lock cannot be written: No space left on device"):
         locks.claim(tmp_path / "lock", os.getpid(), busy)
+
+
+@pytest.mark.parametrize(("there", "check", "waits"), [(True, True, True), (True, False, True), (False, True, False)])
+def test_a_plan_takes_the_lock_of_a_directory_that_is_there(
+    tmp_path: Path, there: bool, check: bool, waits: bool
+) -> None:
+    """What is read for a plan must not change meanwhile either."""
+    directory = tmp_path / "directory"
+    if there:
+        directory.mkdir()
+    with locks.held_where_it_is(directory, check):
+        descriptor = os.open(directory if there else tmp_path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except BlockingIOError:
+            free = False
+        finally:
+            os.close(descriptor)
+    assert free is not waits
+    assert directory.exists() is there

@@ -252,3 +252,19 @@ def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.Monkey
     monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
     host.others = [Sluggish("nss", False)]
     assert "took more than" in host.plan([ONE]).listed[-1].why
+
+
+@pytest.mark.parametrize(("seconds", "declared", "left"), [(119, False, True), (120, False, False), (9999, True, True)])
+def test_the_time_of_found_stores_is_counted_and_of_declared_ones_not(
+    host: Host, monkeypatch: pytest.MonkeyPatch, seconds: float, declared: bool, left: bool
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(convergence.time, "monotonic", lambda: clock[0])
+
+    class Slow(Broken):
+        def find(self, _wanted: Wanted) -> list[StoreFinding]:
+            clock[0] += seconds
+            return [StoreFinding(self.name, self.path, "unknown", why="slow")]
+
+    host.others = [Slow("slow", declared), Broken("last", False, readable=True)]
+    assert ("took more than" in host.plan([ONE]).listed[-1].why) is (not left)
