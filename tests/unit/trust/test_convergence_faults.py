@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -259,7 +260,7 @@ def test_the_time_of_found_stores_is_counted_and_of_declared_ones_not(
     host: Host, monkeypatch: pytest.MonkeyPatch, seconds: float, declared: bool, left: bool
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(convergence.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
     class Slow(Broken):
         def find(self, _wanted: Wanted) -> list[StoreFinding]:
