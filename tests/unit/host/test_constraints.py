@@ -146,6 +146,34 @@ def test_what_may_meet_an_excluded_tree_does_not_exclude_it(
     assert not within(root(*new), root(*old))
 
 
+@pytest.mark.parametrize(
+    ("permitted", "excluded", "expected"),
+    [
+        (["DNS:a.example"], ["DNS:b.example"], True),
+        (["email:a.example"], ["email:b.example"], True),
+        (["URI:a.example"], ["URI:b.example"], True),
+        (["DNS:a.example", "DNS:x.b.example"], ["DNS:b.example"], False),
+        (["DNS:invalid"], ["DNS:x.invalid"], True),  # nobody is there
+        (["email:"], ["email:b.example"], False),
+        (["email:a.example"], ["email:"], False),
+        (["URI:"], ["URI:b.example"], False),
+        (["URI:a.example"], ["URI:"], False),
+    ],
+)
+def test_what_is_permitted_beside_an_excluded_tree(permitted: list[str], excluded: list[str], expected: bool) -> None:
+    assert within(root(permitted), root([], excluded)) is expected
+
+
+@pytest.mark.parametrize("kind", ["DNS", "email", "URI"])
+def test_what_begins_with_a_dot_is_above_its_hosts(kind: str) -> None:
+    assert within(root([f"{kind}:a.corp.example"]), root([f"{kind}:.corp.example"]))
+    assert not within(root([f"{kind}:a.other.example"]), root([f"{kind}:.corp.example"]))
+
+
+def test_who_excludes_every_name_of_another_kind_is_not_limited() -> None:
+    assert not within(root([], ["email:"]), root(["DNS:corp.example"]))
+
+
 def test_a_mailbox_is_at_its_host() -> None:
     assert within(root(["email:joe@corp.example"]), root(["email:corp.example"]))
     assert not within(root(["email:joe@corp.example"]), root(["email:example"]))

@@ -79,8 +79,9 @@ def test_what_was_taken_back_is_never_gone_back_to(kept: Generations) -> None:
     assert content(kept) == "a"
 
 
-@pytest.mark.parametrize("target", [None, "generations/0009", "elsewhere"])
+@pytest.mark.parametrize("target", [None, "generations/0009", "nowhere", "elsewhere"])
 def test_a_link_that_was_lost_costs_no_generation(kept: Generations, target: str | None) -> None:
+    Path(kept.directory, "elsewhere").mkdir()
     kept.add(holding("a"))
     kept.add(holding("b"))
     os.unlink(kept.current)
@@ -88,6 +89,27 @@ def test_a_link_that_was_lost_costs_no_generation(kept: Generations, target: str
         os.symlink(target, kept.current)
     kept.add(holding("c"))
     assert (content(kept), numbers(kept)) == ("c", ["0002", "0003"])
+
+
+def test_what_cannot_be_removed_is_no_fault(kept: Generations) -> None:
+    """A killed process leaves what it prepared; whatever else has such a name, the new generation is good."""
+    kept.add(holding("a"))
+    for name in (".new-directory", "0002"):
+        Path(kept.parent, name).mkdir()
+    for name in (".new-file", "0003"):
+        Path(kept.parent, name).touch()
+    kept.add(holding("b"))
+    assert content(kept) == "b"
+    assert numbers(kept) == [".new-file", "0001", "0003", "0004"]
+
+
+def test_the_fault_of_who_prepares_is_the_one_that_is_told(kept: Generations) -> None:
+    def leave(directory: str) -> None:
+        os.rmdir(directory)
+        raise TrustAnchorError("it is not good")
+
+    with pytest.raises(TrustAnchorError, match="it is not good"):
+        kept.add(leave)
 
 
 def test_it_outlasts_a_loss_of_power(kept: Generations, monkeypatch: pytest.MonkeyPatch) -> None:

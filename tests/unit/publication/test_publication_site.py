@@ -101,6 +101,8 @@ def test_configuration_without_what_a_host_has_not() -> None:
     assert "[::]" not in text
     assert "resolver" not in text
     assert "proxy_pass" not in text
+    assert "resolver" not in rendered(sources=[])
+    assert "resolver" not in rendered(resolvers=[])
 
 
 def test_a_name_is_served_under_its_own_url_whatever_words_are_in_it() -> None:

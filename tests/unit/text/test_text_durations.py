@@ -72,6 +72,18 @@ def test_a_duration_that_no_time_can_be_moved_by(text: str) -> None:
         durations.delta(text, "lifetime")
 
 
+def test_a_century_of_leap_years_is_the_most() -> None:
+    assert durations.seconds("36600d", "lifetime") == 36600 * DAY
+    with pytest.raises(TrustAnchorError, match="more than a century"):
+        durations.seconds("36600d1s", "lifetime")
+
+
+def test_a_span_of_zero_only_where_it_has_a_meaning() -> None:
+    assert durations.delta("0", "max_age", zero=True) == dt.timedelta(0)
+    with pytest.raises(TrustAnchorError, match="lifetime: .* is a duration of zero"):
+        durations.delta("0", "lifetime")
+
+
 @given(st.integers(0, 99), st.integers(0, 999), st.integers(0, 999), st.integers(1, 999))
 def test_a_duration_is_the_sum_of_its_parts(days: int, hours: int, minutes: int, rest: int) -> None:
     expected = days * DAY + hours * 3600 + minutes * 60 + rest
@@ -144,6 +156,8 @@ def test_go_durations(text: str, expected: int) -> None:
         "24H",
         "٢٤h",
         "2562048h",
+        "2562047h47m16.854775808s",
+        "-2562047h47m16.854775809s",
         24,
         None,
     ],
