@@ -27,7 +27,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from factories import pki, tls_server
 from factories.pki import profiled
 
-LIMITS: Mapping[str, Sequence[str]] = {"permitted_dns": ["corp.example"], "permitted_ip": ["10.0.0.0/8", "127.0.0.0/8"]}
+Limits = Mapping[str, Sequence[str]]
+LIMITS: Limits = {"permitted_dns": ["corp.example"], "permitted_ip": ["10.0.0.0/8", "127.0.0.0/8"]}
 # One process of Python in which /etc/hosts is ours: clients read it by many ways.
 _ASK = """
 import json, sys
@@ -73,7 +74,7 @@ def root() -> x509.Certificate:
     return profiled.root(pki.NOW - 3 * pki.DAY, name_constraints=constraint_set.closed(LIMITS))
 
 
-def below(root: x509.Certificate, limits: Mapping[str, Sequence[str]] | None = LIMITS) -> Issuer:
+def below(root: x509.Certificate, limits: Limits | None) -> Issuer:
     """An intermediate as plans make it.
 
     Args:

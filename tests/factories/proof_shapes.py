@@ -12,7 +12,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof.clien
 from factories import pki, proof_clients, proof_estate
 
 ROOT = proof_estate.root()
-CA = proof_estate.below(ROOT)
+CA = proof_estate.below(ROOT, proof_estate.LIMITS)
 _LONG = f"{'a' * 60}.corp.example"
 # What it is: names of the certificate, and how clients call the server.
 GOOD = {
