@@ -12,7 +12,6 @@ from pathlib import Path
 
 from . import compatibility, coverage, docs, lab, lint, nox, scenarios
 from .console import Failure, say, step
-from .mutation import command as mutants
 from .settings import CACHE, CHECKOUT, INVENTORY, ansible_environment
 
 # The web servers of the lab are an operator's own business, so they come from the tests.
@@ -137,6 +136,13 @@ def bench(arguments: list[str]) -> int:
     return subprocess.run(command, cwd=CHECKOUT, env=ansible_environment(), check=False).returncode
 
 
+def mutants(arguments: list[str]) -> int:
+    """./dev mutants; only it and the tests need pytest, which the environment of the documentation has not."""
+    from .mutation import command
+
+    return command.main(arguments)
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
     "compatibility": compatibility.main,
@@ -144,7 +150,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "docs": docs.main,
     "lint": lint.main,
     "molecule": scenarios.main,
-    "mutants": mutants.main,
+    "mutants": mutants,
     "nox": nox.main,
     "test": test,
     "unit": unit,
