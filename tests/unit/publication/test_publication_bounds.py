@@ -49,3 +49,16 @@ def test_to_the_second(tmp_path: Path, put: Put, name: str, left: dt.timedelta, 
     except TrustAnchorError:
         found = set()
     assert (name in found) is published
+
+
+@pytest.mark.parametrize(("left", "listed"), [(SECOND, True), (dt.timedelta(0), False), (-SECOND, False)])
+def test_roots_in_the_bundle_to_the_second(tmp_path: Path, left: dt.timedelta, listed: bool) -> None:
+    record = Record(tmp_path)
+    record.roots["s1"] = pki.root("Root s1", start=pki.NOW - pki.DAY, end=pki.NOW + left)
+    record.write("roots/s1.crt", record.roots["s1"].pem.encode())
+    record.write("crls/s1.crl", crl(record.roots["s1"]))
+    record.write_manifest()
+    found = collection.collect(record.home, URL, pki.NOW, Introductions(record.home, record.anchors()))
+    (bundle,) = (one.content.decode() for one in found.artifacts if one.kind == "bundle")
+    assert (record.roots["s1"].pem in bundle, record.roots["r1"].pem in bundle) == (listed, True)
+    assert any("root 's1' has expired and is not in" in text for text in found.warnings) is not listed

@@ -136,6 +136,20 @@ def test_urls_that_nobody_publishes_are_a_warning(record: Record) -> None:
         assert all("intermediates/x.crt names http://old.corp.example/root-r1.crl" in text for text in found)
 
 
+def test_where_ocsp_is_asked_is_no_file(record: Record) -> None:
+    """And nothing that is published here answers it."""
+    root, key = record.roots["r1"], pki.new_key()
+    kinds = {AuthorityInformationAccessOID.OCSP: "http://ocsp.example", AuthorityInformationAccessOID.CA_ISSUERS: URL}
+    accesses = [
+        x509.AccessDescription(kind, x509.UniformResourceIdentifier(f"{url}/root-r1.crt"))
+        for kind, url in kinds.items()
+    ]
+    builder = pki.bare(pki.name("X"), root.certificate.subject, key.public_key(), pki.NOW - pki.DAY, pki.NOW + pki.DAY)
+    made = builder.add_extension(x509.AuthorityInformationAccess(accesses), critical=False)
+    record.write("intermediates/x.crt", made.sign(root.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    assert collected(record).warnings == ()
+
+
 def test_a_manifest_that_is_behind_is_a_warning(record: Record) -> None:
     record.write("trust.p7m", signed_message(record))
     record.write_manifest(sequence=2)

@@ -166,3 +166,11 @@ def test_nginx_says_why_it_refuses_its_configuration(tmp_path: Path, monkeypatch
     with pytest.raises(TrustAnchorError, match="nginx refuses its configuration.*unknown directive in x.conf:5") as why:
         nginx.test()
     assert why.value.next_step == "nginx goes on as it was; correct what it names"
+
+
+@pytest.mark.parametrize(("prefix", "path"), [("", "/"), ("/1.0/crl", "/1.0/crl")])
+def test_where_the_cas_crl_is_asked_for(prefix: str, path: str) -> None:
+    source = nginx.Source("ca1", PublicationUrl("ca.corp.example", 8080, prefix))
+    text = nginx.render(URL, [], [source], [], ipv6=False).decode()
+    assert 'set $trustanchor_authority "ca.corp.example:8080";' in text
+    assert f"proxy_pass http://$trustanchor_authority{path};" in text

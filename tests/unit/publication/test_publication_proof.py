@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import addresses
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
     clients,
+    nginx,
     proof,
     servers,
     site,
@@ -248,3 +249,29 @@ def test_what_may_be_another_version() -> None:
     for one in (certificate, list_, bundle):
         assert not one.is_kindred(b"<html>")
     assert not list_.is_kindred(crl(pki.root("Other"), 1))
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ({"ca1.crl": (200, "application/pkix-crl", crl(ROOT))}, ""),
+        ({"ca1.crl": (200, "application/pkix-crl", b"<html>")}, "CRL"),
+        ({}, "the web server answers 404"),
+        (None, "nobody answers for /ca1.crl"),
+    ],
+)
+def test_the_crl_of_a_ca_comes_through(
+    monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, tuple[int, str, bytes]] | None, why: str
+) -> None:
+    """What is wrong is a fault that names the CA, and everything else is published."""
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: [OWN])
+    source = nginx.Source("ca1", PublicationUrl("ca.corp.example", 80, "/1.0/crl"))
+    with ExitStack() as stack:
+        port = stack.enter_context(serving("127.0.0.9", 0, {}))
+        if answers is not None:
+            stack.enter_context(serving(HERE, port, answers))
+        found = proof.prove(PublicationUrl(HOST, port), (), [source])
+    assert len(found.faults) == bool(why)
+    for fault in found.faults:
+        assert fault.what == "the CRL of ca1 cannot be fetched from http://ca.corp.example/1.0/crl"
+        assert why in fault.why

@@ -21,6 +21,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
         ("http://PKI.corp.example:80/", PublicationUrl("pki.corp.example", 80, ""), None, "pki.corp.example"),
         ("http://10.0.0.5:8080/a/b//", PublicationUrl("10.0.0.5", 8080, "/a/b"), None, "10.0.0.5:8080"),
         ("http://x:81", PublicationUrl("x", 81, ""), None, "x:81"),
+        ("http://x/CRLX/", PublicationUrl("x", 80, "/CRLX"), None, "x"),
     ],
 )
 def test_its_parts(text: str, parts: PublicationUrl, plain: str | None, authority: str) -> None:
@@ -99,6 +100,17 @@ def test_a_part_is_not_the_whole(monkeypatch: pytest.MonkeyPatch, said: bytes, c
             url.fetch(at, "roots.pem", "127.0.0.1")
     else:
         assert url.fetch(at, "roots.pem", "127.0.0.1") == content
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_as_much_as_a_client_takes(more: int) -> None:
+    """32 MiB: a CRL with about half a million entries."""
+    at, _heard = asked(b"HTTP/1.0 200 OK\r\n\r\n" + bytes((32 << 20) + more))
+    if more:
+        with pytest.raises(url.NoAnswer, match="IncompleteRead"):
+            url.get(at, "a.crl", "127.0.0.1")
+    else:
+        assert len(url.get(at, "a.crl", "127.0.0.1").content) == 32 << 20
 
 
 @pytest.mark.parametrize("said", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"])

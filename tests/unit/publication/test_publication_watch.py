@@ -23,7 +23,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import notice
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
-from factories import manifests, pki
+from factories import accounts, manifests, pki
 from factories.publication_record import crl, der
 
 NOW = pki.NOW.timestamp()
@@ -54,6 +54,8 @@ def test_what_it_says() -> None:
     assert finding(watched, NOW - 7200).text(NOW) == (
         "root-r1.crl: expired 2.0 hours ago, wanted 30.0 days. Renew it: plan_ceremony, ceremony, then publish."
     )
+    assert finding(watched, NOW).text(NOW).startswith("root-r1.crl: 0 minutes left, wanted")
+    assert finding(watched, NOW - 1).text(NOW).startswith("root-r1.crl: expired 0 minutes ago, wanted")
     assert watch.WatchFinding(watched, None, "it is gone.").text(NOW) == "root-r1.crl: it is gone."
     assert watch.WatchFinding(watch.Watched("roots.pem", "bundle", 0), None).text(NOW) == "roots.pem: good"
 
@@ -206,3 +208,27 @@ def test_another_host_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPat
     watched = tuple(watch.Watched(f"{name}.crl", "root_crl", 1, ROOT.pem) for name in "abc")
     assert [one.fault for one in watch.look(watch.Watch(URL, watched))] == ["", "", ""]
     assert asked.count("192.0.2.1") == 1
+
+
+def test_only_addresses_that_clients_are_sent_to_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def fetch(_url: url.PublicationUrl, _name: str, address: str, _timeout: float) -> bytes:
+        asked.append(address)
+        return crl(ROOT)
+
+    ways = [clients.Way(f"10.0.0.{number}", own=True, named=number != 6) for number in (5, 6, 7)]
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
+    monkeypatch.setattr(watch, "fetch", fetch)
+    watch.look(watch.Watch(URL, (watch.Watched("a.crl", "root_crl", 1, ROOT.pem),)))
+    assert asked == ["10.0.0.5", "10.0.0.7"]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_where_metrics_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool) -> None:
+    accounts.as_current_user(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    watch.write_metrics(watch.Watch(URL, (), str(tmp_path) if wanted else ""), [], NOW)
+    found = {one.name: one.read_text() for one in tmp_path.iterdir()}
+    expected = metrics.render("publication", watch.as_metrics([], NOW))
+    assert found == ({"trustanchor_publication.prom": expected} if wanted else {})

@@ -213,3 +213,11 @@ def test_what_is_above_a_leaf_ends_first(
     monkeypatch.setattr(store, "end_of", lambda _certificates: latest + later)
     monkeypatch.setattr(Client, "intermediates", lambda _self: [])
     assert lifecycle._due(settings, now) is due
+
+
+def test_what_stands_around_the_certificates_is_any_bytes(settings: Settings) -> None:
+    host.put(settings, host.leaf())
+    pair = store.current(settings)
+    before, chain = store.issuers_end(pair), Path(pair.chain)
+    chain.write_bytes(b"# B\xe4cker\n" + chain.read_bytes())
+    assert store.issuers_end(pair) == before

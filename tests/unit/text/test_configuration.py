@@ -32,7 +32,10 @@ SHAPES: dict[str, Any] = {
     "file_variable": lambda text: ("NAME", text),
     "unit_variables": lambda text: [("X", "x"), ("NAME", text)],
 }
-LITERAL = ("unit_text", "unit_word", "unit_words", "unit_path", "unit_paths", "optional_paths", "unit_variable")
+LITERAL = (
+    *("unit_text", "unit_word", "unit_words", "unit_path", "unit_paths", "optional_paths"),
+    *("unit_variable", "unit_variables"),
+)
 NEVER = ["a\nb", "/a\nExecStartPre=/bin/x", "/a\r", "/a\0", "/\x1b[2J", "/\x85", "/a\u2028b", "/a\u202eb", "/a\udcff"]
 
 
@@ -88,6 +91,7 @@ def test_nothing_is_left_for_systemd_to_expand(kind: str) -> None:
         ("unit_variables", [("A", "/b"), ("C", "d e")], 'A=/b "C=d e"'),
         ("calendar", "Mon..Fri *-*-1/2 02:00:00 Europe/Berlin", "Mon..Fri *-*-1/2 02:00:00 Europe/Berlin"),
         ("time_span", "1h 30min", "1h 30min"),
+        *((kind, name, name) for kind in ("account", "credential", "directory_name") for name in ("_a-1.B", "9")),
         ("network", "fd00::/8", "fd00::/8"),
         ("nginx_word", "[::]:80", "[::]:80"),
         ("nginx_addresses", ["10.0.0.1", "fd00::1", "[fd00::2]"], "10.0.0.1 [fd00::1] [fd00::2]"),
@@ -186,3 +190,16 @@ def test_the_value_is_shown_without_its_effect() -> None:
         write("unit_path", "/\x1b[2J" + "x" * 500, "directory")
     assert str(refused.value).startswith("directory is '/\\x1b[2J")
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("", []),
+        ("text alone, {{braces}}", []),
+        ("{a:number}", [("a", "number")]),
+        ("x {a:number} {{}} {b} y", [("a", "number"), ("b", "")]),
+    ],
+)
+def test_the_values_of_a_template(template: str, expected: list[tuple[str, str]]) -> None:
+    assert configuration.names(template) == expected

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,23 @@ def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.Monkey
     monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
     host.others = [Sluggish("nss", False)]
     assert "took more than" in host.plan([ONE]).listed[-1].why
+
+
+@pytest.mark.parametrize(("declared", "looked"), [(False, [0, 1, 2]), (True, [0, 1, 2, 3])])
+def test_the_time_of_found_stores_is_counted_together(
+    host: Host, monkeypatch: pytest.MonkeyPatch, declared: bool, looked: list[int]
+) -> None:
+    """By a clock that passes in them alone; the host's own have no such limit, and take nothing from the found ones."""
+    now, seen = [0.0], []
+
+    class Slow(Broken):
+        def find(self, _wanted: Wanted) -> list[StoreFinding]:
+            seen.append(int(self.name))
+            now[0] += 50
+            return [StoreFinding(self.name, self.path, "ok")]
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(convergence, "FOUND_SECONDS", 150.0)
+    host.others = [Slow(str(number), declared) for number in range(4)]
+    states = [one.state for one in host.plan([ONE]).listed[-4:]]
+    assert (seen, states) == (looked, ["ok"] * len(looked) + ["unknown"] * (4 - len(looked)))

@@ -123,3 +123,14 @@ def test_what_shows_a_root_on_every_host(directory: Path) -> None:
     proven(directory)
     report(directory, manifest={**shown, "sequence": 3, "digest": "of sequence 3"})
     proven(directory)
+
+
+@pytest.mark.parametrize(("end", "expired"), [(-1, True), (0, True), (1, False)])
+def test_roots_that_have_ended(directory: Path, end: int, expired: bool) -> None:
+    """A distrusted one may have lost its certificate."""
+    ended = pki.root("R3", start=pki.NOW - pki.DAY, end=pki.NOW + dt.timedelta(seconds=end))
+    (directory / "roots/r3.crt").write_text(ended.pem)
+    gone = Root("gone", "ab" * 32, "distrusted")
+    roots = (Root("r1", R1.sha256, "trusted"), Root("r3", ended.sha256, "trusted"), gone)
+    (directory / "trust.yml").write_bytes(Manifest(5, roots).to_yaml())
+    assert gather(directory).expired == ({"r3"} if expired else set())

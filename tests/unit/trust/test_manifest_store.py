@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,13 @@ def test_what_is_no_file_is_told_and_nothing_waits_for_it(tmp_path: Path, name: 
             manifest_store.read(str(tmp_path))
         with pytest.raises(AnsibleLookupError):
             LookupModule().run([str(tmp_path)], ANCHORS)
+
+
+@pytest.mark.parametrize(("left", "expired"), [(-1, True), (0, True), (1, False)])
+def test_what_is_said_of_roots_that_have_ended(left: int, expired: bool) -> None:
+    ended = pki.root("Ended", start=pki.NOW - pki.DAY, end=pki.NOW + dt.timedelta(seconds=left))
+    roots = [Root(name, one.sha256, "trusted", one.pem) for name, one in (("old", ended), ("one", ONE))]
+    said = manifest_store.expired(Manifest(1, tuple(roots)), pki.NOW)
+    assert [what.partition(" (")[0] for what, _why, _next_step in said] == ["root 'old' has expired"] * expired
+    distrusted = Root("old", ended.sha256, "distrusted", ended.pem)
+    assert manifest_store.expired(Manifest(1, (distrusted, roots[1])), pki.NOW) == []

@@ -212,3 +212,24 @@ def test_the_digest_of_what_a_host_is_told(trusted: list[dict[str, str]], *, sam
     assert (found == digest([ONE.sha256], ["ab" * 32])) is same
     assert told({"trusted": [{"pem": "none"}]}) == ""
     assert told({"trusted": [{"pem": "", "sha256": ONE.sha256}]}) == digest([ONE.sha256], [])
+
+
+def test_what_was_ever_distrusted_is_kept_until_a_push_trusts_it_again(host: HostState) -> None:
+    AssignedManifest("a", 6, [ONE], [TWO.sha256, "cd" * 32]).note(host)
+    assert host.ever_distrusted == sorted(["ab" * 32, "cd" * 32, TWO.sha256])
+    AssignedManifest("a", 7, [ONE, TWO], []).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([], ["ab" * 32, "cd" * 32])
+    AssignedManifest("a", 8, [ONE], ["ef" * 32]).note(host, override=True)
+    assert host.ever_distrusted == ["ef" * 32]
+
+
+def test_all_that_a_host_knows_outlives_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.as_current_user(monkeypatch)
+    monkeypatch.setattr(state, "PATH", str(tmp_path / "state/trust.json"))
+    known = HostState(
+        ["01" * 32], {"id": "a", "sequence": 5}, [ONE], ["02" * 32], ["03" * 32], ["04" * 32], 1.5, {"1000": 2.5}
+    )
+    known.in_vain, known.cache, known.more = {"nss of ada": "05" * 32}, {"/x": {"file": [1]}}, {"later": 1}
+    known.more_of_roots = {ONE.sha256: {"later": 2}}
+    known.save()
+    assert state.load() == known
