@@ -130,3 +130,7 @@ def peer(descriptor: str) -> object:
             return one.getpeername()
     except OSError:
         return None
+
+
+def test_another_host_is_waited_for_less_than_this_one() -> None:
+    assert (url.patience(True), url.patience(False)) == (20, 5)

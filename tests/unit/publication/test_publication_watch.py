@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -232,3 +233,21 @@ def test_where_metrics_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = {one.name: one.read_text() for one in tmp_path.iterdir()}
     expected = metrics.render("publication", watch.as_metrics([], NOW))
     assert found == ({"trustanchor_publication.prom": expected} if wanted else {})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(172800, "2.0 days"), (172799, "48.0 hours"), (7200, "2.0 hours"), (7199, "120 minutes"), (60, "1 minutes")],
+)
+def test_a_span_of_time(seconds: int, said: str) -> None:
+    assert watch.span(seconds) == said
+
+
+def test_the_file_of_the_watch() -> None:
+    """Its place and its keys are those of hosts that were set up by former versions."""
+    assert watch.CONFIGURATION == "/etc/trustanchor/publication.json"
+    content = watch.Watch(URL, (watch.Watched("a.crl", "ca_crl", 5),), "/metrics").dump()
+    watched = {"name": "a.crl", "kind": "ca_crl", "margin": 5, "issuer": "", "signer_margin": 0}
+    place = {"host": "pki.corp.example", "port": 80, "prefix": ""}
+    assert json.loads(content) == {"version": 1, "watched": [watched], "metrics_directory": "/metrics", "place": place}
+    assert b'\n  "place"' in content

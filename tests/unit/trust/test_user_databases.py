@@ -121,16 +121,6 @@ def test_each_profile_is_found(home: Path) -> None:
     assert one.path == f"{home}/{paths[0]}"  # a declared one is not found, too
 
 
-def test_where_a_home_has_databases(home: Path) -> None:
-    """Of Chromium, Chrome and Firefox: as packages, snaps and flatpaks."""
-    firefox = (".mozilla", ".config/mozilla", "snap/firefox/common/.mozilla", ".var/app/org.mozilla.firefox/.mozilla")
-    nss = (".pki/nssdb", ".local/share/pki/nssdb", "snap/chromium/current/.pki/nssdb")
-    expected = [f"{home}/{path}" for path in (*nss, *(f"{path}/firefox/x.default" for path in firefox))]
-    for path in (*expected, f"{home}/elsewhere"):
-        (directory(Path(path)) / "cert9.db").touch()
-    assert user_databases.databases(str(home)) == (expected, 0)
-
-
 def test_nothing_is_tried_where_nothing_could_be_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database(home / ".pki/nssdb")
     one = store(home)
@@ -345,40 +335,10 @@ def test_what_the_system_refuses_is_of_one_database(home: Path) -> None:
     assert [one.state for one in find(home)] == ["ok", "unknown"]
 
 
-def test_users_share_their_time() -> None:
-    """Who uses it up does not use up what the others have."""
-    budget = Budget(40.0, 4)
-    with budget.share() as first:
-        pass
-    assert first == 10.0
-    budget.left -= 10
-    with budget.share() as second:
-        pass
-    assert 9.9 < second <= 10.0
-    budget.left = 0.1
-    with budget.share() as third:
-        assert third == user_databases.LEAST_SECONDS
-    budget.left = 0.0
-    with pytest.raises(TrustAnchorError, match="took more than"), budget.share():
-        pass
-
-
 def discovered(monkeypatch: pytest.MonkeyPatch, *listed: Home) -> list[StoreFinding]:
     monkeypatch.setattr(homes, "listed", lambda: list(listed))
     stores = list(user_databases.discover(Cache(), ()))
     return [finding for store in stores for finding in store.find(WANTED)]
-
-
-def test_the_stores_of_users(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They were found: nobody declared them, and each is its user's alone."""
-    listed = [Home(str(home), "mal\nlory", UID, UID), Home("/x", "", UID, UID), Home("/y", "web", 33, 33, "system")]
-    monkeypatch.setattr(homes, "listed", lambda: listed)
-    stores = list(user_databases.discover(Cache(), ()))
-    assert [one.name for one in stores] == ["nss of mal\\nlory", f"nss of {UID}", "nss of others"]
-    assert [(one.path, one.user) for one in stores] == [(str(home), UID), ("/x", UID), ("/home", None)]
-    assert [one.writes(WANTED) for one in stores] == [[str(home)], ["/x"], []]
-    assert not any(one.declared for one in stores)
-    assert stores[-1].converge(WANTED) == []
 
 
 def test_what_is_not_looked_at_is_named(
