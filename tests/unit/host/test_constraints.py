@@ -105,6 +105,23 @@ def test_what_is_excluded_stays_excluded(new: str, old: str, expected: bool) -> 
     assert within(root(named, [new]), root(named, [old])) is expected
 
 
+@pytest.mark.parametrize("kind", ["DNS", "email", "URI"])
+def test_who_excludes_all_names_of_a_kind_permits_none(kind: str) -> None:
+    named = root([f"{kind}:corp.example"])
+    assert within(root([], [f"{kind}:"]), named)
+    assert not within(root([], [f"{kind}:example"]), named)
+    other = "URI" if kind == "DNS" else "DNS"
+    assert not within(root([], [f"{other}:"]), named)
+    assert within(root([], [f"{kind}:"]), root([], [f"{kind}:corp.example"]))
+    assert within(named, root([f"{kind}:"]))
+
+
+@pytest.mark.parametrize("ranges", [["0.0.0.0/0"], ["::/0"], ["0.0.0.0/0", "::/0"]])
+def test_all_addresses_are_of_two_families(ranges: list[str]) -> None:
+    excluded = root([], [f"IP:{one}" for one in ranges])
+    assert within(excluded, root(["IP:10.0.0.0/8"])) is (len(ranges) == 2)
+
+
 def test_what_permits_nothing_of_an_excluded_tree_excludes_it() -> None:
     assert within(root(["DNS:a.example"]), root(["DNS:example"], ["DNS:b.example"]))
     assert not within(root(["DNS:example"]), root(["DNS:example"], ["DNS:b.example"]))

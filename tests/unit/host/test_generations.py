@@ -153,3 +153,22 @@ def test_killed_at_any_moment(kept: Generations, taken_back: bool) -> None:
         step += 1
     assert step > 4
     assert content(kept) == "new"
+
+
+def test_the_disk_has_a_generation_before_its_name_and_the_link_at_the_end(
+    kept: Generations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut leaves is one that is whole."""
+    flushed: list[tuple[str, str]] = []
+
+    def flush(path: str) -> None:
+        flushed.append((path, os.readlink(kept.current) if os.path.islink(kept.current) else ""))
+
+    monkeypatch.setattr(generations, "sync_directory", flush)
+    first, second = "generations/0001", "generations/0002"
+    kept.add(holding("a"))
+    assert flushed == [(kept.parent, ""), (kept.directory, first)]
+    kept.add(holding("b"))
+    assert flushed[2:] == [(kept.parent, first), (kept.directory, second)]
+    kept.rollback()
+    assert flushed[4:] == [(kept.directory, first)]

@@ -148,6 +148,17 @@ def test_a_user_can_do_nothing_to_it_but_end_it() -> None:
     assert found == [[47110] * 3, [47111] * 3, [], 0, True]
 
 
+@as_root
+def test_the_groups_of_root_are_not_the_users() -> None:
+    before = os.getgroups()
+    os.setgroups([4, 27])
+    try:
+        assert children.call(os.getgroups, 20, (47110, 47111)) == []
+        assert children.call(os.getgroups, 20) == [4, 27]
+    finally:
+        os.setgroups(before)
+
+
 def test_children_leave_nothing_behind() -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _number in range(5):

@@ -118,6 +118,17 @@ def test_a_part_is_not_the_whole(monkeypatch: pytest.MonkeyPatch, said: bytes, c
         assert url.fetch(at, "roots.pem", "127.0.0.1") == content
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_as_much_as_a_client_takes(more: int) -> None:
+    """32 MiB: a CRL with about half a million entries."""
+    at, _heard = asked(b"HTTP/1.0 200 OK\r\n\r\n" + bytes((32 << 20) + more))
+    if more:
+        with pytest.raises(url.NoAnswer, match="IncompleteRead"):
+            url.get(at, "a.crl", "127.0.0.1")
+    else:
+        assert len(url.get(at, "a.crl", "127.0.0.1").content) == 32 << 20
+
+
 @pytest.mark.parametrize("said", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"])
 def test_an_answer_that_is_none_leaves_no_connection(said: bytes) -> None:
     """The watch asks for many files."""
@@ -135,3 +146,7 @@ def peer(descriptor: str) -> object:
             return one.getpeername()
     except OSError:
         return None
+
+
+def test_another_host_is_waited_for_less_than_this_one() -> None:
+    assert (url.patience(True), url.patience(False)) == (20, 5)

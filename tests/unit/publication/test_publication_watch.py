@@ -74,6 +74,8 @@ def test_what_it_says() -> None:
     assert finding(watched, NOW - 7200).text(NOW) == (
         "root-r1.crl: expired 2.0 hours ago, wanted 30.0 days. Renew it: plan_ceremony, ceremony, then publish."
     )
+    assert finding(watched, NOW).text(NOW).startswith("root-r1.crl: 0 minutes left, wanted")
+    assert finding(watched, NOW - 1).text(NOW).startswith("root-r1.crl: expired 0 minutes ago, wanted")
     assert watch.WatchFinding(watched, None, "it is gone.").text(NOW) == "root-r1.crl: it is gone."
     assert watch.WatchFinding(watch.Watched("roots.pem", "bundle", 0), None).text(NOW) == "roots.pem: good"
 

@@ -32,7 +32,10 @@ SHAPES: dict[str, Any] = {
     "file_variable": lambda text: ("NAME", text),
     "unit_variables": lambda text: [("X", "x"), ("NAME", text)],
 }
-LITERAL = ("unit_text", "unit_word", "unit_words", "unit_path", "unit_paths", "optional_paths", "unit_variable")
+LITERAL = (
+    *("unit_text", "unit_word", "unit_words", "unit_path", "unit_paths", "optional_paths"),
+    *("unit_variable", "unit_variables"),
+)
 NEVER = ["a\nb", "/a\nExecStartPre=/bin/x", "/a\r", "/a\0", "/\x1b[2J", "/\x85", "/a\u2028b", "/a\u202eb", "/a\udcff"]
 
 
@@ -210,3 +213,16 @@ def test_the_value_is_shown_without_its_effect() -> None:
         write("unit_path", "/\x1b[2J" + "x" * 500, "directory")
     assert str(refused.value).startswith("directory is '/\\x1b[2J")
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("", []),
+        ("text alone, {{braces}}", []),
+        ("{a:number}", [("a", "number")]),
+        ("x {a:number} {{}} {b} y", [("a", "number"), ("b", "")]),
+    ],
+)
+def test_the_values_of_a_template(template: str, expected: list[tuple[str, str]]) -> None:
+    assert configuration.names(template) == expected

@@ -178,3 +178,15 @@ def test_any_text_is_a_go_duration_or_refused(text: str) -> None:
         assert isinstance(durations.go_nanoseconds(text, "x"), int)
     except TrustAnchorError as error:
         assert "is not a duration" in error.what
+
+
+@pytest.mark.parametrize(("length", "good"), [(63, True), (64, True), (65, False)])
+def test_how_long_a_duration_may_be_written(length: int, good: bool) -> None:
+    text = "1h".rjust(length, "0")
+    if good:
+        assert durations.seconds(text, "x") == 3600
+        assert durations.go_nanoseconds(text, "x") == 3600 * 10**9
+        return
+    for read in (durations.seconds, durations.go_nanoseconds):
+        with pytest.raises(TrustAnchorError, match="is not a duration"):
+            read(text, "x")

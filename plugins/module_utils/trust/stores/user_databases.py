@@ -94,8 +94,8 @@ class UserDatabases:
     """
 
     home: Home
-    cache: Cache = field(repr=False)
-    budget: Budget = field(repr=False)
+    cache: Cache
+    budget: Budget
     but: frozenset[str] = frozenset()
     declared: bool = False
     unmeasured: set[str] = field(default_factory=set, init=False)
