@@ -49,7 +49,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "trust/manifest/estate_evidence.py": ("trust/test_estate_evidence.py",),
     "trust/manifest/manifest_store.py": ("trust/test_manifest_store.py", "trust/test_manifest_convergence.py"),
-    "trust/stores/user_databases.py": ("trust/test_user_databases.py", "trust/test_database_paths.py"),
+    "trust/stores/user_databases.py": (
+        "trust/test_user_database_rules.py",
+        "trust/test_user_databases.py",
+        "trust/test_database_paths.py",
+    ),
     "trust/stores/certutil.py": ("trust/test_trust_nss.py", "trust/test_user_databases.py"),
     "trust/rollout/plan.py": ("trust/test_rollout_gate.py", "trust/test_rollout.py", "trust/test_rollout_action.py"),
     "trust/rollout/waivers.py": ("trust/test_rollout_gate.py", "trust/test_waivers.py", "trust/test_rollout.py"),

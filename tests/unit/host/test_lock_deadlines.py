@@ -74,19 +74,6 @@ def test_it_is_taken_as_soon_as_it_is_free(clock: Clock, tmp_path: Path, monkeyp
         assert clock.slept == 3
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_a_plan_needs_a_lock_only_where_there_is_something_to_lock(tmp_path: Path, check: bool) -> None:
-    with locks.held_where_it_is(tmp_path, check), pytest.raises(TrustAnchorError, match="another process holds"):
-        locks.held_directory(tmp_path, 0).__enter__()
-    absent = locks.held_where_it_is(tmp_path / "absent", check)
-    if check:
-        with absent:
-            assert not (tmp_path / "absent").exists()
-        return
-    with pytest.raises(TrustAnchorError, match="absent cannot be opened: No such file"), absent:
-        pass
-
-
 def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 

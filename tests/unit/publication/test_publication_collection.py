@@ -244,7 +244,7 @@ EVERYTHING = {"root-r1.crt", "root-r1.crl", "root-s1.crt", "root-s1.crl", "ca1.c
 @pytest.mark.parametrize(
     ("spoil", "words", "left_out", "kept"),
     [
-        (_crl(end=pki.NOW), f"crls/r1.crl has expired ({times.render(pki.NOW)})", {"root-r1.crl"}, {"root-r1.crl"}),
+        (_crl(end=pki.NOW), "crls/r1.crl has expired (NOW)", {"root-r1.crl"}, {"root-r1.crl"}),
         (_crl(foreign=True), "crls/r1.crl is not signed by the root of its name", {"root-r1.crl"}, {"root-r1.crl"}),
         (_crl(begin=pki.NOW + pki.HOUR), "crls/r1.crl is from the future", {"root-r1.crl"}, {"root-r1.crl"}),
         (_swapped, "crls/r1.crl is not signed by the root of its name", {"root-r1.crl"}, {"root-r1.crl"}),
@@ -269,7 +269,7 @@ def test_what_clients_would_refuse_is_left_out_and_told_and_nothing_else_is(
 ) -> None:
     spoil(record)
     found = collected(record)
-    assert words in str(joined(found.faults))
+    assert words.replace("NOW", times.render(pki.NOW)) in str(joined(found.faults))
     assert all(fault.next_step for fault in found.faults)
     assert all((one.kind, one.content) == (KEPT[one.name], b"") for one in found.kept)
     assert {one.name for one in found.artifacts} == EVERYTHING - left_out

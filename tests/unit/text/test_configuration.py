@@ -213,16 +213,3 @@ def test_the_value_is_shown_without_its_effect() -> None:
         write("unit_path", "/\x1b[2J" + "x" * 500, "directory")
     assert str(refused.value).startswith("directory is '/\\x1b[2J")
     assert len(str(refused.value)) < 400
-
-
-@pytest.mark.parametrize(
-    ("template", "expected"),
-    [
-        ("", []),
-        ("text alone, {{braces}}", []),
-        ("{a:number}", [("a", "number")]),
-        ("x {a:number} {{}} {b} y", [("a", "number"), ("b", "")]),
-    ],
-)
-def test_the_values_of_a_template(template: str, expected: list[tuple[str, str]]) -> None:
-    assert configuration.names(template) == expected

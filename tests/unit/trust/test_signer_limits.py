@@ -126,21 +126,6 @@ def test_a_clock_that_was_ahead_does_not_stop_the_window(host: HostState) -> Non
     assert host.manifest["jump"] == {"sequence": 7, "since": pki.NOW.timestamp()}
 
 
-@pytest.mark.parametrize(
-    ("noted", "start"),
-    [
-        ({"sequence": 1, "since": pki.NOW.timestamp()}, 1),
-        *((one, 7) for one in (None, 5, {}, {"sequence": 1}, {"since": pki.NOW.timestamp()})),
-        ({"sequence": 1, "since": "x"}, 7),
-        ({"sequence": "1", "since": pki.NOW.timestamp()}, 7),
-    ],
-)
-def test_a_window_of_which_half_is_lost_begins_again(host: HostState, noted: object, start: int) -> None:
-    host.manifest["jump"] = noted
-    assert offered(host, sign(manifest(8), GOOD)) == ""
-    assert host.manifest["jump"] == {"sequence": start, "since": pki.NOW.timestamp()}
-
-
 def test_a_refused_signer_is_remembered_for_ever(
     host: HostState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,11 +116,13 @@ def test_a_reason_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_how_many_fingerprints_are_read() -> None:
-    found = ["0" * 64] * 1000
-    assert user_databases.read_fingerprints(found) == found
-    for bad in ([*found, "0" * 64], ["0" * 63], ["0" * 65], ["G" * 64], ["0" * 64, "x"]):
+    sha256, issuer = "0" * 64, "1" * 64
+    assert user_databases.read_certificates([[sha256, issuer]] * 1000) == ({sha256: ""}, {sha256: issuer})
+    assert user_databases.read_certificates([[sha256, ""]]) == ({sha256: ""}, {})
+    long = [[sha256, ""]] * 1001
+    for bad in (long, [["0" * 63, ""]], [["G" * 64, ""]], [[sha256, "x"]], [[sha256]], [[sha256, ""], "x"], [[1, ""]]):
         with pytest.raises(TrustAnchorError, match="said what is not an answer"):
-            user_databases.read_fingerprints(bad)
+            user_databases.read_certificates(bad)
 
 
 def test_the_stores_of_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
