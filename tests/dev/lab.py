@@ -133,6 +133,11 @@ def _create(host: Host, image: str, public_key: str) -> None:
             mac,
             "--dns-search",
             DOMAIN,
+            # On a busy machine the lab's name server may be late; a client that gives up proves nothing.
+            "--dns-option",
+            "timeout:10",
+            "--dns-option",
+            "attempts:5",
         ]
         for name in host.names:
             options += ["--network-alias", name]
