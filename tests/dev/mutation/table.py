@@ -15,7 +15,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "trust/host/push.py": ("trust/test_trust_push.py", "trust/test_signer_limits.py", "trust/test_expired_roots.py"),
     "trust/host/convergence.py": ("trust/test_convergence.py", "trust/test_convergence_faults.py"),
-    "trust/host/state.py": ("trust/test_rollout_gate.py", "trust/test_convergence.py", "trust/test_trust_push.py"),
+    "trust/host/state.py": (
+        "trust/test_host_state.py",
+        "trust/test_rollout_gate.py",
+        "trust/test_convergence.py",
+        "trust/test_trust_push.py",
+    ),
     "trust/manifest/transitions.py": (
         "trust/test_transition_bounds.py",
         "trust/test_transitions.py",
@@ -35,6 +40,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "trust/manifest/endorsement.py": ("trust/test_endorsement.py", "trust/test_signed_manifest.py"),
     "trust/manifest/signers.py": ("trust/test_signer_limits.py", "trust/test_signed_manifest.py"),
     "trust/manifest/anchors.py": (
+        "trust/test_anchors.py",
         "trust/test_signer_limits.py",
         "trust/test_signed_manifest.py",
         "trust/test_endorsement.py",
@@ -47,7 +53,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "trust/manifest/estate_evidence.py": ("trust/test_estate_evidence.py",),
     "trust/manifest/manifest_store.py": ("trust/test_manifest_store.py", "trust/test_manifest_convergence.py"),
-    "trust/stores/user_databases.py": ("trust/test_user_databases.py",),
+    "trust/stores/user_databases.py": (
+        "trust/test_found_databases.py",
+        "trust/test_user_databases.py",
+    ),
     "trust/stores/certutil.py": ("trust/test_trust_nss.py", "trust/test_user_databases.py"),
     "trust/rollout/plan.py": ("trust/test_rollout_gate.py", "trust/test_rollout.py", "trust/test_rollout_action.py"),
     "trust/rollout/waivers.py": ("trust/test_rollout_gate.py", "trust/test_waivers.py", "trust/test_rollout.py"),
@@ -106,7 +115,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "host/test_host_writers.py",
         "host/test_host_accounts.py",
     ),
-    "host/preflight.py": ("host/test_preflight_ports.py", "host/test_host_preflight.py"),
+    "host/preflight.py": (
+        "host/test_preflight_ports.py",
+        "host/test_host_preflight.py",
+        "publication/test_publication_port.py",
+    ),
     "host/constraints.py": ("host/test_constraints.py", "host/test_host_closed_constraints.py"),
     "host/homes.py": ("host/test_host_homes.py", "trust/test_user_databases.py"),
     "host/children.py": ("host/test_host_children.py", "trust/test_user_databases.py"),
