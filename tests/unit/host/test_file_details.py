@@ -217,3 +217,25 @@ def test_before_it_is_given_away_a_file_is_its_writers_alone(tmp_path: Path, giv
     finally:
         os.umask(before)
     assert given == [0o600] and mode(tmp_path / "file") == 0o666
+
+
+@as_root
+def test_of_a_kept_file_user_and_group_count(tmp_path: Path) -> None:
+    """Each by itself, and beside the mode; a link is looked at itself."""
+    path = tmp_path / "key"
+    path.touch(0o640)
+    path.chmod(0o640)
+    kept = files.Kept(str(path), 0o640, "nobody", "nogroup")
+    uid, gid = files.ids("nobody", "nogroup")
+    for owner in ((uid, 0), (0, gid), (0, 0)):
+        os.chown(path, *owner)
+        assert kept.differences() == ["owner"]
+        kept.correct()
+        assert (path.stat().st_uid, path.stat().st_gid, kept.differences()) == (uid, gid, [])
+    os.chown(path, 0, 0)
+    path.chmod(0o4640)
+    assert kept.differences() == ["mode", "owner"]
+    kept.correct()
+    assert (mode(path), kept.differences()) == (0o640, [])
+    default = files.Kept(str(path))
+    assert (default.mode, default.owner, default.group) == (0o644, "root", "root")

@@ -216,3 +216,23 @@ def test_a_claim_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(TrustAnchorError, match="lock cannot be written: No space left on device"):
         locks.claim(tmp_path / "lock", os.getpid(), busy)
+
+
+@pytest.mark.parametrize(("check", "there"), [(True, True), (False, True), (True, False)])
+def test_a_plan_holds_the_directory_where_it_is(tmp_path: Path, check: bool, there: bool) -> None:
+    path = tmp_path / "directory"
+    if there:
+        path.mkdir()
+    with locks.held_where_it_is(path, check):
+        assert path.exists() is there
+        if there:
+            with pytest.raises(TrustAnchorError, match="another process holds"), locks.held_directory(path, 0):
+                pass
+
+
+def test_what_is_not_a_plan_needs_the_directory(tmp_path: Path) -> None:
+    with (
+        pytest.raises(TrustAnchorError, match="nothing cannot be opened"),
+        locks.held_where_it_is(tmp_path / "nothing", False),
+    ):
+        pass

@@ -213,3 +213,14 @@ def test_what_is_above_a_leaf_ends_first(
     monkeypatch.setattr(store, "end_of", lambda _certificates: latest + later)
     monkeypatch.setattr(Client, "intermediates", lambda _self: [])
     assert lifecycle._due(settings, now) is due
+
+
+def test_text_around_certificates_may_be_of_any_bytes(settings: Settings) -> None:
+    """A bundle that somebody keeps notes in, in whatever encoding."""
+    host.put(settings, host.leaf())
+    pair = store.current(settings)
+    before = store.issuers_end(pair)
+    chain = Path(pair.chain)
+    first, end, rest = chain.read_bytes().partition(b"-----END CERTIFICATE-----\n")
+    chain.write_bytes(first + end + b"Zwischenstelle f\xfcr Dienste\n" + rest)
+    assert store.issuers_end(pair) == before == round(host.INTERMEDIATE.certificate.not_valid_after_utc.timestamp())

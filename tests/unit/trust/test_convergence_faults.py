@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,38 @@ def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.Monkey
     monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
     host.others = [Sluggish("nss", False)]
     assert "took more than" in host.plan([ONE]).listed[-1].why
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slow"), [(0.0, [False, False, False]), (4.0, [False, False, False]), (5.0, [False, False, True])]
+)
+def test_what_was_found_has_its_time_together(
+    host: Host, monkeypatch: pytest.MonkeyPatch, seconds: float, slow: list[bool]
+) -> None:
+    """By a clock of the test: of ten seconds each store takes some, whether it can be looked at or not."""
+    now = [1000.0]
+
+    class Slow(Broken):
+        def find(self, wanted: Wanted) -> list[StoreFinding]:
+            now[0] += seconds
+            return super().find(wanted)
+
+    monkeypatch.setattr(convergence, "FOUND_SECONDS", 10.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    host.others = [Slow(f"nss{number}", False, readable=number == 1) for number in range(3)]
+    found = [one for one in host.plan([ONE]).listed if one.name.startswith("nss")]
+    assert [one.why.startswith("the stores that were found took more than 10") for one in found] == slow
+
+
+def test_the_hosts_own_stores_have_all_the_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+
+    class Slow(Broken):
+        def find(self, wanted: Wanted) -> list[StoreFinding]:
+            now[0] += 1000.0
+            return super().find(wanted)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    host.others = [Slow(f"java{number}", True, readable=True) for number in range(3)]
+    found = [one for one in host.plan([ONE]).listed if one.name.startswith("java")]
+    assert [one.state for one in found] == ["wrong"] * 3

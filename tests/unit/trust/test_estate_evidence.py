@@ -123,3 +123,21 @@ def test_what_shows_a_root_on_every_host(directory: Path) -> None:
     proven(directory)
     report(directory, manifest={**shown, "sequence": 3, "digest": "of sequence 3"})
     proven(directory)
+
+
+def test_which_roots_have_ended(directory: Path) -> None:
+    """Nothing is verified with them. One whose certificate is gone is not asked about."""
+    made = {
+        "ended": pki.root("Ended", start=pki.NOW - 9 * pki.DAY, end=pki.NOW - pki.DAY),
+        "now": pki.root("Now", start=pki.NOW - 9 * pki.DAY, end=pki.NOW),
+        "soon": pki.root("Soon", start=pki.NOW - 9 * pki.DAY, end=pki.NOW + dt.timedelta(seconds=1)),
+    }
+    for name, root in made.items():
+        (directory / f"roots/{name}.crt").write_text(root.pem)
+    listed = [Root(name, root.sha256, "trusted") for name, root in made.items()]
+    gone = Root("gone", "ab" * 32, "distrusted")
+    manifest = Manifest(4, (Root("r1", R1.sha256, "retiring"), *listed, gone))
+    (directory / "trust.yml").write_bytes(manifest.to_yaml())
+    assert gather(directory).expired == {"ended", "now"}
+    (directory / "trust.yml").write_bytes(Manifest(4, (manifest.named("r1"), manifest.named("soon"))).to_yaml())
+    assert gather(directory).expired == frozenset()

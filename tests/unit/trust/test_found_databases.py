@@ -25,7 +25,7 @@ from factories import pki
 
 ONE = pki.root("One")
 WANTED = Wanted((Root("", ONE.sha256, pem=ONE.pem),))
-# What browsers make: Chromium and Chrome, an older and a newer place, the snap; Firefox likewise, the snap, the flatpak.
+# Of Chromium and Chrome (an older place, a newer one, the snap), and of Firefox (the same, and the flatpak).
 PLACES = [
     ".pki/nssdb",
     ".local/share/pki/nssdb",

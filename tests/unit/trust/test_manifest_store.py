@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from ansible.errors import AnsibleLookupError
 from ansible_collections.trustanchor.private_ca.plugins.lookup.trust_manifest import LookupModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import STATES, Root
@@ -215,3 +217,23 @@ def test_what_is_no_file_is_told_and_nothing_waits_for_it(tmp_path: Path, name: 
             manifest_store.read(str(tmp_path))
         with pytest.raises(AnsibleLookupError):
             LookupModule().run([str(tmp_path)], ANCHORS)
+
+
+def test_what_is_said_of_a_root_that_has_ended() -> None:
+    """Of those that are trusted, with the moment; one that ends in this second has ended."""
+    roots = [
+        (name, pki.root(name, start=pki.NOW - 9 * pki.DAY, end=pki.NOW + dt.timedelta(seconds=left)), state)
+        for name, left, state in (
+            ("a", -60, "trusted"),
+            ("b", 0, "retiring"),
+            ("c", 1, "trusted"),
+            ("d", -60, "staged"),
+        )
+    ]
+    manifest = Manifest(3, tuple(Root(name, made.sha256, state, made.pem) for name, made, state in roots))
+    found = manifest_store.expired(manifest, pki.NOW)
+    assert [(what, bool(why), "change_trust" in step) for what, why, step in found] == [
+        (f"root 'a' has expired ({times.render(pki.NOW - dt.timedelta(seconds=60))})", True, True),
+        (f"root 'b' has expired ({times.render(pki.NOW)})", True, True),
+    ]
+    assert manifest_store.expired(Manifest(3, manifest.roots[2:]), pki.NOW) == []
