@@ -38,7 +38,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "trust/test_endorsement.py",
     ),
     "trust/manifest/endorsement.py": ("trust/test_endorsement.py", "trust/test_signed_manifest.py"),
-    "trust/manifest/signers.py": ("trust/test_signer_limits.py", "trust/test_signed_manifest.py"),
+    "trust/manifest/signers.py": (
+        "trust/test_manifest_signers.py",
+        "trust/test_signer_limits.py",
+        "trust/test_signed_manifest.py",
+    ),
     "trust/manifest/anchors.py": (
         "trust/test_anchors.py",
         "trust/test_signer_limits.py",
