@@ -154,7 +154,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_site.py",
         "publication/test_publication_collection.py",
     ),
-    "publication/watch.py": ("publication/test_publication_watch.py",),
+    "publication/watch.py": (
+        "publication/test_watch_details.py",
+        "publication/test_publication_watch.py",
+    ),
     "publication/url.py": (
         "publication/test_publication_urls.py",
         "publication/test_publication_site.py",
