@@ -124,7 +124,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "host/test_host_preflight.py",
         "publication/test_publication_port.py",
     ),
-    "host/constraints.py": ("host/test_constraints.py", "host/test_host_closed_constraints.py"),
+    "host/constraints.py": (
+        "host/test_constraint_rules.py",
+        "host/test_constraints.py",
+        "host/test_host_closed_constraints.py",
+    ),
     "host/homes.py": ("host/test_host_homes.py", "trust/test_user_databases.py"),
     "host/children.py": ("host/test_host_children.py", "trust/test_user_databases.py"),
     "host/limited.py": ("host/test_host_limited.py", "trust/test_trust_nss.py", "trust/test_user_databases.py"),
