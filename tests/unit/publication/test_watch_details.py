@@ -210,7 +210,7 @@ def values(*findings: WatchFinding) -> dict[str, list[tuple[float, dict[str, str
 
 def test_what_monitoring_is_told() -> None:
     labels = {"artifact": "a.crl", "kind": "root_crl"}
-    looked = {"last_check_timestamp_seconds": [(NOW + 1, {})]}
+    looked: dict[str, Any] = {"last_check_timestamp_seconds": [(NOW + 1, {})]}
     ends = {"expiry_timestamp_seconds": [(NOW + 100, labels)], "margin_seconds": [(5, labels)]}
     # The margin is that of what ends, not that of the artifact.
     assert values(WatchFinding(CRL, End(NOW + 99.6, "manifest_signer", 5))) == {

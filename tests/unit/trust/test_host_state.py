@@ -19,7 +19,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root 
 from factories import accounts, pki
 
 ONE, TWO = pki.root("One"), pki.root("Two")
-ROOTS = [Root("", one.sha256, pem=one.pem, not_before=1000.0 + number) for number, one in enumerate((ONE, TWO))]
+ROOTS = [Root("", one.sha256, pem=one.pem, not_before=1000 + number) for number, one in enumerate((ONE, TWO))]
 FULL = HostState(
     ever_installed=["aa"],
     manifest={"id": "a", "sequence": 5, "digest": "ab"},
@@ -60,8 +60,8 @@ def test_the_names_in_the_file_are_those_of_former_versions(place: Path) -> None
         "known": ["aa"],
         "manifest": {"id": "a", "sequence": 5, "digest": "ab"},
         "roots": [
-            {"pem": ONE.pem, "not_before": 1000.0},
-            {"pem": TWO.pem, "not_before": 1001.0, "label": "two"},
+            {"pem": ONE.pem, "not_before": 1000},
+            {"pem": TWO.pem, "not_before": 1001, "label": "two"},
         ],
         "absent": ["bb"],
         "ever_absent": ["cc"],
@@ -91,14 +91,19 @@ def test_what_is_kept_already_is_not_written_again(place: Path) -> None:
     assert (place.stat().st_ino, [one.name for one in place.parent.iterdir()]) == (before, ["trust.json"])
 
 
+NO_TEXTS: list[Any] = [{}, "x", [5], None]
+NO_MAPPINGS: list[Any] = [[], "x", None]
+NO_NUMBERS: list[Any] = [None, "1", True, False, []]
+NO_SEQUENCES: list[Any] = [None, True, "5", 5.0]
+NO_ROOTS: list[Any] = [5, [5], [{}], [{"pem": ONE.pem}], [{"not_before": 1}], [{"pem": "none", "not_before": 1}]]
 BAD: list[tuple[str, Any]] = [
-    *((key, bad) for key in ("known", "absent", "ever_absent", "refused_signers") for bad in ({}, "x", [5], None)),
-    *((key, bad) for key in ("manifest", "users_changed_at", "in_vain", "cache") for bad in ([], "x", None)),
-    *(("changed_at", bad) for bad in (None, "1", True, [])),
-    *(("users_changed_at", {"1000": bad}) for bad in (None, "1", False)),
-    *(("manifest", {"id": "a", **bad}) for bad in ({}, {"sequence": True}, {"sequence": "5"}, {"sequence": 5.0})),
-    *(("roots", bad) for bad in (5, [5], [{}], [{"pem": ONE.pem}], [{"not_before": 1.0}])),
-    ("roots", [{"pem": "none", "not_before": 1.0}]),
+    *((key, bad) for key in ("known", "absent", "ever_absent", "refused_signers") for bad in NO_TEXTS),
+    *((key, bad) for key in ("manifest", "users_changed_at", "in_vain", "cache") for bad in NO_MAPPINGS),
+    *(("changed_at", bad) for bad in NO_NUMBERS),
+    *(("users_changed_at", {"1000": bad}) for bad in NO_NUMBERS),
+    ("manifest", {"id": "a"}),
+    *(("manifest", {"id": "a", "sequence": bad}) for bad in NO_SEQUENCES),
+    *(("roots", bad) for bad in NO_ROOTS),
 ]
 
 
