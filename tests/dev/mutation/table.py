@@ -15,7 +15,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "trust/host/push.py": ("trust/test_trust_push.py", "trust/test_signer_limits.py", "trust/test_expired_roots.py"),
     "trust/host/convergence.py": ("trust/test_convergence.py", "trust/test_convergence_faults.py"),
-    "trust/host/state.py": ("trust/test_rollout_gate.py", "trust/test_convergence.py", "trust/test_trust_push.py"),
+    "trust/host/state.py": (
+        "trust/test_host_state.py",
+        "trust/test_rollout_gate.py",
+        "trust/test_convergence.py",
+        "trust/test_trust_push.py",
+    ),
     "trust/manifest/transitions.py": (
         "trust/test_transition_bounds.py",
         "trust/test_transitions.py",
@@ -33,7 +38,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "trust/test_endorsement.py",
     ),
     "trust/manifest/endorsement.py": ("trust/test_endorsement.py", "trust/test_signed_manifest.py"),
-    "trust/manifest/signers.py": ("trust/test_signer_limits.py", "trust/test_signed_manifest.py"),
+    "trust/manifest/signers.py": (
+        "trust/test_manifest_signers.py",
+        "trust/test_signer_limits.py",
+        "trust/test_signed_manifest.py",
+    ),
     "trust/manifest/anchors.py": (
         "trust/test_anchors.py",
         "trust/test_signer_limits.py",
@@ -156,7 +165,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_site.py",
         "publication/test_publication_collection.py",
     ),
-    "publication/watch.py": ("publication/test_publication_watch.py",),
+    "publication/watch.py": (
+        "publication/test_watch_details.py",
+        "publication/test_publication_watch.py",
+    ),
     "publication/url.py": (
         "publication/test_publication_urls.py",
         "publication/test_publication_site.py",

@@ -78,6 +78,35 @@ def test_the_end_of_what_was_signed_outlives_a_push(host: HostState) -> None:
     assert "not_after" not in host.manifest
 
 
+def test_what_was_distrusted_is_remembered(host: HostState) -> None:
+    """When no manifest names it any more, too. Only a push that trusts the root again takes it off the list."""
+    gone = "ab" * 32
+    assert (host.distrusted, host.ever_distrusted) == ([gone], [gone])
+    AssignedManifest("a", 6, [ONE], [TWO.sha256]).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([TWO.sha256], sorted([gone, TWO.sha256]))
+    AssignedManifest("a", 7, [ONE], []).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([], sorted([gone, TWO.sha256]))
+    AssignedManifest("a", 8, [ONE, TWO], []).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([], [gone])
+    AssignedManifest("a", 9, [ONE], ["cd" * 32]).note(host, override=True)
+    assert (host.distrusted, host.ever_distrusted) == (["cd" * 32], ["cd" * 32])
+
+
+def test_what_a_former_version_was_told_to_distrust_is_remembered() -> None:
+    """It kept no list of all that it ever was told."""
+    host = HostState(distrusted=["ab" * 32])
+    AssignedManifest("a", 6, [ONE], ["cd" * 32]).note(host)
+    assert host.ever_distrusted == ["ab" * 32, "cd" * 32]
+
+
+def test_refused_signers_are_added_to(host: HostState) -> None:
+    for number, refused in enumerate((["2"], ["1", "3"], [])):
+        AssignedManifest("a", 6 + number, [ONE], [], refused).note(host)
+    assert host.refused_signers == ["1", "2", "3"]
+    AssignedManifest("a", 9, [ONE], [], ["3"]).note(host, override=True)
+    assert host.refused_signers == ["3"]
+
+
 @pytest.mark.parametrize(
     ("assigned", "message"),
     [
