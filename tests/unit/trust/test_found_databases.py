@@ -128,19 +128,3 @@ def test_how_many_faults_a_child_may_tell(monkeypatch: pytest.MonkeyPatch, numbe
     monkeypatch.setattr(children, "call", lambda *_arguments: ["a", "b"][:number] + ["c"] * (number - 2))
     with pytest.raises(TrustAnchorError, match="^a; b; c; c" if good else "said what is not an answer"):
         store().converge(WANTED)
-
-
-@pytest.mark.parametrize(("number", "good"), [(0, True), (1000, True), (1001, False)])
-def test_how_many_fingerprints_are_read(number: int, good: bool) -> None:
-    said = ["ab" * 32] * number
-    if good:
-        assert user_databases.read_fingerprints(said) == said
-        return
-    with pytest.raises(TrustAnchorError, match="a list of at most 1000 entries"):
-        user_databases.read_fingerprints(said)
-
-
-@pytest.mark.parametrize("bad", ["AB" * 32, "ab" * 33, "ab" * 31, f"{'ab' * 32}\n", 5])
-def test_what_is_no_fingerprint(bad: Any) -> None:
-    with pytest.raises(TrustAnchorError, match="fingerprints are expected"):
-        user_databases.read_fingerprints(["cd" * 32, bad])

@@ -12,7 +12,6 @@ import yaml
 from ansible.errors import AnsibleLookupError
 from ansible_collections.trustanchor.private_ca.plugins.lookup.trust_manifest import LookupModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest import manifest_store
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.model import Manifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import STATES, Root
