@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import children
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import children, homes
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.homes import Home
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import user_databases
@@ -144,3 +145,89 @@ def test_how_many_fingerprints_are_read(number: int, good: bool) -> None:
 def test_what_is_no_fingerprint(bad: Any) -> None:
     with pytest.raises(TrustAnchorError, match="fingerprints are expected"):
         user_databases.read_fingerprints(["cd" * 32, bad])
+
+
+@pytest.mark.parametrize(
+    ("left", "waiting", "share"), [(10.0, 1, 10.0), (10.0, 0, 10.0), (10.0, 2, 5.0), (99.0, 2, 15.0)]
+)
+def test_the_share_of_a_user(left: float, waiting: int, share: float) -> None:
+    budget = Budget(left, waiting)
+    with budget.share() as seconds:
+        assert seconds == share
+    assert budget.waiting == waiting - 1
+
+
+def test_the_time_that_a_user_takes_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it ends."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    budget = Budget(10.0, 2)
+    with pytest.raises(KeyError), budget.share():
+        now[0] += 7.0
+        raise KeyError
+    assert (budget.left, budget.waiting) == (3.0, 1)
+    with budget.share():
+        now[0] += 3.0
+    with pytest.raises(TrustAnchorError, match="took more than 90 seconds together"), budget.share():
+        pass
+
+
+@pytest.mark.usefixtures("here")
+def test_certutil_ends_before_its_child_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it can still say which database it was."""
+    given: list[tuple[float, str]] = []
+
+    class Noted:
+        def __init__(self, seconds: float, home: str) -> None:
+            given.append((seconds, home))
+
+    monkeypatch.setattr(user_databases, "Certutil", Noted)
+    looked = UserDatabases(Home(str(tmp_path), "ada", 1000, 1000), Cache(), Budget(10.0, 1))
+    assert looked.find(WANTED) == looked.converge(WANTED) == []
+    assert [(round(seconds), home) for seconds, home in given] == [(9, str(tmp_path))] * 2
+
+
+def test_whose_child_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def call(_function: Any, *arguments: Any) -> list[Any]:
+        asked.append(arguments)
+        return []
+
+    monkeypatch.setattr(children, "call", call)
+    found = UserDatabases(Home("/home/ada", "ada", 1000, 1001), Cache(), Budget(10.0, 1))
+    found.find(WANTED)
+    assert asked == [(10.0, (1000, 1001))]
+
+
+def test_what_a_directory_of_profiles_may_hold(tmp_path: Path) -> None:
+    """So many entries are read, of which a database may be one."""
+    (tmp_path / "x").mkdir()
+    for number in range(1001):
+        (tmp_path / f"x/{number}").touch()
+    assert len(list(user_databases._matches(str(tmp_path), "x/*"))) == 1000
+    assert user_databases._matches(str(tmp_path), "y/*") == []
+    assert user_databases._matches(str(tmp_path), "y/z") == [f"{tmp_path}/y/z"]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_store_for_each_user_and_one_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bob, web = (
+        Home(f"/home/{name}", name, 1000, 1000, why) for name, why in (("ada", ""), ("bob", ""), ("web", "x"))
+    )
+    monkeypatch.setattr(homes, "listed", lambda: [ada, web, bob])
+    first, second, others = user_databases.discover(Cache(), ())
+    assert isinstance(first, UserDatabases) and isinstance(second, UserDatabases) and isinstance(others, Unlooked)
+    assert (first.home, second.home, others.homes) == (ada, bob, [web])
+    assert first.budget is second.budget
+    assert (first.budget.left, first.budget.waiting) == (90.0, 2)
+    assert "Cache" not in repr(first) and "Budget" not in repr(first)
+
+
+def test_what_is_not_looked_at_is_named(tmp_path: Path) -> None:
+    """Of who is not looked at, each that is there is named, but the declared ones."""
+    path, other = database(tmp_path / ".pki/nssdb"), database(tmp_path / ".mozilla/firefox/x")
+    found = Unlooked([Home(str(tmp_path), "web", 5, 5, "a system account")], frozenset({str(other)}))
+    assert [(one.path, one.state, one.why) for one in found.find(WANTED)] == [
+        (str(path), "unknown", "not looked at: a system account. Declare it with its owner if it is in use.")
+    ]
