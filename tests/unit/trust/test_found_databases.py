@@ -183,7 +183,7 @@ def test_certutil_ends_before_its_child_does(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(user_databases, "Certutil", Noted)
     looked = UserDatabases(Home(str(tmp_path), "ada", 1000, 1000), Cache(), Budget(10.0, 1))
-    assert looked.find(WANTED) == looked.converge(WANTED) == []
+    assert (looked.find(WANTED), looked.converge(WANTED)) == ([], [])
     assert [(round(seconds), home) for seconds, home in given] == [(9, str(tmp_path))] * 2
 
 
