@@ -138,6 +138,21 @@ def test_what_is_nobodys_permits_nothing(kind: str, nobody: str, other: str) -> 
     assert not limits([f"{kind}:{nobody}"]).is_within(limits(["DirName:x"]))
 
 
+@pytest.mark.parametrize("nobody", ["DNS:invalid", "email:invalid", "URI:invalid", "IP:0.0.0.0/32", "IP:::/128"])
+def test_what_is_nobodys_excludes_all_of_its_kind(nobody: str) -> None:
+    """Also what it would be in itself."""
+    kind = nobody.partition(":")[0]
+    for everything in ("0.0.0.0/0", "::/0") if kind == "IP" else ("", "invalid"):
+        assert limits([nobody]).is_within(limits([], [f"{kind}:{everything}"]))
+        assert not limits(["DirName:x"]).is_within(limits([], [f"{kind}:{everything}"]))
+
+
+@pytest.mark.parametrize("other", ["DNS", "email", "URI"])
+def test_all_of_a_kind_is_nothing_of_another_one(other: str) -> None:
+    for kind in ("DNS", "email", "URI"):
+        assert limits([], [f"{other}:"]).is_within(limits([f"{kind}:x"])) is (kind == other)
+
+
 def test_every_kind_and_every_exclusion_counts() -> None:
     old = limits(["DNS:a", "email:b"], ["URI:c", "IP:::/0"])
     assert old.is_within(old)

@@ -209,6 +209,21 @@ def test_a_longer_claim_leaves_nothing_behind(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
 
 
+@pytest.mark.parametrize(("size", "counts"), [(4096, True), (4097, False)])
+def test_how_much_of_a_claim_is_read(tmp_path: Path, other: int, size: int, counts: bool) -> None:
+    """Whatever lies there: what is longer is none of ours."""
+    path = tmp_path / "lock"
+    locks.claim(path, other, busy)
+    holder = json.loads(path.read_text())
+    assert len(json.dumps(holder)) < 200
+
+    def pad(holder: dict[str, object]) -> None:
+        holder["more"] = ""
+        holder["more"] = "x" * (size - len(json.dumps(holder)))
+
+    assert claimed(path, pad) == (f"process {other} is at work" if counts else "")
+
+
 def test_a_claim_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int, _content: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

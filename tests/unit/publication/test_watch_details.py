@@ -258,6 +258,7 @@ def test_the_form_of_the_configuration(configuration: Path) -> None:
     wanted = Watch(url.PublicationUrl("pki.corp.example", 8080, "/x"), (CRL,), "/metrics")
     configuration.write_bytes(wanted.dump())
     found = json.loads(configuration.read_text())
+    assert configuration.read_text() == json.dumps(found, indent=2, sort_keys=True) + "\n"  # people read it, too
     assert found == {
         "version": 1,
         "place": {"host": "pki.corp.example", "port": 8080, "prefix": "/x"},
