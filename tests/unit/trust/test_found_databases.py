@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import children, homes
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import children
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.homes import Home
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.stores import user_databases
