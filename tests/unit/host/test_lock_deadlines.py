@@ -186,6 +186,28 @@ def test_when_a_process_started_is_the_kernels_word(tmp_path: Path, other: int) 
     assert json.loads((tmp_path / "lock").read_text())["started"] == after_name[22 - 3]
 
 
+def test_a_program_may_be_called_anything(tmp_path: Path) -> None:
+    """In bytes that are no text, with the signs that stand around a name."""
+    ready, over = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(over[1])
+        Path("/proc/self/comm").write_bytes(b"\xff) S 1 (")
+        os.write(ready[1], b"x")
+        os.read(over[0], 1)
+        os._exit(0)
+    os.read(ready[0], 1)
+    try:
+        assert b"\xff) S 1 (" in Path(f"/proc/{child}/stat").read_bytes()
+        locks.claim(tmp_path / "lock", child, busy)
+        assert claimed(tmp_path / "lock") == f"process {child} is at work"
+    finally:
+        os.close(over[1])
+        os.waitpid(child, 0)
+        for descriptor in (*ready, over[0]):
+            os.close(descriptor)
+
+
 def test_a_claim_for_a_process_that_is_gone_is_nobodys(tmp_path: Path) -> None:
     child = os.fork()
     if not child:
