@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import options, settings
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates, name_constraints
 from ansible_collections.trustanchor.private_ca.plugins.modules.service_certificate import SPECIFICATION
 from ansible_collections.trustanchor.private_ca.plugins.modules.service_certificate_host import SPECIFICATION as HOST
 from ansible_collections.trustanchor.private_ca.plugins.plugin_utils import answers, edge
@@ -23,13 +24,16 @@ class ActionModule(edge.EdgeAction):
     def handle(self) -> edge.Result:
         """The provisioner's key stays here: the host's half has no option for it."""
         key = tokens.load_key(self.options["provisioner_key"])
-        options = {**self.given(HOST), "controller_time": time.time()}
-        prepared = self.on_host("service_certificate_host", options)
+        settings.check(options.read(self.options))
+        root = certificates.load_certificate(self.options["root"].encode(), "root")
+        name_constraints.require_permitted(root, self.options["names"])
+        asked = {**self.given(HOST), "controller_time": time.time()}
+        prepared = self.on_host("service_certificate_host", asked)
         request = prepared.pop("request_sha256", "")
         if prepared.get("failed") or not request:
             return prepared
         digest = answers.digest(request, "request_sha256")
         audience = f"{self.options['ca_url'].rstrip('/')}/1.0/sign"
-        root = certificates.fingerprint(certificates.load_certificate(self.options["root"].encode(), "root"))
-        token = tokens.mint(key, self.options["provisioner"], audience, self.options["names"], root, digest)
-        return {**prepared, **self.on_host("service_certificate_host", {**options, "token": token})}
+        sha256 = certificates.fingerprint(root)
+        token = tokens.mint(key, self.options["provisioner"], audience, self.options["names"], sha256, digest)
+        return {**prepared, **self.on_host("service_certificate_host", {**asked, "token": token})}

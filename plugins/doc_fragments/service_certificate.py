@@ -16,7 +16,11 @@ options:
     type: str
     required: true
   names:
-    description: DNS names and IP addresses in the certificate; the first one is the subject.
+    description:
+      - DNS names and IP addresses in the certificate.
+      - The first DNS name of up to 64 characters is the common name, too. Where there is none, the subject is empty,
+        since OpenSSL and GnuTLS refuse an address there below name constraints.
+      - Names that some client does not read are refused, such as those with an underscore.
     type: list
     elements: str
     required: true

@@ -69,8 +69,13 @@ options:
 options:
   discover:
     description:
-      - Also take the stores that are found on the host. These are the C(cacerts) of JDKs below C(/usr/lib/jvm), C(/opt)
-        and C(/usr/local), and the NSS databases of Chromium, Chrome and Firefox in the homes of users, as snaps too.
+      - Also take the stores that are found on the host. These are C(cacerts) and C(jssecacerts) of JDKs below
+        C(/usr/lib/jvm), C(/opt) and C(/usr/local), and the NSS databases of Chromium, Chrome and Firefox in the homes
+        of users, as snaps and flatpaks too.
+      - Files and directories that C(SSL_CERT_FILE), C(SSL_CERT_DIR), C(NODE_EXTRA_CA_CERTS), C(REQUESTS_CA_BUNDLE),
+        C(PIP_CERT), C(CURL_CA_BUNDLE) or C(GIT_SSL_CAINFO) name, in C(/etc/environment), C(/etc/environment.d),
+        C(/etc/profile), C(/etc/profile.d) or the configuration of systemd, are looked at for what must not be trusted.
+        A file that holds nothing else is removed, unless it belongs to a package; any other is named, and stays.
       - Homes are those of the host's accounts, and the directories below C(/home). All that is done in one is done by a
         process of its user, in a limited time. Nothing is run as a system account, nor where another user could change
         the way to a database.

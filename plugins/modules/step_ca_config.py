@@ -87,7 +87,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.trustanchor.private_ca.plugins.module_utils import edge
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import config
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import config, templates
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.work import at_work
 
@@ -124,7 +124,7 @@ def _converge_locked(module: AnsibleModule, layout: Layout) -> dict[str, Any]:
         [
             files.File(layout.config, config.render(wanted), 0o640, "root", layout.user),
             files.File(layout.defaults, config.defaults(options["ca_url"], options["root_sha256"], layout)),
-            files.File(layout.leaf_template, config.leaf_template(options["crl_url"]).encode()),
+            files.File(layout.leaf_template, templates.leaf(options["crl_url"]).encode()),
             *canary.files(layout),
         ],
         module.check_mode,

@@ -20,6 +20,7 @@ HELP = """usage: ./dev COMMAND
   unit [PYTEST ARGUMENT...]   unit tests
   molecule [SCENARIO...]      scenarios in the lab, two at a time
   mutants [FILE...]           change the files that decide, and see whether a test fails (--help; outside CI)
+  compatibility               let all clients read what the profiles make; writes docs/compatibility.md (outside CI)
   bench NAME                  a benchmark of benchmarks/
   lab up [HOST...]            start the lab's hosts (name: LAB_NAME, network: LAB_INDEX)
   lab down [HOST...]          remove them; without names also the public record

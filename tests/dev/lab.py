@@ -42,7 +42,7 @@ INIT = """
 mount --make-rshared /
 test -e /etc/ssh/ssh_host_ed25519_key || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 install -d -m 700 /root/.ssh && echo "$0" > /root/.ssh/authorized_keys
-test -z "$1" || printf 'search corp.example\nnameserver %s\n' "$1" > /etc/resolv.conf
+test -z "$1" || printf 'search corp.example\nnameserver %s\noptions timeout:10 attempts:5\n' "$1" > /etc/resolv.conf
 exec /sbin/init
 """
 # Before the bus answers, is-system-running fails at once; then --wait returns when the start is complete.

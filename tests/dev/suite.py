@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import coverage, docs, lab, lint, nox, scenarios
+from . import compatibility, coverage, docs, lab, lint, nox, scenarios
 from .console import Failure, say, step
 from .mutation import command as mutants
 from .settings import CACHE, CHECKOUT, INVENTORY, ansible_environment
@@ -139,6 +139,7 @@ def bench(arguments: list[str]) -> int:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "bench": bench,
+    "compatibility": compatibility.main,
     "demo": demo,
     "docs": docs.main,
     "lint": lint.main,

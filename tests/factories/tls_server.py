@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -78,13 +79,16 @@ class _Quiet(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(leaf: pki.Leaf, directory: Path, clients: pki.Authority | None = None) -> Iterator[Server]:
+def serve(
+    leaf: pki.Leaf, directory: Path, clients: pki.Authority | None = None, address: str = "127.0.0.1"
+) -> Iterator[Server]:
     """Serve with a certificate.
 
     Args:
         leaf: for localhost.
         directory: for chain and key.
         clients: root of the clients that may show a certificate.
+        address: of this machine.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*leaf.write(directory))
@@ -92,7 +96,8 @@ def serve(leaf: pki.Leaf, directory: Path, clients: pki.Authority | None = None)
         context.verify_mode = ssl.CERT_OPTIONAL
         context.load_verify_locations(cadata=clients.pem)
     handler = type("Handler", (_Handler,), {})
-    with _Quiet(("127.0.0.1", 0), handler) as server:
+    kind = type("Quiet", (_Quiet,), {"address_family": socket.AF_INET6 if ":" in address else socket.AF_INET})
+    with kind((address, 0), handler) as server:
         state = Server(server.server_address[1])
         handler.state = state  # type: ignore[attr-defined]
         # The handshake is made in the thread of the connection: accept() must not wait for it.

@@ -82,7 +82,7 @@ class Host:
         return {entry.sha256 for entry in jks.read(self.java_path.read_bytes(), "java", PASSWORD)}
 
     def trusted(self) -> set[str]:
-        return debian.trusted_by_bundle()
+        return set(debian.trusted_by_bundle())
 
     @property
     def declaration(self) -> StoreDeclaration:

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Sequence
 
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import tokens
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.client import Client
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import hostnames
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -62,20 +64,26 @@ def enrolment_key() -> ec.EllipticCurvePrivateKey:
 
 
 def request(names: Sequence[str]) -> tuple[ec.EllipticCurvePrivateKey, str, bytes]:
-    """A new key with its request for these DNS names.
+    """A new key with its request for these DNS names and addresses, as hosts make it.
 
     Returns:
         Key, request in PEM, SHA-256 of the request's DER.
     """
     key = ec.generate_private_key(ec.SECP256R1())
+    common_name = hostnames.common_name(names)
+    subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
     csr = (
         x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .subject_name(x509.Name(subject))
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = csr.public_bytes(serialization.Encoding.PEM).decode()
     return key, pem, hashlib.sha256(csr.public_bytes(serialization.Encoding.DER)).digest()
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    return x509.IPAddress(ipaddress.ip_address(name)) if hostnames.is_address(name) else x509.DNSName(name)
 
 
 def issue(

@@ -10,6 +10,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca impo
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
 from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts
 from ansible_collections.trustanchor.private_ca.tests.lab.play import converge, play
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 NAME = "token.corp.example"
@@ -59,13 +60,49 @@ def test_foreign_name_does_not_hide_behind_a_good_one():
         estate.issue(estate.client(), [NAME, "www.example.net"])
 
 
+ADDRESS, LONG = "10.77.1.1", f"{'a' * 60}.corp.example"
+
+
+@pytest.mark.parametrize(
+    ("names", "common_name"),
+    [
+        ([ADDRESS], ""),
+        ([ADDRESS, NAME], NAME),
+        ([LONG], ""),
+        ([LONG, NAME], NAME),
+        (["xn--bcher-kva.corp.example"], "xn--bcher-kva.corp.example"),
+        ([f"n{number}.corp.example" for number in range(100)], "n0.corp.example"),
+    ],
+    ids=["address", "address first", "long", "long first", "IDN", "100"],
+)
+def test_what_the_template_makes_of_names(names, common_name):
+    """The subject is empty where it would be an address, and alternative names are critical then."""
+    leaf = estate.issue(estate.client(), names)[0]
+    assert [str(one.value) for one in leaf.subject] == ([common_name] if common_name else [])
+    found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert {str(one.value) for one in found.value} == set(names)
+    assert found.critical is (not common_name)
+
+
+def test_a_request_cannot_have_another_common_name_than_its_token():
+    _key, pem, digest = estate.request([NAME])
+    with pytest.raises(TrustAnchorError, match="answered 40[13]"):
+        estate.client().sign(pem, mint(["other.corp.example", NAME], digest))
+
+
+@pytest.mark.parametrize("name", ["my_web.corp.example", "web-.corp.example"])
+def test_a_name_that_some_client_does_not_read_is_refused_with_the_reason(name):
+    with pytest.raises(TrustAnchorError, match="answered 400.*is not a name of a host that all clients read"):
+        estate.issue(estate.client(), [name])
+
+
 def test_play_with_a_foreign_name_fails_and_the_old_certificate_stays():
     before = hosts.output("web1", f"sha256sum {CURRENT}/key.pem {CURRENT}/fullchain.pem")
     wanted = {"service_certificate_list": [{"name": "web", "names": ["www.example.net"]}]}
     try:
         refused = play(limit="web1", variables=wanted)
         assert refused.rc != 0
-        assert "/1.0/sign answered 40" in refused.failure("web1")
+        assert "do not permit 'www.example.net'" in refused.failure("web1")
         assert hosts.output("web1", f"sha256sum {CURRENT}/key.pem {CURRENT}/fullchain.pem") == before
         assert hosts.run("client1", "curl -sS https://web1.corp.example/", check=False).returncode == 0
     finally:

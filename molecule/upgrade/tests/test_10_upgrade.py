@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.tests.lab import former, hosts
-from ansible_collections.trustanchor.private_ca.tests.lab.play import Play, converge, play
+from ansible_collections.trustanchor.private_ca.tests.lab.play import STATE, Play, converge, play
 
 FORMER = "f6f906b2e3de16bd1ca8f280d2f772c46e8b2b80"
 EARLIER = (
@@ -27,9 +27,12 @@ KEPT = {
     " && sha256sum /etc/service-certificates/web/current/*.pem",
     "client1": "sha256sum /etc/ssl/certs/ca-certificates.crt /srv/kafka.jks /srv/roots.pem",
 }
-# Files whose content is new: programs and a unit of the hosts' own timers, and settings, which have a version now. The
-# changelog names each reason.
+# Files whose content is new: programs and a unit of the hosts' own timers, settings, which have a version now, and what
+# makes certificates that all clients read alike. The changelog names each reason.
 NEW = {
+    str(STATE / "pki/configurations/ca1.json"),
+    "/etc/step-ca/config/ca.json",
+    "/etc/step-ca/templates/leaf.tpl",
     "/etc/service-certificates/web/settings.json",
     "/etc/systemd/system/trustanchor-publication-watch.service",
     "/etc/trustanchor/publication.json",

@@ -89,7 +89,7 @@ def _is_below(tree: Subtree, above: Subtree) -> bool:
         return True
     if kind == "DNS":
         return value.endswith(limit if limit.startswith(".") else f".{limit}")
-    if kind == "email" and limit and "@" not in limit and value.rpartition("@")[2] == limit:
+    if kind == "email" and value.rpartition("@")[2] == limit:
         return True
     return kind in ("email", "URI") and limit.startswith(".") and value.endswith(limit)
 

@@ -1,12 +1,15 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Elements of DER (X.690 section 10), as far as an extension of a certificate needs them. Standard library only."""
+"""Elements of DER (X.690 section 10), as far as names and extensions of certificates need. Standard library only."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Iterator
 
-SEQUENCE, BOOLEAN, OCTETS, IDENTIFIER = 0x30, 0x01, 0x04, 0x06
+SEQUENCE, BOOLEAN, INTEGER, OCTETS, IDENTIFIER = 0x30, 0x01, 0x02, 0x04, 0x06
+_VERSION = 0xA0  # [0] of TBSCertificate; a certificate of version 1 has none
 _EXTENSIONS = 0xA3  # [3] of TBSCertificate (RFC 5280 section 4.1)
 
 Element = tuple[int, bytes]  # tag of one byte, and content
@@ -18,19 +21,20 @@ def elements(content: bytes) -> Iterator[Element]:
     Raises:
         ValueError: it is not DER, or has a tag or a length that certificates have no use for.
     """
-    while content:
-        if len(content) < 2 or content[0] & 0x1F == 0x1F:
+    at = 0
+    while at < len(content):
+        if len(content) < at + 2 or content[at] & 0x1F == 0x1F:
             raise ValueError("it is not DER")
-        head, size = 2, content[1]
+        start, size = at + 2, content[at + 1]
         if size & 0x80:
-            head += size & 0x7F
-            size = int.from_bytes(content[2:head], "big")
-            if not 2 < head <= 6 or size < 0x80 or content[2] == 0:
+            first, start = start, start + (size & 0x7F)
+            size = int.from_bytes(content[first:start], "big")
+            if not first < start <= first + 4 or size < 0x80 or content[first : first + 1] == b"\0":
                 raise ValueError("its lengths are not those of DER")
-        if len(content) < head + size:
+        if len(content) < start + size:
             raise ValueError("it ends too early")
-        yield content[0], content[head : head + size]
-        content = content[head + size :]
+        yield content[at], content[start : start + size]
+        at = start + size
 
 
 def only(content: bytes, tag: int) -> bytes:
@@ -43,6 +47,40 @@ def only(content: bytes, tag: int) -> bytes:
     if found != tag:
         raise ValueError("an element has another type")
     return inner
+
+
+def names(certificate: bytes) -> tuple[bytes, bytes]:
+    """Issuer and subject of a certificate, as the content of their elements: what verifiers compare byte by byte.
+
+    Nothing behind the subject is looked at, nor the signature.
+
+    Raises:
+        ValueError: it is not a certificate.
+    """
+    [(kind, signed), *_rest] = itertools.islice(elements(only(certificate, SEQUENCE)), 1)
+    if kind != SEQUENCE:
+        raise ValueError("it is not a certificate")
+    fields = list(itertools.islice(elements(signed), 6))
+    if fields and fields[0][0] == _VERSION:
+        del fields[0]
+    if [tag for tag, _content in fields[:5]] != [INTEGER, *[SEQUENCE] * 4]:
+        raise ValueError("it is not a certificate")
+    return fields[2][1], fields[4][1]
+
+
+def name_digests(certificate: bytes) -> tuple[str, str]:
+    """SHA-256 of issuer and of subject, hex; what does not read as a certificate has neither."""
+    try:
+        issuer, subject = names(certificate)
+    except ValueError:
+        return "", ""
+    return hashlib.sha256(issuer).hexdigest(), hashlib.sha256(subject).hexdigest()
+
+
+def foreign_issuer(certificate: bytes) -> str:
+    """`name_digests` of who issued a certificate; empty for one that is self-issued, as roots are."""
+    issuer, subject = name_digests(certificate)
+    return "" if issuer == subject else issuer
 
 
 def extensions(certificate: bytes, identifier: bytes) -> list[tuple[bool, bytes]]:

@@ -20,7 +20,22 @@ from .commands import LANGUAGE
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes, timeout: float, most: int) -> bytes:
-    """What a program prints that works on files of a hostile user, who is who runs this.
+    """What a program prints that works on files of a hostile user, who is who runs this; arguments as `outcome`.
+
+    Raises:
+        TrustAnchorError: as `outcome`, or it fails.
+    """
+    code, said = outcome(arguments, environment, stdin, timeout, most)
+    if code != 0:
+        why = visible(said.decode(errors="replace").strip()[-300:])
+        raise TrustAnchorError(f"'{_name(arguments)}' failed with exit code {code}", why)
+    return said
+
+
+def outcome(
+    arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes, timeout: float, most: int
+) -> tuple[int, bytes]:
+    """The exit code of a program, and what it printed to both of its outputs.
 
     Args:
         arguments: program and its arguments.
@@ -30,9 +45,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes, 
         most: bytes that it may print.
 
     Raises:
-        TrustAnchorError: as `commands.run`, or it prints more.
+        TrustAnchorError: it is missing, cannot be run, does not end in time, or prints more.
     """
-    name = visible(" ".join(arguments[:2]))
+    name = _name(arguments)
     try:
         with subprocess.Popen(
             list(arguments),
@@ -53,10 +68,11 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], stdin: bytes, 
         raise TrustAnchorError(f"'{name}' did not end within {timeout:.0f} seconds")
     if len(said) > most:
         raise TrustAnchorError(f"'{name}' prints more than {most} bytes")
-    if process.returncode != 0:
-        why = visible(said.decode(errors="replace").strip()[-300:])
-        raise TrustAnchorError(f"'{name}' failed with exit code {process.returncode}", why)
-    return said
+    return process.returncode, said
+
+
+def _name(arguments: Sequence[str]) -> str:
+    return visible(" ".join(arguments[:2]))
 
 
 def _said(process: subprocess.Popen[bytes], stdin: bytes, deadline: float, most: int) -> bytes | None:

@@ -168,12 +168,12 @@ def _content(descriptor: int) -> bytes:
     return os.pread(descriptor, 4096, 0)
 
 
-def _parsed(content: bytes) -> dict[str, Any]:
+def _parsed(content: bytes) -> dict[str, Any] | None:
     with contextlib.suppress(ValueError):
         found = json.loads(content)
         if isinstance(found, dict) and isinstance(found.get("pid"), int):
             return found
-    return {}  # empty, or torn by a power cut
+    return None  # empty, or torn by a power cut
 
 
 def _lives(holder: dict[str, Any]) -> bool:

@@ -22,3 +22,13 @@ def versions(names: Sequence[str]) -> dict[str, str]:
         if len(fields) == 3 and fields[1] == "ii":
             found[fields[0]] = fields[2]
     return found
+
+
+def owner(path: str) -> str:
+    """The package that a file belongs to; empty where it belongs to none."""
+    done = run(["dpkg-query", "--search", path], accept=(0, 1))
+    for line in done.stdout.decode(errors="surrogateescape").split("\n"):
+        name, _colon, found = line.partition(": ")
+        if found == path:  # a path is read as a pattern
+            return name
+    return ""

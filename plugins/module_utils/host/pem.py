@@ -8,8 +8,10 @@ import base64
 import hashlib
 import re
 import ssl
+from collections.abc import Iterator
 
 from ..errors import TrustAnchorError
+from . import der
 
 # No five dashes inside: a mention of a beginning in the text before a block must not take the block's own with it.
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]*(?:-(?!----)[^-]*)*-----END \1-----")
@@ -36,14 +38,27 @@ def fingerprint(block: str) -> str:
 
 def fingerprints(text: str) -> set[str]:
     """Fingerprints of all certificates in a PEM text; blocks that cannot be decoded are passed over."""
-    found = set()
+    return {hashlib.sha256(content).hexdigest() for content in _certificates(text)}
+
+
+def issuers(text: str) -> dict[str, str]:
+    """As `fingerprints`, each with `der.foreign_issuer` of its certificate."""
+    return {hashlib.sha256(content).hexdigest(): der.foreign_issuer(content) for content in _certificates(text)}
+
+
+def subjects(text: str) -> dict[str, str]:
+    """As `fingerprints`, each with the digest of its certificate's subject (`der.name_digests`)."""
+    return {hashlib.sha256(content).hexdigest(): der.name_digests(content)[1] for content in _certificates(text)}
+
+
+def _certificates(text: str) -> Iterator[bytes]:
+    """DER of the certificates that OpenSSL loads from a PEM text."""
     for match in _BLOCK.finditer(text):
         if match.group(1).endswith("CERTIFICATE"):
             try:
-                found.add(hashlib.sha256(_first_element(decode(match.group(0)))).hexdigest())
+                yield _first_element(decode(match.group(0)))
             except ValueError:
                 continue
-    return found
 
 
 def decode(block: str) -> bytes:
@@ -71,12 +86,12 @@ def only_certificate(text: str) -> bytes:
         raise TrustAnchorError("this is not a certificate", str(error)) from error
 
 
-def _first_element(der: bytes) -> bytes:
+def _first_element(content: bytes) -> bytes:
     """The first DER element; OpenSSL's trusted form has trust settings behind the certificate (X.690 section 8.1)."""
-    if len(der) < 2:
+    if len(content) < 2:
         raise ValueError("not DER")
-    size, head = der[1], 2
+    size, head = content[1], 2
     if size & 0x80:
         head = 2 + (size & 0x7F)
-        size = int.from_bytes(der[2:head], "big")
-    return der[: head + size]
+        size = int.from_bytes(content[2:head], "big")
+    return content[: head + size]

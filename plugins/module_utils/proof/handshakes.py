@@ -6,227 +6,76 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import ssl
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import TrustAnchorError
-from ..host import addresses
-from ..host.commands import run
 from ..host.files import read
-from ..text import times
+from ..host.pem import blocks, labels
 from ..text.document import visible
-
-TIMEOUT = 10  # seconds for one handshake
-# What the host declares for logins and services, which a module that came by ssh has not got.
-ENVIRONMENT = "/etc/environment.d/50-trustanchor.conf"
-_NODE_ROOTS = re.compile(r"""^NODE_EXTRA_CA_CERTS=(["']?)(.*)\1$""", re.MULTILINE)
-
-# Verifies chain and host name as HttpsURLConnection does; prints one line for each target.
-_JAVA = """import java.net.*;
-import javax.net.ssl.*;
-
-class Handshake {
-    public static void main(String[] targets) {
-        for (String target : targets) {
-            int colon = target.lastIndexOf(':');
-            String host = target.substring(0, colon), result = "ok";
-            try (SSLSocket socket = (SSLSocket) SSLSocketFactory.getDefault().createSocket()) {
-                socket.connect(new InetSocketAddress(host, Integer.parseInt(target.substring(colon + 1))), %d);
-                socket.setSoTimeout(%d);
-                SSLParameters parameters = socket.getSSLParameters();
-                parameters.setEndpointIdentificationAlgorithm("HTTPS");
-                parameters.setServerNames(java.util.List.of(new SNIHostName(host)));
-                socket.setSSLParameters(parameters);
-                socket.startHandshake();
-            } catch (Exception error) {
-                result = String.valueOf(error.getMessage()).replace('\\n', ' ');
-            }
-            System.out.println(target + " " + result);
-        }
-    }
-}
-"""
+from .clients.client import Asked, Client, Said, TargetResult, let_read, short
+from .clients.registry import CLIENTS
 
 
-# tls.connect() verifies chain and host name; prints one line for each target.
-_NODE = """const tls = require("tls"), net = require("net"), said = {};
-for (const target of process.argv.slice(2)) {
-    const colon = target.lastIndexOf(":");
-    const host = target.slice(0, colon).replace(/^\\[|\\]$/g, ""), port = Number(target.slice(colon + 1));
-    const socket = tls.connect({host, port, servername: net.isIP(host) ? "" : host}, () => {
-        said[target] ??= "ok";
-        socket.destroy();
-    });
-    socket.setTimeout(%d, () => socket.destroy(new Error("no answer in time")));
-    socket.on("error", (error) => { said[target] ??= error.message.replaceAll("\\n", " "); });
-}
-process.on("exit", () => Object.keys(said).forEach((target) => console.log(target + " " + said[target])));
-"""
-
-
-@dataclass
-class TargetResult:
-    """What the clients said about one target.
-
-    Args:
-        target: ``host:port``.
-        clients: name of the client to ``ok`` or its error.
-        issuer: common name of the leaf's issuer; empty when Python's handshake failed.
-        not_after: end of the leaf's validity, ISO 8601; empty as above.
-    """
-
-    target: str
-    clients: dict[str, str] = field(default_factory=dict)
-    issuer: str = ""
-    not_after: str = ""
-
-
-def perform(targets: Sequence[str], clients: Sequence[str]) -> list[TargetResult]:
+def perform(
+    targets: Sequence[str], clients: Sequence[str], roots: str = "", nss_databases: Sequence[str] = ()
+) -> list[TargetResult]:
     """Let each client shake hands with each target.
 
     Args:
         targets: ``host:port``.
         clients: names from `CLIENTS`.
+        roots: path of a file with the only certificates that they are to trust, PEM; empty: the host's stores are used,
+            as they are.
+        nss_databases: directories of databases of NSS; none: the one in the home of who runs this.
 
     Raises:
-        TrustAnchorError: a target is not of that form.
+        TrustAnchorError: a target is not of that form, or the file is not of this form.
     """
     for target in targets:
         host, _colon, port = target.rpartition(":")
         if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
             raise TrustAnchorError(f"'{target}' is not a target of a handshake", "HOST:PORT is expected")
     results = [TargetResult(target) for target in targets]
-    for client in clients:
-        answers = CLIENTS[client](results)
-        for result in results:
-            result.clients[client] = answers[result.target]
+    with tempfile.TemporaryDirectory(prefix="handshakes-") as scratch:
+        let_read(scratch)
+        only = _copied(roots, scratch) if roots else ""
+        asked = Asked(results, scratch, only, nss_databases)
+        for client in clients:
+            for name, said in _answers(CLIENTS[client], asked).items():
+                for result in results:
+                    result.clients[visible(name)] = said[result.target]  # users name the directories of programs
     return results
 
 
-def _curl(results: Sequence[TargetResult]) -> Mapping[str, str]:
-    return {result.target: _curl_one(result.target) for result in results}
-
-
-def _curl_one(target: str) -> str:
-    arguments = [
-        "--silent",
-        "--show-error",
-        "--output",
-        "/dev/null",
-        "--max-time",
-        str(TIMEOUT),
-        f"https://{target}/",
-    ]
+def _answers(client: Client, asked: Asked) -> Mapping[str, Said]:
     try:
-        run(["curl", *arguments], timeout=TIMEOUT + 5)
+        return client.perform(asked)
     except TrustAnchorError as error:
-        return error.why or error.what
-    return "ok"
+        return {client.name: dict.fromkeys(asked.targets, short(str(error)))}
 
 
-def _python(results: Sequence[TargetResult]) -> Mapping[str, str]:
-    return {result.target: _python_one(result) for result in results}
+def _copied(roots: str, scratch: str) -> str:
+    """A file with its certificates and nothing else: clients differ in what they make of text, BOM and other blocks.
 
-
-def _python_one(result: TargetResult) -> str:
-    """At each address to which the name leads; the other clients take the first one that answers.
-
-    An address at which nobody answers is passed over, as clients do (RFC 8305), unless it is so at all of them.
+    Raises:
+        TrustAnchorError: it cannot be read, has no certificate, or one that nobody can read.
     """
-    name, _colon, port = result.target.rpartition(":")
-    host = name.strip("[]")  # an IPv6 address
-    silent, shaken = [], {}
-    for address in addresses.resolved(host):
-        try:
-            raw = socket.create_connection((address, int(port)), TIMEOUT)
-        except OSError as error:
-            silent.append(str(error))
-            continue
-        with raw:
-            shaken[address] = _shake(raw, host)
-    wrong = [f"{said} (at {address})" for address, said in shaken.items() if isinstance(said, str)]
-    if not shaken or wrong:
-        return [*wrong, *silent, f"{host} has no address"][0]
-    _describe(result, next(said for said in shaken.values() if not isinstance(said, str)))
-    return "ok"
-
-
-def _shake(raw: socket.socket, host: str) -> Mapping[str, Any] | str:
-    """The server's certificate, or why there is none."""
+    content = read(roots)
+    text = (content or b"").decode("ascii", errors="replace")
+    found = [block for block, label in zip(blocks(text), labels(text), strict=True) if label == "CERTIFICATE"]
     try:
-        with ssl.create_default_context().wrap_socket(raw, server_hostname=host) as tls:
-            return tls.getpeercert() or {}
-    except (OSError, ssl.SSLError) as error:
-        return str(error)
-
-
-def _describe(result: TargetResult, certificate: Mapping[str, Any]) -> None:
-    issuer = {key: value for part in certificate["issuer"] for key, value in part}
-    result.issuer = str(issuer.get("commonName", ""))
-    result.not_after = times.render(times.parse_openssl(certificate["notAfter"], "the end of the certificate"))
-
-
-def _java(results: Sequence[TargetResult]) -> Mapping[str, str]:
-    """One JVM for all targets; ``java FILE.java`` compiles in memory (JEP 330), so a JDK is needed."""
-    targets = [result.target for result in results]
-    with tempfile.TemporaryDirectory() as directory:
-        source = os.path.join(directory, "Handshake.java")
-        with open(source, "w", encoding="utf-8") as handle:
-            handle.write(_JAVA % (TIMEOUT * 1000, TIMEOUT * 1000))
-        try:
-            printed = run(["java", "-XX:TieredStopAtLevel=1", source, *targets], timeout=60 + TIMEOUT * len(targets))
-        except TrustAnchorError as error:
-            return dict.fromkeys(targets, error.why or error.what)
-    return _parse(targets, printed.stdout)
-
-
-def _node(results: Sequence[TargetResult]) -> Mapping[str, str]:
-    """One process for all targets, with the additional roots that the host declares for Node."""
-    targets = [result.target for result in results]
-    command = ["node", "-", *targets]
-    if declared := _NODE_ROOTS.search((read(ENVIRONMENT) or b"").decode(errors="replace")):
-        command = ["env", f"NODE_EXTRA_CA_CERTS={declared[2]}", *command]
-    try:
-        printed = run(command, (_NODE % (TIMEOUT * 1000)).encode(), timeout=TIMEOUT + 20)
-    except TrustAnchorError as error:
-        return dict.fromkeys(targets, error.why or error.what)
-    return _parse(targets, printed.stdout)
-
-
-def _parse(targets: Sequence[str], printed: bytes) -> Mapping[str, str]:
-    """What a program printed about each target, the first time that it named it.
-
-    Its messages quote certificates. Line ends are taken out of them there, and nothing else is the end of a line.
-    """
-    lines = [line.split(" ", 1) for line in printed.decode(errors="replace").split("\n") if " " in line]
-    said = dict(reversed(lines))
-    return {target: said.get(target, "the client said nothing") for target in targets}
-
-
-def _step(results: Sequence[TargetResult]) -> Mapping[str, str]:
-    """step is a Go program; without --roots it verifies with the roots that Go finds on the host."""
-    return {result.target: _step_one(result.target) for result in results}
-
-
-def _step_one(target: str) -> str:
-    try:
-        run(["step", "certificate", "inspect", f"https://{target}", "--short"], timeout=TIMEOUT + 5)
-    except TrustAnchorError as error:
-        return error.why or error.what
-    return "ok"
-
-
-CLIENTS: dict[str, Callable[[Sequence[TargetResult]], Mapping[str, str]]] = {
-    "curl": _curl,
-    "python": _python,
-    "java": _java,
-    "node": _node,
-    "step": _step,
-}
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata="".join(found))
+    except (ssl.SSLError, ValueError) as error:
+        why = "it does not exist" if content is None else "certificates in PEM are expected, all of which can be read"
+        raise TrustAnchorError(f"{roots} has no roots to prove with", why) from error
+    path = os.path.join(scratch, "roots.pem")
+    with open(path, "w", encoding="ascii") as handle:
+        handle.write("".join(found))
+    let_read(path)
+    return path
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import ipaddress
 import os
 import re
 import time
@@ -17,6 +16,7 @@ from ..errors import TrustAnchorError
 from ..host import commands, files, preflight, systemd
 from ..text.configuration import Rendered, fill
 from ..text.document import visible
+from ..text.hostnames import is_address
 from .artifacts import KINDS
 from .clients import LOOPBACK
 from .servers import rivals
@@ -199,17 +199,8 @@ def resolvers() -> list[str]:
     """The host's name servers (resolv.conf(5)) as nginx writes them; link-local ones with a zone it does not know."""
     lines = (files.read(_RESOLV_CONF) or b"").decode(errors="replace").split("\n")
     found = [fields[1] for fields in map(str.split, lines) if fields[:1] == ["nameserver"] and len(fields) > 1]
-    plain = [address for address in found if _is_address(address) and "%" not in address]
+    plain = [address for address in found if is_address(address)]
     return [f"[{address}]" if ":" in address else address for address in plain]
-
-
-def _is_address(text: str) -> bool:
-    """Whether it is one: who writes resolv.conf takes what a network says."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def has_ipv6() -> bool:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..errors import TrustAnchorError
+from ..text import hostnames
 
 TIMEOUT = 20  # seconds; nginx waits a few seconds for step-ca
 _ELSEWHERE = 5
 MAX_BYTES = 32 << 20  # of a CRL with about half a million entries
-_HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
@@ -62,7 +62,7 @@ def parse_url(url: str, where: str) -> tuple[PublicationUrl, str]:
         raise _refused(url, where) from error
     host, prefix = parts.hostname or "", parts.path.rstrip("/")
     plain = parts.scheme == "http" and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if not plain or not _HOST.fullmatch(host) or not _PREFIX.fullmatch(prefix):
+    if not plain or not hostnames.is_host(host) or not _PREFIX.fullmatch(prefix):
         raise _refused(url, where)
     return PublicationUrl(host, port, prefix), url.rstrip("/")
 

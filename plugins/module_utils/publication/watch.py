@@ -218,7 +218,7 @@ def _end(watched: Watched, content: bytes) -> float:
 
 def _signer_end(message: bytes) -> float:
     """When the certificate of a manifest's signer ends; a manifest is good for no longer."""
-    with tempfile.NamedTemporaryFile(prefix="signer-", suffix=".pem") as signer:
+    with tempfile.NamedTemporaryFile() as signer:
         options = ["-verify", "-noverify", "-binary", "-inform", "DER", "-signer", signer.name]
         openssl.run(["cms", *options], stdin=message)
         return openssl.read_certificate(signer.read()).not_after

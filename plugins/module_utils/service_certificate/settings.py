@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from ..errors import TrustAnchorError
 from ..host import versioned
 from ..host.files import read
+from ..text import hostnames
 
 BASE = "/etc/service-certificates"
 FILE = versioned.VersionedFile("settings of a service's certificate", 1, "Run the play that made it again")
-_DNS_NAME = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Settings:
 
     Args:
         name: of the certificate; part of paths and of the unit's instance name.
-        names: subject alternative names (DNS names and IP addresses); the first is the subject.
+        names: subject alternative names (DNS names and IP addresses).
         ca_url: of the CA.
         root_pem: the root that the chain must lead to.
         lifetime: seconds.
@@ -51,6 +51,11 @@ class Settings:
     def directory(self) -> str:
         """Where everything about this certificate is."""
         return f"{BASE}/{self.name}"
+
+    @property
+    def common_name(self) -> str:
+        """The subject's common name; empty for an empty subject."""
+        return hostnames.common_name(self.names)
 
     @property
     def path(self) -> str:
@@ -98,17 +103,9 @@ def check(settings: Settings) -> None:
         raise TrustAnchorError(
             f"certificate {settings.name} has no names", "clients check the name", "List at least one"
         )
-    if len(settings.names[0]) > 64:
-        raise TrustAnchorError(
-            f"'{settings.names[0]}' is too long to be the first name",
-            "it is the common name, too, and that has 64 characters at most (RFC 5280 appendix A.1)",
-            "List a shorter name first",
-        )
     for name in settings.names:
-        if not is_address(name) and not _DNS_NAME.fullmatch(name):
-            raise TrustAnchorError(
-                f"'{name}' is neither a DNS name nor an IP address", "names are lower case and have no port"
-            )
+        if why := hostnames.why_unreadable(name):
+            raise TrustAnchorError(f"'{name}' is neither a DNS name nor an IP address that all clients read", why)
     if not settings.lifetime // 10 <= settings.renew_before <= settings.lifetime * 9 // 10:
         raise TrustAnchorError(
             f"certificate {settings.name}: renewal {settings.renew_before} seconds before the end does not fit "
@@ -118,15 +115,6 @@ def check(settings: Settings) -> None:
         )
 
 
-def is_address(name: str) -> bool:
-    """Whether a name is an IP address."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def canonical(name: str) -> str:
     """The name in the one form in which it can be compared: an IPv6 address has many (RFC 5952)."""
-    return str(ipaddress.ip_address(name)) if is_address(name) else name
+    return str(ipaddress.ip_address(name)) if hostnames.is_address(name) else name

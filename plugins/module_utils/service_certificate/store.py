@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from ..errors import TrustAnchorError
 from ..host import locks, openssl, pem
 from ..host.files import Directory, File, Kept, read
 from ..host.generations import Generations
-from .settings import Settings, canonical, is_address
+from ..text import hostnames
+from . import chain_file
+from .settings import Settings, canonical
 
 _NEVER = 253_402_300_799  # the last second of the year 9999 (RFC 5280 section 4.1.2.5)
 
@@ -104,8 +107,13 @@ def make_request(settings: Settings) -> str:
     }[settings.key_type]
     # openssl creates the file of a private key with mode 0600.
     openssl.run(["genpkey", "-algorithm", *algorithm, "-out", waiting.key], timeout=120)
-    names = ",".join(f"{'IP' if is_address(name) else 'DNS'}:{name}" for name in settings.names)
-    subject = ["-subj", f"/CN={settings.names[0]}", "-addext", f"subjectAltName={names}"]
+    names = ",".join(f"{'IP' if hostnames.is_address(name) else 'DNS'}:{name}" for name in settings.names)
+    subject = [
+        "-subj",
+        f"/CN={settings.common_name}" if settings.common_name else "/",
+        "-addext",
+        f"subjectAltName={names}",
+    ]
     openssl.run(["req", "-new", "-key", waiting.key, *subject, "-out", waiting.request])
     return (read(waiting.request) or b"").decode()
 
@@ -135,7 +143,8 @@ def activate(settings: Settings, key: str, chain: str) -> None:
     def prepare(directory: str) -> None:
         fresh = Pair(directory)
         File(fresh.key, read(key) or b"", 0o640, settings.owner, settings.group, secret=True).write()
-        File(fresh.chain, chain.encode(), 0o644, settings.owner, settings.group).write()
+        sent = chain_file.served(chain, time.time())
+        File(fresh.chain, sent.encode(), 0o644, settings.owner, settings.group).write()
         verify(settings, fresh)
 
     Generations(settings.directory).add(prepare)
@@ -146,7 +155,7 @@ def verify(settings: Settings, pair: Pair) -> None:
 
     Raises:
         TrustAnchorError: key and certificate do not belong together, the chain does not lead to the root, it is
-            expired, or the names differ.
+            expired, the names differ, or a server should not send the chain.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
@@ -167,6 +176,8 @@ def verify(settings: Settings, pair: Pair) -> None:
         raise TrustAnchorError(
             f"the certificate is for {', '.join(sorted(found))}", f"wanted: {', '.join(settings.names)}"
         )
+    if surplus := chain_file.fault((read(pair.chain) or b"").decode(errors="replace"), time.time()):
+        raise TrustAnchorError(f"{surplus} ({pair.chain})", "clients differ about such a chain")
 
 
 def facts(pair: Pair) -> openssl.CertificateFacts:

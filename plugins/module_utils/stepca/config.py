@@ -5,40 +5,16 @@
 from __future__ import annotations
 
 import copy
-import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..text.configuration import fill
+from ..text import hostnames
+from . import templates
 from .layout import Layout
 from .settings import Secrecy, secrecy_of
 
 CANARY = "canary"  # name of the provisioner that proves that the CA signs
-
-# What step-ca uses without a template (authority/provisioner/templates of go.step.sm/crypto x509util), and a CDP.
-_LEAF = """{
-  "subject": {{ toJson .Subject }},
-  "sans": {{ toJson .SANs }},
-{{- if typeIs "*rsa.PublicKey" .Insecure.CR.PublicKey }}
-  "keyUsage": ["keyEncipherment", "digitalSignature"],
-{{- else }}
-  "keyUsage": ["digitalSignature"],
-{{- end }}
-  "extKeyUsage": ["serverAuth", "clientAuth"]%s
-}
-"""
-_CANARY = (
-    '{{"subject": {{"commonName": {name:json_in_template}}}, '
-    '"sans": [{{"type": {type:json_in_template}, "value": {name:json_in_template}}}], '
-    '"keyUsage": ["digitalSignature"], "extKeyUsage": ["clientAuth"]}}'
-)
-_DISTRIBUTION = ',\n  "crlDistributionPoints": [{url:json_in_template}]'
-
-
-def leaf_template(crl_url: str) -> str:
-    """The certificate template of leaves; names the CRL when there is one (RFC 5280 section 4.2.1.13)."""
-    return _LEAF % (fill(_DISTRIBUTION, {"url": crl_url}) if crl_url else "")
 
 
 def compose(settings: Mapping[str, Any], canary_jwk: Mapping[str, str], layout: Layout) -> dict[str, Any]:
@@ -51,7 +27,9 @@ def compose(settings: Mapping[str, Any], canary_jwk: Mapping[str, str], layout: 
 
     Returns:
         The settings, plus root, crt, key, the canary provisioner, the leaf template for each provisioner that declares
-        none, and the CA's own names in an allow policy (the canary is issued for them).
+        none, the CA's own names in an allow policy (the canary is issued for them), and the first of them as common
+        name of its server certificate where none is declared: GnuTLS refuses step-ca's default, which is not a name of
+        a host, below name constraints.
     """
     config = copy.deepcopy(dict(settings))
     config["root"] = layout.root
@@ -60,6 +38,8 @@ def compose(settings: Mapping[str, Any], canary_jwk: Mapping[str, str], layout: 
     authority = config.setdefault("authority", {})
     own = [_with_template(provisioner, layout) for provisioner in authority.get("provisioners") or []]
     names = [str(name) for name in config.get("dnsNames") or []]
+    if common_name := hostnames.common_name(tuple(names)):
+        config.setdefault("commonName", common_name)
     authority["provisioners"] = [*own, canary_provisioner(canary_jwk, names[0] if names else "")]
     _allow_own_names(authority, config.get("dnsNames") or [])
     return config
@@ -85,14 +65,13 @@ def canary_provisioner(jwk: Mapping[str, str], name: str) -> dict[str, Any]:
         jwk: its public key.
         name: the one name that its certificates carry, whatever is asked for: the CA's own.
     """
-    template = fill(_CANARY, {"name": name, "type": "ip" if _is_address(name) else "dns"})
     lifetime = {f"{bound}TLSCertDuration": "5m" for bound in ("min", "max", "default")}
     return {
         "type": "JWK",
         "name": CANARY,
         "key": dict(jwk),
         "claims": {**lifetime, "disableRenewal": True},
-        "options": {"x509": {"template": str(template)}},
+        "options": {"x509": {"template": templates.canary(name)}},
     }
 
 
@@ -102,17 +81,9 @@ def _allow_own_names(authority: dict[str, Any], names: list[str]) -> None:
     if not isinstance(allow, dict) or not any(allow.values()):
         return  # an empty list shuts out nobody, and must not begin to
     for name in names:
-        allowed = allow.setdefault("ip" if _is_address(name) else "dns", [])
+        allowed = allow.setdefault("ip" if hostnames.is_address(name) else "dns", [])
         if name not in allowed:
             allowed.append(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def render(config: Mapping[str, Any]) -> bytes:

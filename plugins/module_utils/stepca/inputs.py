@@ -14,8 +14,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import TrustAnchorError
+from ..text import hostnames
 from ..x509 import certificates
-from ..x509.chains import check_chain
+from ..x509.chains import check_chain, check_served
 from ..x509.fingerprints import normalise_fingerprint
 from ..x509.name_constraints import permits, permits_name
 from . import notices, unit, validation
@@ -64,18 +65,20 @@ def check(inputs: Inputs, at: dt.datetime, planning: bool = False) -> dict[str, 
     ports = unit.listen_ports(config)
     if planning and not inputs.intermediate_pem.strip():
         _check_names(names, [root])
+        _check_common_name(config, [root])
         _check_people(config, [root])
         return {"ports": ports, "key_sha256": ""}
     signer = _check_intermediate(inputs, root, at)
     _check_key_usage(signer, bool((config.get("crl") or {}).get("enabled")))
     _check_purposes(signer)
     _check_names(names, [root, signer])
+    _check_common_name(config, [root, signer])
     _check_people(config, [root, signer])
     return {"ports": ports, "key_sha256": certificates.spki_sha256(signer.public_key())}
 
 
 def warnings(inputs: Inputs, at: dt.datetime) -> list[str]:
-    """What of good inputs ends soon; see `notices.endings`.
+    """What somebody has to do about good inputs; see `notices.due`.
 
     Args:
         inputs: what `check` found good.
@@ -84,7 +87,7 @@ def warnings(inputs: Inputs, at: dt.datetime) -> list[str]:
     root = certificates.load_certificate(inputs.root_pem.encode(), "the root certificate")
     signed = inputs.intermediate_pem.strip()
     bundle = certificates.load_bundle(signed.encode(), "the intermediate certificate") if signed else []
-    return notices.endings(root, bundle, inputs.settings, at)
+    return notices.due(root, bundle, inputs.settings, at)
 
 
 def _check_settings(inputs: Inputs) -> dict[str, Any]:
@@ -146,6 +149,7 @@ def _check_intermediate(inputs: Inputs, root: x509.Certificate, at: dt.datetime)
             f"the intermediate certificate {bundle[0].subject.rfc4514_string()} is not a CA certificate"
         )
     check_chain(bundle[0], bundle[1:], root, at)
+    check_served(bundle, "the intermediate certificate's file")
     return bundle[0]
 
 
@@ -166,6 +170,9 @@ def _check_key_usage(authority: x509.Certificate, signs_crls: bool) -> None:
 
 def _check_names(names: Sequence[str], chain: Sequence[x509.Certificate]) -> None:
     """step-ca does not start when the chain forbids its own names (authority/tls.go GetTLSCertificate)."""
+    for name in names:
+        if why := hostnames.why_unreadable(name.strip("[]").lower()):
+            raise TrustAnchorError(f"the CA's own name '{name}' is not one that all clients read", why)
     for certificate in chain:
         for name in names:
             if not permits(certificate, name):
@@ -174,6 +181,24 @@ def _check_names(names: Sequence[str], chain: Sequence[x509.Certificate]) -> Non
                     "step-ca makes its own server certificate under them and would not start",
                     "Remove the name from step_ca_dns_names, or have the certificate signed with wider constraints",
                 )
+
+
+def _check_common_name(config: Mapping[str, Any], chain: Sequence[x509.Certificate]) -> None:
+    """OpenSSL and GnuTLS read the common name of a certificate without DNS names as one, below name constraints."""
+    if any(not hostnames.is_address(str(name)) for name in config["dnsNames"]):
+        return
+    common_name = config.get("commonName", "Step Online CA")
+    for certificate in chain:
+        if certificates.extension(certificate, x509.NameConstraints) is None:
+            continue
+        readable = hostnames.is_host(common_name) and not hostnames.is_address(common_name)
+        if not readable or not permits(certificate, common_name):
+            raise TrustAnchorError(
+                f"the CA has no DNS name, and '{common_name}' as common name of its server certificate",
+                f"clients of GnuTLS and OpenSSL read it as a DNS name, which the name constraints of"
+                f" {certificate.subject.rfc4514_string()} do not permit",
+                "Give it a DNS name in step_ca_dns_names, or a permitted one as commonName in step_ca_extra_settings",
+            )
 
 
 def _check_purposes(signer: x509.Certificate) -> None:

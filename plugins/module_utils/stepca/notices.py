@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ends of a CA's own certificates, told as long before as its remedy takes."""
+"""What somebody has to do about a CA's own certificates, told as long before as it takes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REMEDY = {
 }
 
 
-def endings(
+def due(
     root: x509.Certificate, bundle: Sequence[x509.Certificate], config: Mapping[str, Any], now: dt.datetime
 ) -> list[str]:
     """Why somebody has to act; empty: nobody has.
@@ -31,7 +31,24 @@ def endings(
         config: ca.json, or what is declared of it.
         now: aware.
     """
-    return [*_ending("root", root, 0, now), *(text for one in bundle for text in _of_issuer(one, config, now))]
+    ending = [*_ending("root", root, 0, now), *(text for one in bundle for text in _of_issuer(one, config, now))]
+    return [*ending, *_unlimited(root, bundle)]
+
+
+def _unlimited(root: x509.Certificate, bundle: Sequence[x509.Certificate]) -> Iterator[str]:
+    """Java does not look at the name constraints of a root that is its trust anchor.
+
+    Signed again with the same key it would not help: who steals the key takes the former certificate, which is public.
+    """
+    if certificates.extension(root, x509.NameConstraints) is None:
+        return
+    for one in bundle:
+        if certificates.extension(one, x509.NameConstraints) is None:
+            yield (
+                f"The intermediate {one.subject.rfc4514_string()} has no name constraints of its own, and Java does "
+                "not look at a root's: with its key somebody could speak for every name to Java. Move to a CA with a "
+                "new key (docs/guides/ceremony.md); another certificate for the same key leaves the former one valid."
+            )
 
 
 def _of_issuer(issuer: x509.Certificate, config: Mapping[str, Any], now: dt.datetime) -> Iterator[str]:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from ..errors import TrustAnchorError
+from ..text import hostnames
 
 LIFETIME = 300  # seconds: what `step ca token` gives (cli token.go)
 _CURVES = {"secp256r1": ("P-256", "ES256", 32), "secp384r1": ("P-384", "ES384", 48)}
@@ -76,7 +77,8 @@ def mint(
         key: the provisioner's private key.
         provisioner: its name.
         audience: ``https://<one of dnsNames[:port]>/1.0/sign``.
-        names: subject alternative names; the first is the subject.
+        names: subject alternative names; the first DNS name is the common name, too, which a request has to have or to
+            leave out (commonNameValidator in authority/provisioner/sign_options.go).
         root_sha256: fingerprint of the root, lower-case hex.
         csr_der_sha256: digest of the one request that the token is good for (``cnf`` claim, RFC 7800; checked by
             csrFingerprintValidator in authority/provisioner/sign_options.go).
@@ -85,7 +87,7 @@ def mint(
     claims: dict[str, Any] = {
         "iss": provisioner,
         "aud": audience,
-        "sub": names[0],
+        "sub": hostnames.common_name(names) or names[0],
         "sans": list(names),
         "sha": root_sha256,
         "jti": secrets.token_hex(32),

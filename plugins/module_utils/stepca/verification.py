@@ -63,7 +63,7 @@ def verify(client: Client, expected: Expected, canary_key: ec.EllipticCurvePriva
         "provisioners": _check_provisioners(client, expected, write=canary_key is not None),
         "canary": _sign_canary(client, expected, canary_key) if canary_key is not None else None,
         "notices": [
-            *notices.endings(expected.root, expected.intermediates, expected.config, times.utc_now()),
+            *notices.due(expected.root, expected.intermediates, expected.config, times.utc_now()),
             *_check_names(client, expected),
         ],
     }

@@ -15,7 +15,7 @@ import json
 import re
 import shlex
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import TrustAnchorError
@@ -116,12 +116,12 @@ def _number(value: Any) -> str:
     return str(value)
 
 
-_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:=@,+-]+")
+_NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_./:=@,+-]*")
 
 
 def _quoted(text: str) -> str:
     """As systemd.syntax(7) unquotes it."""
-    if _NEEDS_NO_QUOTES.fullmatch(text.replace("%%", "").replace("$$", "") or "-"):
+    if _NEEDS_NO_QUOTES.fullmatch(text.replace("%%", "").replace("$$", "")):
         return text
     return '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
 
@@ -261,8 +261,3 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "apt_value": _matching(r"[A-Za-z0-9._~:/@+,=-]+", "a word without blanks"),
     "apt_version": _matching(r"[0-9][A-Za-z0-9.+~:-]*", "a version of a package"),
 }
-
-
-def names(template: str) -> Sequence[tuple[str, str]]:
-    """Name and kind of each value of a template."""
-    return [(name, kind or "") for _text, name, kind, _more in string.Formatter().parse(template) if name is not None]

@@ -50,6 +50,38 @@ def check_chain(
     return path
 
 
+def check_served(bundle: Sequence[x509.Certificate], source: str) -> None:
+    """Refuse in a file of intermediates what a server should not send: clients differ about it.
+
+    OpenSSL and GnuTLS take the first of two certificates of one issuer and never go back. Clients have roots already.
+
+    Args:
+        bundle: the issuer of leaves first, then who is above it.
+        source: names the file in messages.
+
+    Raises:
+        TrustAnchorError: a root, a second certificate of one subject, or one that issued none of the others.
+    """
+    issuers = {one.issuer.public_bytes() for one in bundle}
+    subjects: set[bytes] = set()
+    for index, certificate in enumerate(bundle):
+        subject = certificate.subject.public_bytes()
+        why = ""
+        if certificate.subject == certificate.issuer:
+            why = "it is a root, which clients have themselves"
+        elif subject in subjects:
+            why = "it is the second one of that name, and some clients try the first one only"
+        elif index and subject not in issuers:
+            why = "it issued none of the others"
+        if why:
+            raise TrustAnchorError(
+                f"{source} holds {_name(certificate)}",
+                why,
+                "Take it out, or take the file from the record of the ceremony",
+            )
+        subjects.add(subject)
+
+
 def _build(
     certificate: x509.Certificate, issuers: Sequence[x509.Certificate], root: x509.Certificate
 ) -> list[x509.Certificate]:

@@ -96,17 +96,23 @@ class ConstraintSet:
 
     def beyond(self, other: ConstraintSet) -> list[str]:
         """What it permits and the other one does not, for messages. Both are `closed`."""
-        within: dict[str, Callable[[Any, Any], bool]] = {
-            "permitted_dns": dns_within,
-            "permitted_ip": _range_within,
-            "permitted_email": _tree_within,
-            "permitted_uri": _tree_within,
-        }
         return [
             str(tree)
-            for kind, is_within in within.items()
-            for tree in getattr(self, kind)
-            if str(tree) not in _NOBODIES and not any(is_within(tree, one) for one in getattr(other, kind))
+            for kind, is_within in _WITHIN.items()
+            for tree in getattr(self, f"permitted_{kind}")
+            if str(tree) not in _NOBODIES
+            and not any(is_within(tree, one) for one in getattr(other, f"permitted_{kind}"))
+        ]
+
+    def dead(self, above: ConstraintSet | None = None) -> list[str]:
+        """What it permits, and it or the one above excludes as a whole: nothing could be issued there."""
+        sides = [self] if above is None else [self, above]
+        return [
+            str(tree)
+            for kind, is_within in _WITHIN.items()
+            for tree in getattr(self, f"permitted_{kind}")
+            if str(tree) not in _NOBODIES
+            and any(is_within(tree, one) for side in sides for one in getattr(side, f"excluded_{kind}"))
         ]
 
     def dump(self) -> dict[str, list[str]]:
@@ -123,6 +129,15 @@ def _tree_within(own: str, other: str) -> bool:
     """Of mailboxes and hosts of URIs: the same subtree, what is below a domain, or a mailbox at a host."""
     below = other.startswith(".") and own.endswith(other)
     return own == other or below or host_within(own.rpartition("@")[2], other)
+
+
+# Whether a subtree of a type is within another one of that type.
+_WITHIN: dict[str, Callable[[Any, Any], bool]] = {
+    "dns": dns_within,
+    "ip": _range_within,
+    "email": _tree_within,
+    "uri": _tree_within,
+}
 
 
 def _general_names(
@@ -150,6 +165,25 @@ def parse_constraints(declared: Any, where: str) -> ConstraintSet | None:
     if not result.permitted_dns:
         raise TrustAnchorError(f"{where} permits no DNS domain", "then every DNS name would be permitted")
     return result
+
+
+def require_alive(own: ConstraintSet, above: ConstraintSet | None, where: str) -> None:
+    """Refuse constraints that take back what they permit.
+
+    Args:
+        own: of a certificate that is planned.
+        above: of its issuer; None for a root, and for an issuer without.
+        where: names the certificate in messages.
+
+    Raises:
+        TrustAnchorError: a permitted subtree lies within an excluded one.
+    """
+    if dead := own.dead(above):
+        raise TrustAnchorError(
+            f"{where} permits {', '.join(dead)}, and an excluded subtree of its own or its root's takes it back",
+            "no certificate could be issued there",
+            "Take the subtree out of one of the two lists",
+        )
 
 
 def closed(declared: Any) -> Any:

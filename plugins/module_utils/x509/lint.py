@@ -21,6 +21,7 @@ from ..errors import TrustAnchorError
 from ..text import times
 from . import certificates as certs
 from .builders import authority_key_identifier, checked_key
+from .name_constraints import permits_name
 from .profiles import CRL_DAYS, INTERMEDIATE_DAYS, MANIFEST_SIGNER_DAYS_MAX, check_http_url
 
 MINIMUM_SERIAL_BITS = 64
@@ -63,9 +64,23 @@ def lint_intermediate(
     purposes = certs.extension(certificate, x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes:
         yield "its extended key usage must not be anyExtendedKeyUsage, which several verifiers refuse"
+    for attribute in certificate.subject.get_attributes_for_oid(x509.NameOID.EMAIL_ADDRESS):
+        mailbox = str(attribute.value)
+        if not _permits_mailbox(issuer, mailbox):
+            yield (
+                f"its subject has the e-mail address {mailbox}, which its issuer does not permit: "
+                "OpenSSL holds it to name constraints (RFC 5280 section 4.2.1.10), and would refuse all that is below"
+            )
     constrained = [one for one in (certificate, issuer) if certs.extension(one, x509.NameConstraints) is not None]
     if not constrained and not unconstrained:
         yield "neither it nor its issuer has name constraints (unconstrained: true accepts that)"
+
+
+def _permits_mailbox(issuer: x509.Certificate, mailbox: str) -> bool:
+    try:
+        return permits_name(issuer, x509.RFC822Name(mailbox))
+    except ValueError:  # it is not ASCII
+        return certs.extension(issuer, x509.NameConstraints) is None
 
 
 def lint_cross(

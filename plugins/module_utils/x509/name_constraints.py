@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from ..errors import TrustAnchorError
+from ..text.hostnames import is_address
 from .certificates import extension
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 (pylint of ansible-test)
@@ -28,9 +30,44 @@ def permits(certificate: x509.Certificate, name: str) -> bool:
         name: a DNS name, a wildcard, or an IP address in text form.
     """
     bare = name.strip("[]")
-    if _is_address(bare):
+    if is_address(bare):
         return permits_name(certificate, x509.IPAddress(ipaddress.ip_address(bare)))
     return permits_name(certificate, x509.DNSName(name))
+
+
+def require_permitted(certificate: x509.Certificate, names: Sequence[str]) -> None:
+    """Refuse names that a leaf below ``certificate`` may not carry, or that clients would differ about.
+
+    Args:
+        certificate: the CA's certificate.
+        names: as `permits`.
+
+    Raises:
+        TrustAnchorError: the first such name.
+    """
+    subject = certificate.subject.rfc4514_string()
+    for name in names:
+        if not permits(certificate, name):
+            raise TrustAnchorError(
+                f"the name constraints of '{subject}' do not permit '{name}'",
+                "the CA could not sign it, and clients would refuse it",
+                "Take a name within them, or a root with wider ones",
+            )
+        if hidden := _hidden_below(certificate, name):
+            raise TrustAnchorError(
+                f"'{name}' spans {hidden}, which the name constraints of '{subject}' exclude",
+                "Go and Python's cryptography then refuse the certificate for every host, others accept it",
+                "List the hosts one by one",
+            )
+
+
+def _hidden_below(certificate: x509.Certificate, name: str) -> str:
+    """An excluded DNS subtree below a wildcard's domain; empty: there is none."""
+    constraints = extension(certificate, x509.NameConstraints)
+    if constraints is None or not name.startswith("*."):
+        return ""
+    excluded = dns_subtrees(list(constraints.excluded_subtrees or []))
+    return next((tree for tree in excluded if dns_within(tree.lstrip("."), name[2:])), "")
 
 
 def permits_name(certificate: x509.Certificate, name: x509.GeneralName) -> bool:
@@ -132,12 +169,4 @@ def _uri_host(uri: str) -> str:
         host = urlsplit(uri).hostname or ""
     except ValueError:
         return ""
-    return "" if _is_address(host) else host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return "" if is_address(host) else host

@@ -15,7 +15,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "trust/host/push.py": ("trust/test_trust_push.py", "trust/test_signer_limits.py", "trust/test_expired_roots.py"),
     "trust/host/convergence.py": ("trust/test_convergence.py", "trust/test_convergence_faults.py"),
-    "trust/host/state.py": ("trust/test_rollout_gate.py", "trust/test_convergence.py", "trust/test_trust_push.py"),
+    "trust/host/state.py": (
+        "trust/test_host_state.py",
+        "trust/test_rollout_gate.py",
+        "trust/test_convergence.py",
+        "trust/test_trust_push.py",
+    ),
     "trust/manifest/transitions.py": (
         "trust/test_transition_bounds.py",
         "trust/test_transitions.py",
@@ -33,12 +38,18 @@ TESTS: dict[str, tuple[str, ...]] = {
         "trust/test_endorsement.py",
     ),
     "trust/manifest/endorsement.py": ("trust/test_endorsement.py", "trust/test_signed_manifest.py"),
-    "trust/manifest/signers.py": ("trust/test_signer_limits.py", "trust/test_signed_manifest.py"),
+    "trust/manifest/signers.py": (
+        "trust/test_manifest_signers.py",
+        "trust/test_signer_limits.py",
+        "trust/test_signed_manifest.py",
+    ),
     "trust/manifest/anchors.py": (
+        "trust/test_anchors.py",
         "trust/test_signer_limits.py",
         "trust/test_signed_manifest.py",
         "trust/test_endorsement.py",
         "publication/test_publication_collection.py",
+        "ceremony/test_introduction.py",
     ),
     "trust/manifest/rollout_evidence.py": (
         "trust/test_rollout_evidence.py",
@@ -47,7 +58,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "trust/manifest/estate_evidence.py": ("trust/test_estate_evidence.py",),
     "trust/manifest/manifest_store.py": ("trust/test_manifest_store.py", "trust/test_manifest_convergence.py"),
-    "trust/stores/user_databases.py": ("trust/test_user_databases.py",),
+    "trust/stores/user_databases.py": (
+        "trust/test_user_database_rules.py",
+        "trust/test_user_databases.py",
+        "trust/test_database_paths.py",
+    ),
     "trust/stores/certutil.py": ("trust/test_trust_nss.py", "trust/test_user_databases.py"),
     "trust/rollout/plan.py": ("trust/test_rollout_gate.py", "trust/test_rollout.py", "trust/test_rollout_action.py"),
     "trust/rollout/waivers.py": ("trust/test_rollout_gate.py", "trust/test_waivers.py", "trust/test_rollout.py"),
@@ -74,16 +89,24 @@ TESTS: dict[str, tuple[str, ...]] = {
         "stepca/test_stepca_validation.py",
     ),
     "stepca/daemon.py": ("stepca/test_stepca_loaded.py", "stepca/test_stepca_daemon.py"),
-    "stepca/inputs.py": ("stepca/test_stepca_inputs.py", "stepca/test_stepca_limits.py"),
+    "stepca/inputs.py": (
+        "stepca/test_stepca_inputs.py",
+        "stepca/test_stepca_inputs_clients.py",
+        "stepca/test_stepca_limits.py",
+    ),
     "stepca/verification.py": (
         "stepca/test_stepca_proof.py",
         "stepca/test_stepca_verification.py",
     ),
     "stepca/tokens.py": ("stepca/test_stepca_tokens.py",),
     "stepca/versions.py": ("stepca/test_stepca_versions.py",),
-    "stepca/notices.py": ("stepca/test_stepca_verification.py", "stepca/test_stepca_inputs.py"),
+    "stepca/notices.py": (
+        "stepca/test_stepca_verification.py",
+        "stepca/test_stepca_inputs.py",
+        "stepca/test_stepca_inputs_clients.py",
+    ),
     # certificates
-    "x509/chains.py": ("x509/test_chain_rules.py", "x509/test_chains.py"),
+    "x509/chains.py": ("x509/test_chain_rules.py", "x509/test_chains.py", "stepca/test_stepca_inputs_clients.py"),
     "x509/name_constraints.py": ("x509/test_name_constraint_trees.py", "x509/test_name_constraints.py"),
     "x509/key_quality.py": ("x509/test_key_quality_bounds.py",),
     "x509/constraint_set.py": ("x509/test_constraint_set.py", "host/test_host_closed_constraints.py"),
@@ -92,6 +115,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "service_certificate/test_service_pairs.py",
         "service_certificate/test_service_lifecycle.py",
     ),
+    "service_certificate/chain_file.py": ("service_certificate/test_service_chain_file.py",),
     "service_certificate/store.py": (
         "service_certificate/test_service_pairs.py",
         "service_certificate/test_service_store.py",
@@ -106,7 +130,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "host/test_host_writers.py",
         "host/test_host_accounts.py",
     ),
-    "host/preflight.py": ("host/test_preflight_ports.py", "host/test_host_preflight.py"),
+    "host/preflight.py": (
+        "host/test_preflight_ports.py",
+        "host/test_host_preflight.py",
+        "publication/test_publication_port.py",
+    ),
     "host/constraints.py": ("host/test_constraints.py", "host/test_host_closed_constraints.py"),
     "host/homes.py": ("host/test_host_homes.py", "trust/test_user_databases.py"),
     "host/children.py": ("host/test_host_children.py", "trust/test_user_databases.py"),
@@ -137,7 +165,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_site.py",
         "publication/test_publication_collection.py",
     ),
-    "publication/watch.py": ("publication/test_publication_watch.py",),
+    "publication/watch.py": (
+        "publication/test_watch_details.py",
+        "publication/test_publication_watch.py",
+    ),
     "publication/url.py": (
         "publication/test_publication_urls.py",
         "publication/test_publication_site.py",
@@ -148,6 +179,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     # what every document of ours and every time in it is read by
     "schema.py": ("foundation/test_schema.py", "project/test_versions.py"),
     "text/times.py": ("text/test_text_times.py",),
+    "text/hostnames.py": ("text/test_text_hostnames.py",),
     "text/durations.py": ("text/test_text_durations.py",),
     "text/notice.py": ("publication/test_publication_watch.py", "trust/test_signer_limits.py"),
 }

@@ -118,6 +118,23 @@ def test_an_intermediate_wider_than_its_root_is_refused(estate: Estate, wider: d
         estate.plan()
 
 
+@pytest.mark.parametrize("key", ["roots", "intermediates"])
+def test_constraints_that_leave_nothing(estate: Estate, key: str) -> None:
+    """Said by the plan, and not on the day on which the CA refuses to sign."""
+    for entry in estate.options[key]:
+        entry["name_constraints"] = {"permitted_dns": ["corp.example"], "excluded_dns": ["corp.example"]}
+    with pytest.raises(TrustAnchorError, match="permits corp.example, and an excluded subtree .* takes it back"):
+        estate.plan()
+
+
+def test_a_root_that_excludes_what_its_intermediate_permits(estate: Estate) -> None:
+    for root in estate.options["roots"]:
+        root["name_constraints"] = {"permitted_dns": ["corp.example"], "excluded_dns": ["web.corp.example"]}
+    estate.options["intermediates"][0]["name_constraints"] = {"permitted_dns": ["www.web.corp.example"]}
+    with pytest.raises(TrustAnchorError, match="'ca1' permits www.web.corp.example, and an excluded subtree"):
+        estate.plan()
+
+
 @pytest.mark.parametrize(
     ("purposes", "message"),
     [(["server"], "has 'server'"), (["any", "server_auth"], "has 'any'"), (["server_auth"] * 2, "each once")],

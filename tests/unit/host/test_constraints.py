@@ -105,10 +105,43 @@ def test_what_is_excluded_stays_excluded(new: str, old: str, expected: bool) -> 
     assert within(root(named, [new]), root(named, [old])) is expected
 
 
+@pytest.mark.parametrize("kind", ["DNS", "email", "URI"])
+def test_who_excludes_all_names_of_a_kind_permits_none(kind: str) -> None:
+    named = root([f"{kind}:corp.example"])
+    assert within(root([], [f"{kind}:"]), named)
+    assert not within(root([], [f"{kind}:example"]), named)
+    other = "URI" if kind == "DNS" else "DNS"
+    assert not within(root([], [f"{other}:"]), named)
+    assert within(root([], [f"{kind}:"]), root([], [f"{kind}:corp.example"]))
+    assert within(named, root([f"{kind}:"]))
+
+
+@pytest.mark.parametrize("ranges", [["0.0.0.0/0"], ["::/0"], ["0.0.0.0/0", "::/0"]])
+def test_all_addresses_are_of_two_families(ranges: list[str]) -> None:
+    excluded = root([], [f"IP:{one}" for one in ranges])
+    assert within(excluded, root(["IP:10.0.0.0/8"])) is (len(ranges) == 2)
+
+
 def test_what_permits_nothing_of_an_excluded_tree_excludes_it() -> None:
     assert within(root(["DNS:a.example"]), root(["DNS:example"], ["DNS:b.example"]))
     assert not within(root(["DNS:example"]), root(["DNS:example"], ["DNS:b.example"]))
     assert not within(root(["DNS:a.b.example"]), root(["DNS:example"], ["DNS:b.example"]))
+
+
+@pytest.mark.parametrize("kind", ["DNS", "email", "URI"])
+def test_every_name_of_a_kind(kind: str) -> None:
+    """Who excludes it needs no permitted tree; and whatever is of the kind is below it."""
+    limit = root([f"{kind}:corp.example"])
+    assert within(root([], [f"{kind}:"]), limit)
+    assert not within(root([], [f"{kind}:x"]), limit)
+    assert within(root([f"{kind}:corp.example"]), root([f"{kind}:"]))
+
+
+@pytest.mark.parametrize(
+    ("excluded", "expected"), [(["0.0.0.0/0", "::/0"], True), (["0.0.0.0/0"], False), (["::/0"], False)]
+)
+def test_every_address_is_of_two_versions(excluded: list[str], expected: bool) -> None:
+    assert within(root([], [f"IP:{one}" for one in excluded]), root(["IP:10.0.0.0/8"])) is expected
 
 
 def test_constraints_that_may_be_ignored_limit_nothing() -> None:
@@ -128,6 +161,34 @@ def test_what_may_meet_an_excluded_tree_does_not_exclude_it(
     new: tuple[list[str], list[str]], old: tuple[list[str], list[str]]
 ) -> None:
     assert not within(root(*new), root(*old))
+
+
+@pytest.mark.parametrize(
+    ("permitted", "excluded", "expected"),
+    [
+        (["DNS:a.example"], ["DNS:b.example"], True),
+        (["email:a.example"], ["email:b.example"], True),
+        (["URI:a.example"], ["URI:b.example"], True),
+        (["DNS:a.example", "DNS:x.b.example"], ["DNS:b.example"], False),
+        (["DNS:invalid"], ["DNS:x.invalid"], True),  # nobody is there
+        (["email:"], ["email:b.example"], False),
+        (["email:a.example"], ["email:"], False),
+        (["URI:"], ["URI:b.example"], False),
+        (["URI:a.example"], ["URI:"], False),
+    ],
+)
+def test_what_is_permitted_beside_an_excluded_tree(permitted: list[str], excluded: list[str], expected: bool) -> None:
+    assert within(root(permitted), root([], excluded)) is expected
+
+
+@pytest.mark.parametrize("kind", ["DNS", "email", "URI"])
+def test_what_begins_with_a_dot_is_above_its_hosts(kind: str) -> None:
+    assert within(root([f"{kind}:a.corp.example"]), root([f"{kind}:.corp.example"]))
+    assert not within(root([f"{kind}:a.other.example"]), root([f"{kind}:.corp.example"]))
+
+
+def test_who_excludes_every_name_of_another_kind_is_not_limited() -> None:
+    assert not within(root([], ["email:"]), root(["DNS:corp.example"]))
 
 
 def test_a_mailbox_is_at_its_host() -> None:

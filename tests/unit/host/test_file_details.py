@@ -78,7 +78,8 @@ def test_whose_a_file_is(tmp_path: Path) -> None:
     for owner, group in ((0, -1), (-1, 0)):
         for path in (tmp_path / "file", tmp_path / "d"):
             os.chown(path, owner, group)
-        assert file.differences() == directory.differences() == ["owner"]
+        kept = files.Kept(file.path, 0o640, "nobody", "nogroup")
+        assert file.differences() == directory.differences() == kept.differences() == ["owner"]
         file.write()
         directory.make()
 
@@ -217,3 +218,17 @@ def test_before_it_is_given_away_a_file_is_its_writers_alone(tmp_path: Path, giv
     finally:
         os.umask(before)
     assert given == [0o600] and mode(tmp_path / "file") == 0o666
+
+
+@as_root
+def test_whose_a_kept_file_is(tmp_path: Path) -> None:
+    kept = files.Kept(str(tmp_path / "key"), 0o640, "nobody", "nogroup")
+    assert kept.differences() == []
+    (tmp_path / "key").touch(0o600)
+    assert kept.differences() == ["mode", "owner"]
+    kept.correct()
+    assert kept.differences() == []
+    for owner, group in ((0, -1), (-1, 0)):
+        os.chown(tmp_path / "key", owner, group)
+        assert kept.differences() == ["owner"]
+        kept.correct()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import generations
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host.generations import Generations
 from factories.service_host import killed_before
 
@@ -78,8 +79,9 @@ def test_what_was_taken_back_is_never_gone_back_to(kept: Generations) -> None:
     assert content(kept) == "a"
 
 
-@pytest.mark.parametrize("target", [None, "generations/0009", "elsewhere"])
+@pytest.mark.parametrize("target", [None, "generations/0009", "nowhere", "elsewhere"])
 def test_a_link_that_was_lost_costs_no_generation(kept: Generations, target: str | None) -> None:
+    Path(kept.directory, "elsewhere").mkdir()
     kept.add(holding("a"))
     kept.add(holding("b"))
     os.unlink(kept.current)
@@ -87,6 +89,40 @@ def test_a_link_that_was_lost_costs_no_generation(kept: Generations, target: str
         os.symlink(target, kept.current)
     kept.add(holding("c"))
     assert (content(kept), numbers(kept)) == ("c", ["0002", "0003"])
+
+
+def test_what_cannot_be_removed_is_no_fault(kept: Generations) -> None:
+    """A killed process leaves what it prepared; whatever else has such a name, the new generation is good."""
+    kept.add(holding("a"))
+    for name in (".new-directory", "0002"):
+        Path(kept.parent, name).mkdir()
+    for name in (".new-file", "0003"):
+        Path(kept.parent, name).touch()
+    kept.add(holding("b"))
+    assert content(kept) == "b"
+    assert numbers(kept) == [".new-file", "0001", "0003", "0004"]
+
+
+def test_the_fault_of_who_prepares_is_the_one_that_is_told(kept: Generations) -> None:
+    def leave(directory: str) -> None:
+        os.rmdir(directory)
+        raise TrustAnchorError("it is not good")
+
+    with pytest.raises(TrustAnchorError, match="it is not good"):
+        kept.add(leave)
+
+
+def test_it_outlasts_a_loss_of_power(kept: Generations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generation is on the disk before the link names it, and then the link is."""
+    synced: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        generations, "sync_directory", lambda path: synced.append((path, os.path.lexists(kept.current)))
+    )
+    kept.add(holding("a"))
+    assert synced == [(kept.parent, False), (kept.directory, True)]
+    kept.add(holding("b"))
+    kept.rollback()
+    assert [path for path, _linked in synced[2:]] == [kept.parent, kept.directory, kept.directory]
 
 
 @pytest.mark.parametrize("taken_back", [False, True])
@@ -117,3 +153,22 @@ def test_killed_at_any_moment(kept: Generations, taken_back: bool) -> None:
         step += 1
     assert step > 4
     assert content(kept) == "new"
+
+
+def test_the_disk_has_a_generation_before_its_name_and_the_link_at_the_end(
+    kept: Generations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut leaves is one that is whole."""
+    flushed: list[tuple[str, str]] = []
+
+    def flush(path: str) -> None:
+        flushed.append((path, os.readlink(kept.current) if os.path.islink(kept.current) else ""))
+
+    monkeypatch.setattr(generations, "sync_directory", flush)
+    first, second = "generations/0001", "generations/0002"
+    kept.add(holding("a"))
+    assert flushed == [(kept.parent, ""), (kept.directory, first)]
+    kept.add(holding("b"))
+    assert flushed[2:] == [(kept.parent, first), (kept.directory, second)]
+    kept.rollback()
+    assert flushed[4:] == [(kept.directory, first)]

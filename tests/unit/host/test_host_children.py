@@ -139,7 +139,24 @@ def test_a_user_can_do_nothing_to_it_but_end_it() -> None:
             os.getsid(0) == os.getpid(),
         ]
 
-    assert children.call(look, 20, (47110, 47111)) == [[47110] * 3, [47111] * 3, [], 0, True]
+    before = os.getgroups()
+    os.setgroups([0, 47112])
+    try:
+        found = children.call(look, 20, (47110, 47111))
+    finally:
+        os.setgroups(before)
+    assert found == [[47110] * 3, [47111] * 3, [], 0, True]
+
+
+@as_root
+def test_the_groups_of_root_are_not_the_users() -> None:
+    before = os.getgroups()
+    os.setgroups([4, 27])
+    try:
+        assert children.call(os.getgroups, 20, (47110, 47111)) == []
+        assert children.call(os.getgroups, 20) == [4, 27]
+    finally:
+        os.setgroups(before)
 
 
 def test_children_leave_nothing_behind() -> None:

@@ -186,6 +186,28 @@ def test_when_a_process_started_is_the_kernels_word(tmp_path: Path, other: int) 
     assert json.loads((tmp_path / "lock").read_text())["started"] == after_name[22 - 3]
 
 
+def test_a_program_may_be_called_anything(tmp_path: Path) -> None:
+    """In bytes that are no text, with the signs that stand around a name."""
+    ready, over = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(over[1])
+        Path("/proc/self/comm").write_bytes(b"\xff) S 1 (")
+        os.write(ready[1], b"x")
+        os.read(over[0], 1)
+        os._exit(0)
+    os.read(ready[0], 1)
+    try:
+        assert b"\xff) S 1 (" in Path(f"/proc/{child}/stat").read_bytes()
+        locks.claim(tmp_path / "lock", child, busy)
+        assert claimed(tmp_path / "lock") == f"process {child} is at work"
+    finally:
+        os.close(over[1])
+        os.waitpid(child, 0)
+        for descriptor in (*ready, over[0]):
+            os.close(descriptor)
+
+
 def test_a_claim_for_a_process_that_is_gone_is_nobodys(tmp_path: Path) -> None:
     child = os.fork()
     if not child:
@@ -209,6 +231,21 @@ def test_a_longer_claim_leaves_nothing_behind(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
 
 
+@pytest.mark.parametrize(("size", "counts"), [(4096, True), (4097, False)])
+def test_how_much_of_a_claim_is_read(tmp_path: Path, other: int, size: int, counts: bool) -> None:
+    """Whatever lies there: what is longer is none of ours."""
+    path = tmp_path / "lock"
+    locks.claim(path, other, busy)
+    holder = json.loads(path.read_text())
+    assert len(json.dumps(holder)) < 200
+
+    def pad(holder: dict[str, object]) -> None:
+        holder["more"] = ""
+        holder["more"] = "x" * (size - len(json.dumps(holder)))
+
+    assert claimed(path, pad) == (f"process {other} is at work" if counts else "")
+
+
 def test_a_claim_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int, _content: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -216,3 +253,24 @@ def test_a_claim_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(TrustAnchorError, match="lock cannot be written: No space left on device"):
         locks.claim(tmp_path / "lock", os.getpid(), busy)
+
+
+@pytest.mark.parametrize(("there", "check", "waits"), [(True, True, True), (True, False, True), (False, True, False)])
+def test_a_plan_takes_the_lock_of_a_directory_that_is_there(
+    tmp_path: Path, there: bool, check: bool, waits: bool
+) -> None:
+    """What is read for a plan must not change meanwhile either."""
+    directory = tmp_path / "directory"
+    if there:
+        directory.mkdir()
+    with locks.held_where_it_is(directory, check):
+        descriptor = os.open(directory if there else tmp_path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = True
+        except BlockingIOError:
+            free = False
+        finally:
+            os.close(descriptor)
+    assert free is not waits
+    assert directory.exists() is there

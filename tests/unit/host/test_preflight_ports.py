@@ -7,7 +7,9 @@ from __future__ import annotations
 import builtins
 import os
 import pwd
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -165,3 +167,18 @@ def test_the_request_is_looked_for_where_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(TrustAnchorError) as caught:
         preflight.check_request_key(str(tmp_path / "bad.csr"), "ab" * 32)
     assert caught.value.what == f"{tmp_path}/bad.csr is not a request" and caught.value.why
+
+
+def test_what_a_process_runs(tmp_path: Path) -> None:
+    """By its program, which may be replaced while it runs; not by the name that it gives to itself."""
+    program = tmp_path / "cat"
+    shutil.copy(os.path.realpath("/usr/bin/cat"), program)
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"x")
+        assert process.stdout.read(1) == b"x"  # it runs the program by now
+        assert preflight.program_of(process.pid) == str(program)
+        program.unlink()
+        assert preflight.program_of(process.pid) == str(program)
+        process.stdin.close()
+    assert preflight.program_of(process.pid) == ""

@@ -26,7 +26,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import PublicationUrl
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import settings as service
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.service_certificate import units as service_units
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import config, unit
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca import templates, unit
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.stepca.layout import Layout
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import configuration
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.token.backends import softhsm
@@ -148,11 +148,11 @@ OTHERS: dict[str, tuple[Render, Callable[[bytes], Any]]] = {
     "environment: shells": (_environment(variables.SHELLS), lambda made: _shape(made, "=")),
     "environment: users": (_environment(variables.USERS), lambda made: _shape(made, "=")),
     "step-ca: leaf template": (
-        lambda value: config.leaf_template(f"http://{value}").encode(),
+        lambda value: templates.leaf(f"http://{value}").encode(),
         lambda made: (_shape(made, ":"), made.count(b"{{")),
     ),
     "step-ca: canary template": (
-        lambda value: config.canary_provisioner({}, value)["options"]["x509"]["template"].encode(),
+        lambda value: templates.canary(value).encode(),
         lambda made: (list(json.loads(made)), made.count(b"{{")),
     ),
     "softhsm": (

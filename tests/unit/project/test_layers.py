@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "service_certificate": ["text", "host", "stepca", "x509"],
     "trust": ["text", "host", "journal", "service_certificate", "x509"],
     "publication": ["text", "host", "trust", "x509"],
-    "proof": ["text", "host"],
+    "proof": ["text", "host", "trust"],
     "ceremony": ["text", "host", "journal", "x509", "token", "trust"],
 }
 # Run on the machine where the certificates are, whatever it is: no library of ours is there.

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import addresses
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof import handshakes
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof.clients import client, node
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from factories import pki, tls_server
 
@@ -56,7 +57,7 @@ def test_failures() -> None:
 @pytest.fixture(autouse=True)
 def _no_declared_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine may be a host of an estate itself."""
-    monkeypatch.setattr(handshakes, "ENVIRONMENT", str(tmp_path / "absent.conf"))
+    monkeypatch.setattr(node, "ENVIRONMENT", str(tmp_path / "absent.conf"))
 
 
 @pytest.fixture(scope="module")
@@ -105,19 +106,13 @@ def test_node_has_the_roots_that_the_host_declares(
 ) -> None:
     trust(monkeypatch, tmp_path, pki.root("Other"))
     target, declared, roots = f"localhost:{server.port}", tmp_path / "environment.conf", tmp_path / "roots.pem"
-    monkeypatch.setattr(handshakes, "ENVIRONMENT", str(declared))
+    monkeypatch.setattr(node, "ENVIRONMENT", str(declared))
     (before,) = handshakes.perform([target], ["node"])
     assert "issuer certificate" in before.clients["node"]
     roots.write_text(ROOT.pem)
     declared.write_text(f"# ours\nOTHER=1\nNODE_EXTRA_CA_CERTS={quote}{roots}{quote}\n")
     (after,) = handshakes.perform([target], ["node"])
     assert after.clients["node"] == "ok"
-
-
-def test_a_client_that_the_host_has_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    (result,) = handshakes.perform(["localhost:1"], ["curl", "java", "node", "step"])
-    assert all("No such file" in said for said in result.clients.values())
 
 
 def test_the_name_is_checked(server: tls_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,10 +178,26 @@ def test_what_is_not_a_target(target: str) -> None:
 @pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
 def test_what_a_certificate_says_is_no_result_of_another_target(end: str) -> None:
     """Clients quote the server's certificate in their errors."""
-    said = f"evil:443 not for this name: DNS:x{end}good:443 ok\ngood:443 refused\nevil:443 ok\n"
-    found = handshakes._parse(["evil:443", "good:443"], said.encode())
+    lines, asked = (
+        client.Lines("word"),
+        client.Asked([client.TargetResult(f"{one}:443") for one in ("evil", "good")], ""),
+    )
+    said = f"word evil:443 not for this name: DNS:x{end}word good:443 ok\nword good:443 refused\nword evil:443 ok\n"
+    found = lines.read(asked, client.Outcome(0, said))
     assert found["good:443"] == "refused"
     assert found["evil:443"].startswith("not for this name")
+
+
+def test_no_server_knows_the_word_of_a_line() -> None:
+    """Programs print to the same output what they are asked to debug."""
+    asked = client.Asked([client.TargetResult("good:443")], "")
+    lines, other = client.Lines(), client.Lines()
+    assert lines.word != other.word
+    assert lines.read(asked, client.Outcome(0, f"{other.word} good:443 ok\ngood:443 ok\n")) == {
+        "good:443": "the client said nothing"
+    }
+    assert lines.read(asked, client.Outcome(3, "cannot start\n")) == {"good:443": "cannot start"}
+    assert lines.read(asked, client.Outcome(3, "")) == {"good:443": "exit code 3"}
 
 
 def test_what_a_certificate_says_is_no_row_of_the_table() -> None:

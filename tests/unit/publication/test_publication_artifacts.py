@@ -17,6 +17,9 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from factories import manifests, pki
 from factories.publication_record import YEAR, crl, der
 
@@ -28,12 +31,14 @@ MANIFEST = manifests.sign(
 )
 ARTIFACTS = {
     "root": Artifact("root-r1.crt", "root", der(ROOT.certificate)),
+    "intermediate": Artifact("ca1.crt", "intermediate", der(ROOT.intermediate().certificate)),
     "root_crl": Artifact("root-r1.crl", "root_crl", crl(ROOT, number=5, end=END), ROOT.pem),
     "manifest": Artifact("trust.p7m", "manifest", MANIFEST),
     "bundle": Artifact("roots.pem", "bundle", ROOT.pem.encode()),
 }
 FACTS = {
     "root": {},
+    "intermediate": {},
     "root_crl": {"crl_number": "5", "next_update": times.render(END)},
     "manifest": {"sequence": "7", "not_after": times.render(END)},
     "bundle": {},
@@ -58,7 +63,22 @@ def test_versions() -> None:
     assert ARTIFACTS["manifest"].version() == Version("ab" * 16, 7, started)
     root = ARTIFACTS["root"].version()
     assert (root.number, root.moment) == (0, int(ROOT.certificate.not_valid_before_utc.timestamp())) and root.of
+    intermediate = ARTIFACTS["intermediate"].version()
+    assert intermediate.number == 0 and "Test Intermediate" in intermediate.of
     assert ARTIFACTS["bundle"].version() == Version("", 0, 0)
+
+
+def test_a_crl_without_a_number_is_older_than_any_with_one() -> None:
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ROOT.certificate.subject)
+    made = builder.last_update(pki.NOW).next_update(END).sign(ROOT.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    found = Artifact("root-r1.crl", "root_crl", made, ROOT.pem)
+    assert found.version() == Version(ROOT.pem, -1, int(pki.NOW.timestamp()))
+    assert found.version().is_older_than(Version(ROOT.pem, 0, 0), now=0)
+    assert found.facts()["crl_number"] == "-1"
+
+
+def test_what_is_shown_of_it_in_a_fault_of_the_program() -> None:
+    assert repr(ARTIFACTS["root_crl"]) == "Artifact(name='root-r1.crl', kind='root_crl')"
 
 
 def test_a_crl_of_another_issuer_has_no_version() -> None:
@@ -93,6 +113,8 @@ def test_what_is_older(wanted: Version, published: Version, older: bool) -> None
         ("manifest", b"garbage", False),
         ("root", der(OTHER.certificate), True),
         ("root", b"garbage", False),
+        ("intermediate", der(OTHER.intermediate("Another").certificate), True),
+        ("intermediate", b"garbage", False),
         ("bundle", OTHER.pem.encode(), True),
         ("bundle", b"<html>", False),
     ],

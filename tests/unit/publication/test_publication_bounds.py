@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SKEW, SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from factories import manifests, pki
 from factories.publication_record import URL, Record, crl
@@ -30,9 +29,9 @@ def revocations(record: Record, end: dt.datetime) -> None:
     record.write("crls/r1.crl", crl(record.roots["r1"], end=end))
 
 
-def manifest(record: Record, end: dt.datetime) -> None:
+def manifest(record: Record, end: dt.datetime, begin: dt.datetime = pki.NOW - pki.DAY) -> None:
     roots = tuple(Root(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items())
-    content = SignedManifest("ab" * 16, 1, pki.NOW - pki.DAY, end, roots)
+    content = SignedManifest("ab" * 16, 1, begin, end, roots)
     record.write("trust.p7m", manifests.sign(content, manifests.signer(record.roots["r1"])))
 
 
@@ -43,9 +42,26 @@ def manifest(record: Record, end: dt.datetime) -> None:
 def test_to_the_second(tmp_path: Path, put: Put, name: str, left: dt.timedelta, published: bool) -> None:
     record = Record(tmp_path)
     put(record, pki.NOW + left)
+    assert is_published(record, name) is published
+
+
+def future_revocations(record: Record, begin: dt.datetime) -> None:
+    record.write("crls/r1.crl", crl(record.roots["r1"], begin=begin))
+
+
+def future_manifest(record: Record, begin: dt.datetime) -> None:
+    """Clocks of hosts may differ by a little, and they know it."""
+    manifest(record, pki.NOW + pki.DAY, begin + SKEW)
+
+
+@pytest.mark.parametrize(("put", "name"), [(future_revocations, "root-r1.crl"), (future_manifest, "trust.p7m")])
+@pytest.mark.parametrize(("ahead", "published"), [(SECOND, False), (dt.timedelta(0), True), (-SECOND, True)])
+def test_from_which_second(tmp_path: Path, put: Put, name: str, ahead: dt.timedelta, published: bool) -> None:
+    record = Record(tmp_path)
+    put(record, pki.NOW + ahead)
+    assert is_published(record, name) is published
+
+
+def is_published(record: Record, name: str) -> bool:
     known = Introductions(record.home, record.anchors())
-    try:
-        found = {one.name for one in collection.collect(record.home, URL, pki.NOW, known).artifacts}
-    except TrustAnchorError:
-        found = set()
-    assert (name in found) is published
+    return name in {one.name for one in collection.collect(record.home, URL, pki.NOW, known).artifacts}

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.ceremony.introduction import Introductions
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError, joined
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import collection
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import times
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
 from cryptography import x509
@@ -62,6 +63,27 @@ def test_with_the_signed_manifest(record: Record) -> None:
     message = signed_message(record)
     record.write("trust.p7m", message)
     assert contents(record)["trust.p7m"] == message
+    assert collected(record).warnings == ()  # it has the same sequence as the other
+
+
+def test_of_what_kind_each_is(record: Record) -> None:
+    """By its kind it is served, watched and compared."""
+    record.write("trust.p7m", signed_message(record))
+    assert {one.name: one.kind for one in collected(record).artifacts} == {
+        "root-r1.crt": "root",
+        "root-r1.crl": "root_crl",
+        "root-s1.crt": "root",
+        "root-s1.crl": "root_crl",
+        "ca1.crt": "intermediate",
+        "roots.pem": "bundle",
+        "trust.p7m": "manifest",
+    }
+    issuers = {one.name: one.issuer for one in collected(record).artifacts if one.issuer}
+    assert issuers == {f"root-{name}.crl": root.pem for name, root in record.roots.items()}
+
+
+def test_a_collection_without_more() -> None:
+    assert collection.Collection(()) == collection.Collection((), (), {}, "", 0, (), ())
 
 
 def test_without_any_manifest(record: Record) -> None:
@@ -88,6 +110,7 @@ def test_an_intermediate_below_a_distrusted_root_is_left_out(record: Record) -> 
     assert "ca2.crt" in contents(record)
     record.write_manifest(s1="distrusted")
     assert "ca2.crt" not in contents(record)
+    assert collected(record).faults == ()  # its issuer is not unknown
 
 
 def test_an_expired_intermediate_is_left_out_with_a_warning(record: Record) -> None:
@@ -134,6 +157,20 @@ def test_urls_that_nobody_publishes_are_a_warning(record: Record) -> None:
         found = collected(record).warnings
         assert len(found) == count
         assert all("intermediates/x.crt names http://old.corp.example/root-r1.crl" in text for text in found)
+
+
+def test_where_a_responder_is_asked_is_no_matter_of_what_is_published(record: Record) -> None:
+    """Of what a certificate says about its issuer, its certificate alone is fetched from here."""
+    access = AuthorityInformationAccessOID
+    ways = ((access.OCSP, 0), (access.CA_ISSUERS, 1))
+    for way, count in ways:
+        location = x509.UniformResourceIdentifier("http://ocsp.corp.example")
+        root, key = record.roots["r1"], pki.new_key()
+        builder = pki.bare(pki.name("X"), root.certificate.subject, key.public_key(), pki.NOW, pki.NOW + pki.DAY)
+        extension = x509.AuthorityInformationAccess([x509.AccessDescription(way, location)])
+        signed = builder.add_extension(extension, critical=False).sign(root.key, hashes.SHA256())
+        record.write("intermediates/x.crt", pki.pem(signed).encode())
+        assert len(collected(record).warnings) == count
 
 
 def test_a_manifest_that_is_behind_is_a_warning(record: Record) -> None:
@@ -195,13 +232,19 @@ def _unreadable_intermediate(record: Record) -> None:
     record.write("intermediates/ca1.crt", b"garbage")
 
 
+def _manifest_of_a_staged_root(record: Record) -> None:
+    record.write("trust.p7m", signed_message(record, root="s1"))
+    record.write_manifest(s1="staged")
+
+
+KEPT = {"root-r1.crl": "root_crl", "trust.p7m": "manifest"}
 EVERYTHING = {"root-r1.crt", "root-r1.crl", "root-s1.crt", "root-s1.crl", "ca1.crt", "roots.pem"}
 
 
 @pytest.mark.parametrize(
     ("spoil", "words", "left_out", "kept"),
     [
-        (_crl(end=pki.NOW), "crls/r1.crl has expired", {"root-r1.crl"}, {"root-r1.crl"}),
+        (_crl(end=pki.NOW), "crls/r1.crl has expired (NOW)", {"root-r1.crl"}, {"root-r1.crl"}),
         (_crl(foreign=True), "crls/r1.crl is not signed by the root of its name", {"root-r1.crl"}, {"root-r1.crl"}),
         (_crl(begin=pki.NOW + pki.HOUR), "crls/r1.crl is from the future", {"root-r1.crl"}, {"root-r1.crl"}),
         (_swapped, "crls/r1.crl is not signed by the root of its name", {"root-r1.crl"}, {"root-r1.crl"}),
@@ -217,6 +260,7 @@ EVERYTHING = {"root-r1.crt", "root-r1.crl", "root-s1.crt", "root-s1.crl", "ca1.c
             {"root-s1.crt", "root-s1.crl"},
             {"trust.p7m"},
         ),
+        (_manifest_of_a_staged_root, "has no valid signature", set(), {"trust.p7m"}),
         (_no_manifest, "has no valid signature", set(), {"trust.p7m"}),
     ],
 )
@@ -225,15 +269,20 @@ def test_what_clients_would_refuse_is_left_out_and_told_and_nothing_else_is(
 ) -> None:
     spoil(record)
     found = collected(record)
-    assert words in str(joined(found.faults))
+    assert words.replace("NOW", times.render(pki.NOW)) in str(joined(found.faults))
     assert all(fault.next_step for fault in found.faults)
+    assert all((one.kind, one.content) == (KEPT[one.name], b"") for one in found.kept)
     assert {one.name for one in found.artifacts} == EVERYTHING - left_out
     assert {one.name for one in found.kept} == kept
 
 
 def test_without_any_root_nothing_is_published(record: Record) -> None:
     _no_root(record)
-    with pytest.raises(TrustAnchorError, match="has no root to publish"):
+    with pytest.raises(TrustAnchorError, match="has no root to publish.*a ceremony puts them there"):
+        collected(record)
+    for name in record.roots:
+        record.write(f"roots/{name}.crt", b"garbage")
+    with pytest.raises(TrustAnchorError, match="(?s)has no root to publish.*holds no PEM certificate"):
         collected(record)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import time
@@ -14,7 +15,8 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.errors import TrustAnchorError
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import files, systemd
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import nginx
-from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import PublicationUrl
+from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication.url import Answer, PublicationUrl
+from factories import accounts
 
 URL = PublicationUrl("pki.corp.example")
 
@@ -23,6 +25,14 @@ def test_where_debians_nginx_looks() -> None:
     assert Path(nginx.CONFIGURATION).parent == Path("/etc/nginx/conf.d") and nginx.CONFIGURATION.endswith(".conf")
     assert (nginx.UNIT, nginx.PROGRAM) == ("nginx.service", "/usr/sbin/nginx")
     assert nginx.DIRECTORY == "/var/lib/trustanchor/publication"
+    assert (nginx.LOADED, nginx.MARK) == (".configuration", "/var/lib/trustanchor/publication-loaded")
+    assert nginx._RESOLV_CONF == "/etc/resolv.conf"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_whether_the_kernel_has_ipv6(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    monkeypatch.setattr(os.path, "exists", lambda path: there and path == "/proc/net/if_inet6")
+    assert nginx.has_ipv6() is there
 
 
 class Nginx:
@@ -31,7 +41,9 @@ class Nginx:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, serves_at: float) -> None:
         self.now = 0.0
         self.done: list[str] = []
-        monkeypatch.setattr(files, "write_atomically", lambda path, *_rest: self.done.append(f"mark {path}"))
+        monkeypatch.setattr(
+            files, "write_atomically", lambda path, content, *how: self.done.append(f"mark {path} {content!r} {how}")
+        )
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(time, "sleep", self.sleep)
         monkeypatch.setattr(nginx, "_serves", lambda _url, _configuration: self.now >= serves_at)
@@ -41,7 +53,10 @@ class Nginx:
         monkeypatch.setattr(systemd, "journal", lambda _unit, since: f"since {since > 0}")
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self.now = round(self.now + seconds, 3)
+
+
+MARKED = f"mark {nginx.MARK} {b''!r} {(0o644, 'root', 'root')}"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +72,7 @@ class Nginx:
 def test_what_each_fault_needs(monkeypatch: pytest.MonkeyPatch, found: list[str], verbs: list[str]) -> None:
     server = Nginx(monkeypatch, serves_at=0)
     nginx.run(URL, b"", found)
-    assert server.done == ["test", *(f"{verb} nginx.service" for verb in verbs), f"mark {nginx.MARK}"]
+    assert server.done == ["test", *(f"{verb} nginx.service" for verb in verbs), MARKED]
     assert server.now == 0
 
 
@@ -72,7 +87,7 @@ def test_what_never_serves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Nginx(monkeypatch, serves_at=1e9)
     with pytest.raises(TrustAnchorError, match=r"nginx does not serve pki.corp.example by .*since True"):
         nginx.run(URL, b"", ["not loaded"])
-    assert 20 < server.now < 20.2
+    assert 20 < server.now < 20.2  # what is there at the last moment counts
     assert not [one for one in server.done if one.startswith("mark")]  # so that the next run loads it
 
 
@@ -166,3 +181,72 @@ def test_nginx_says_why_it_refuses_its_configuration(tmp_path: Path, monkeypatch
     with pytest.raises(TrustAnchorError, match="nginx refuses its configuration.*unknown directive in x.conf:5") as why:
         nginx.test()
     assert why.value.next_step == "nginx goes on as it was; correct what it names"
+
+
+@pytest.mark.parametrize("printed", [r"\344", r"\377\376"])
+def test_what_another_server_has_in_latin_1_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str
+) -> None:
+    """nginx prints the files of the whole host."""
+    program = tmp_path / "nginx"
+    monkeypatch.setattr(nginx, "PROGRAM", str(program))
+    others = (
+        "server { listen 80; server_name pki.corp.example a; }\nserver { listen 80; server_name pki.corp.example b; }"
+    )
+    program.write_text(
+        f'#!/bin/sh\n[ "$*" = "-T -q" ] || exit 1\nprintf "# configuration file /etc/nginx/x:\\n# {printed}\\n"\n'
+        f"cat <<'END'\n{others}\nEND\n"
+    )
+    program.chmod(0o755)
+    assert nginx.explain(URL, "10.0.0.5") == (
+        "nginx prefers another server there: /etc/nginx/x (listen 80; server_name pki.corp.example a); "
+        "/etc/nginx/x (listen 80; server_name pki.corp.example b)"
+    )
+    program.write_text("#!/bin/sh\nexit 0\n")
+    assert nginx.explain(URL, "10.0.0.5") == ""
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert nginx.explain(URL, "10.0.0.5") == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "serves"), [(b"a" * 64, True), (b"b" * 64, False), (b"a" * 64 + b"\xff", False), (None, False)]
+)
+def test_what_it_tells_of_itself(monkeypatch: pytest.MonkeyPatch, content: bytes | None, serves: bool) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def get(_url: PublicationUrl, name: str, address: str) -> Answer:
+        asked.append((name, address))
+        if content is None:
+            raise TrustAnchorError("nobody answers")
+        return Answer(200, "text/plain", content)
+
+    monkeypatch.setattr(nginx, "get", get)
+    assert nginx._serves(URL, b'return 200 "' + b"a" * 64 + b'";') is serves
+    assert asked == [(".configuration", "127.0.0.1")]
+
+
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_a_configuration_that_is_refused_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None
+) -> None:
+    path, mark = tmp_path / "x.conf", tmp_path / "mark"
+    monkeypatch.setattr(nginx, "MARK", str(mark))
+    accounts.as_current_user(monkeypatch)
+    mark.write_text("a")
+    if before is not None:
+        path.write_bytes(before)
+    wanted = files.File(str(path), b"new", 0o640, "root", "root")
+    monkeypatch.setattr(nginx, "test", lambda: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(nginx, "test", refuse)
+        with pytest.raises(TrustAnchorError, match="refused"):
+            nginx.write_configuration(wanted)
+    assert (path.read_bytes() if path.exists() else None, mark.exists()) == (before, False)
+    if before is not None:
+        assert path.stat().st_mode & 0o777 == 0o640
+    nginx.write_configuration(wanted)
+    assert path.read_bytes() == b"new"
+
+
+def refuse() -> None:
+    raise TrustAnchorError("refused")

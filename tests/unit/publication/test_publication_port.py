@@ -24,6 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
         ('("nginx",pid=2,fd=6),("nginx",pid=9,fd=6)', "/home/ada/nginx"),
         ('("x",pid=2,fd=3)","nginx",pid=9,fd=6)', "/home/ada/nginx"),
         ('("nginx",pid=8,fd=6)', "another program"),
+        ('("\udcff",pid=9,fd=6)', "/home/ada/nginx"),
         ('("a",pid=7,fd=6)', r"/tmp/\\x1b\[2J"),
     ],
 )
@@ -31,11 +32,18 @@ def test_who_listens_is_told_by_its_program_and_not_by_its_name(
     monkeypatch: pytest.MonkeyPatch, users: str, refused: str
 ) -> None:
     programs = {2: nginx.PROGRAM, 3: nginx.PROGRAM, 7: "/tmp/\x1b[2J", 9: "/home/ada/nginx"}
-    listed = f"LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:({users})\n".encode()
-    monkeypatch.setattr(commands, "run", lambda *_: SimpleNamespace(stdout=listed))
+    listed = f"LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:({users})\n".encode(errors="surrogateescape")
+    asked: list[list[str]] = []
+
+    def run(command: list[str]) -> SimpleNamespace:
+        asked.append(command)
+        return SimpleNamespace(stdout=listed)
+
+    monkeypatch.setattr(commands, "run", run)
     monkeypatch.setattr(preflight, "program_of", lambda pid: programs.get(pid, ""))
     if not refused:
         nginx.require_port(80)
+        assert asked == [["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes", "sport = :80"]]
         return
     with pytest.raises(TrustAnchorError, match=f"port 80 is in use by {refused}"):
         nginx.require_port(80)

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.host import addresses
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication import (
     clients,
+    nginx,
     proof,
     servers,
     site,
@@ -248,3 +249,22 @@ def test_what_may_be_another_version() -> None:
     for one in (certificate, list_, bundle):
         assert not one.is_kindred(b"<html>")
     assert not list_.is_kindred(crl(pki.root("Other"), 1))
+
+
+def crl_faults(monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, tuple[int, str, bytes]]) -> list[str]:
+    """What is said of the CRL of a CA, ca1, that is behind ours."""
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: [OWN])
+    ca = nginx.Source("ca1", PublicationUrl("ca.corp.example", 8080, "/1.0/crl"))
+    with serving(HERE, 0, answers) as port:
+        found = proof.prove(PublicationUrl(HOST, port), (), (ca,))
+    assert found.warnings == ()
+    return [str(one) for one in found.faults]
+
+
+def test_the_list_of_a_ca(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose signature is on it is asked where the certificates are known."""
+    assert crl_faults(monkeypatch, {"ca1.crl": (200, "application/pkix-crl", crl(ROOT, 1))}) == []
+    spoiled: list[dict[str, tuple[int, str, bytes]]] = [{}, {"ca1.crl": (200, "application/pkix-crl", b"<html>")}]
+    for answers in spoiled:
+        (fault,) = crl_faults(monkeypatch, answers)
+        assert "the CRL of ca1 cannot be fetched from http://ca.corp.example:8080/1.0/crl" in fault

@@ -87,6 +87,13 @@ def test_configuration() -> None:
     assert 'set $trustanchor_authority "ca.corp.example:8080";' in text
     assert "proxy_pass http://$trustanchor_authority/1.0/crl;" in text
     assert text.count("{") == text.count("}")
+    assert text.endswith("    }\n}\n")
+    assert text.startswith("# Managed by the Ansible collection")
+
+
+def test_a_ca_whose_list_has_no_path_of_its_own() -> None:
+    text = rendered(sources=[nginx.Source("ca1", PublicationUrl("ca.corp.example"))])
+    assert "proxy_pass http://$trustanchor_authority/;" in text
 
 
 def test_configuration_without_what_a_host_has_not() -> None:
@@ -94,6 +101,8 @@ def test_configuration_without_what_a_host_has_not() -> None:
     assert "[::]" not in text
     assert "resolver" not in text
     assert "proxy_pass" not in text
+    assert "resolver" not in rendered(sources=[])
+    assert "resolver" not in rendered(resolvers=[])
 
 
 def test_a_name_is_served_under_its_own_url_whatever_words_are_in_it() -> None:

@@ -21,6 +21,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
         ("http://PKI.corp.example:80/", PublicationUrl("pki.corp.example", 80, ""), None, "pki.corp.example"),
         ("http://10.0.0.5:8080/a/b//", PublicationUrl("10.0.0.5", 8080, "/a/b"), None, "10.0.0.5:8080"),
         ("http://x:81", PublicationUrl("x", 81, ""), None, "x:81"),
+        ("http://x/aX", PublicationUrl("x", 80, "/aX"), None, "x"),
     ],
 )
 def test_its_parts(text: str, parts: PublicationUrl, plain: str | None, authority: str) -> None:
@@ -74,6 +75,22 @@ def test_a_request_is_a_clients() -> None:
     assert [line for line in lines if line.lower().startswith("host:")] == [f"Host: pki.corp.example:{at.port}"]
 
 
+def test_another_host_is_not_waited_for_as_long() -> None:
+    assert (url.patience(own=True), url.patience(own=False)) == (20, 5)
+
+
+@pytest.mark.parametrize("status", [199, 201, 204, 404, 500])
+def test_another_status_than_200(status: int) -> None:
+    at, _heard = asked(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
+    with pytest.raises(TrustAnchorError, match=f"x/a.crl cannot be fetched from 127.0.0.1. .* answers {status}"):
+        url.fetch(at, "a.crl", "127.0.0.1")
+
+
+def test_how_much_is_taken() -> None:
+    """Of a CRL with half a million entries; each has about 40 bytes."""
+    assert url.MAX_BYTES == 32 * 1024 * 1024 > 500_000 * 40
+
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -95,10 +112,21 @@ def test_a_part_is_not_the_whole(monkeypatch: pytest.MonkeyPatch, said: bytes, c
     monkeypatch.setattr(url, "MAX_BYTES", 4)
     at, _heard = asked(said)
     if content is None:
-        with pytest.raises(url.NoAnswer, match="IncompleteRead"):
+        with pytest.raises(url.NoAnswer, match=r"IncompleteRead\([0-9]+ bytes read"):
             url.fetch(at, "roots.pem", "127.0.0.1")
     else:
         assert url.fetch(at, "roots.pem", "127.0.0.1") == content
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_as_much_as_a_client_takes(more: int) -> None:
+    """32 MiB: a CRL with about half a million entries."""
+    at, _heard = asked(b"HTTP/1.0 200 OK\r\n\r\n" + bytes((32 << 20) + more))
+    if more:
+        with pytest.raises(url.NoAnswer, match="IncompleteRead"):
+            url.get(at, "a.crl", "127.0.0.1")
+    else:
+        assert len(url.get(at, "a.crl", "127.0.0.1").content) == 32 << 20
 
 
 @pytest.mark.parametrize("said", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"])
@@ -118,3 +146,7 @@ def peer(descriptor: str) -> object:
             return one.getpeername()
     except OSError:
         return None
+
+
+def test_another_host_is_waited_for_less_than_this_one() -> None:
+    assert (url.patience(True), url.patience(False)) == (20, 5)

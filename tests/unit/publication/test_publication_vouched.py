@@ -70,6 +70,16 @@ def test_an_expired_root_is_not_in_the_bundle(record: Record) -> None:
     assert any("root 's1' has expired" in one for one in found.warnings)
 
 
+@pytest.mark.parametrize(("left", "published"), [(1, True), (0, False)])
+def test_to_the_second(record: Record, left: int, published: bool) -> None:
+    end = pki.NOW + dt.timedelta(seconds=left)
+    record.roots["s1"] = pki.root("Root s1", start=pki.NOW - 9 * pki.DAY, end=end)
+    record.write("roots/s1.crt", record.roots["s1"].pem.encode())
+    record.write_manifest(2)
+    (bundle,) = (one.content for one in collected(record).artifacts if one.kind == "bundle")
+    assert (record.roots["s1"].pem.encode() in bundle) is published
+
+
 def message(record: Record, signer: pki.Leaf, start: dt.datetime = pki.NOW) -> bytes:
     roots = tuple(Root(name, one.sha256, "trusted", one.pem) for name, one in record.roots.items())
     return manifests.sign(SignedManifest("ab" * 16, 1, start, start + 9 * pki.DAY, roots), signer)

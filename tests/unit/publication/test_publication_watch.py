@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -23,7 +24,7 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.publication
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.text import notice
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.manifest.signed import SignedManifest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.trust.root import Root
-from factories import manifests, pki
+from factories import accounts, manifests, pki
 from factories.publication_record import crl, der
 
 NOW = pki.NOW.timestamp()
@@ -41,6 +42,25 @@ def finding(watched: watch.Watched, end: float) -> watch.WatchFinding:
     return watch.WatchFinding(watched, watch.End(end, watched.kind, watched.margin))
 
 
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (172800, "2.0 days left"),
+        (172799, "48.0 hours left"),
+        (7200, "2.0 hours left"),
+        (7199, "120 minutes left"),
+        (59, "1 minutes left"),
+        (0.5, "0 minutes left"),
+        (0, "0 minutes left"),
+        (-0.5, "expired 0 minutes ago"),
+        (-60, "expired 1 minutes ago"),
+    ],
+)
+def test_how_long_it_is_still_good(left: float, words: str) -> None:
+    watched = watch.Watched("root-r1.crl", "root_crl", 0)
+    assert finding(watched, NOW + left).text(NOW).partition(",")[0] == f"root-r1.crl: {words}"
+
+
 @pytest.mark.parametrize(("left", "stale"), [(86401, False), (86400, False), (86399, True), (0, True), (-5, True)])
 def test_stale_is_less_than_the_margin(left: int, stale: bool) -> None:
     found = finding(watch.Watched("root-r1.crl", "root_crl", 86400), NOW + left)
@@ -54,8 +74,18 @@ def test_what_it_says() -> None:
     assert finding(watched, NOW - 7200).text(NOW) == (
         "root-r1.crl: expired 2.0 hours ago, wanted 30.0 days. Renew it: plan_ceremony, ceremony, then publish."
     )
+    assert finding(watched, NOW).text(NOW).startswith("root-r1.crl: 0 minutes left, wanted")
+    assert finding(watched, NOW - 1).text(NOW).startswith("root-r1.crl: expired 0 minutes ago, wanted")
     assert watch.WatchFinding(watched, None, "it is gone.").text(NOW) == "root-r1.crl: it is gone."
     assert watch.WatchFinding(watch.Watched("roots.pem", "bundle", 0), None).text(NOW) == "roots.pem: good"
+
+
+def test_how_long_each_remedy_takes() -> None:
+    """As the guide has it."""
+    days = {"root": 730, "intermediate": 90, "manifest_signer": 60, "root_crl": 30, "manifest": 7, "ca_crl": 0.25}
+    assert {kind: notice.seconds(kind) for kind in notice.NOTICE} == {kind: one * 86400 for kind, one in days.items()}
+    with pytest.raises(KeyError):
+        notice.seconds("bundle")
 
 
 def test_every_kind_has_a_next_step() -> None:
@@ -91,7 +121,8 @@ def test_a_crl_by_somebody_else(monkeypatch: pytest.MonkeyPatch, kind: str, cont
 )
 def test_garbage_is_a_fault(monkeypatch: pytest.MonkeyPatch, kind: str, good: bytes) -> None:
     watched = watch.Watched("x", kind, 1)
-    assert look(monkeypatch, watched, good).fault == ""
+    found = look(monkeypatch, watched, good)
+    assert (found.fault, found.end is None) == ("", kind == "bundle")
     for bad in (b"", b"garbage", b"\x30\x80" + bytes(40)):
         assert look(monkeypatch, watched, bad).fault
 
@@ -158,6 +189,21 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, monkeypatch: pytest.Mon
             watch.load()
 
 
+def test_the_file_that_running_hosts_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another form of the same content would be a change of each host."""
+    assert watch.CONFIGURATION == "/etc/trustanchor/publication.json"
+    monkeypatch.setattr(watch, "CONFIGURATION", str(tmp_path / "publication.json"))
+    text = watch.Watch(URL, (watch.Watched("a.crl", "ca_crl", 5),)).dump().decode()
+    found = json.loads(text)
+    assert found == {
+        "metrics_directory": "",
+        "place": {"host": "pki.corp.example", "port": 80, "prefix": ""},
+        "version": 1,
+        "watched": [{"issuer": "", "kind": "ca_crl", "margin": 5, "name": "a.crl", "signer_margin": 0}],
+    }
+    assert text.rstrip("\n") == json.dumps(found, indent=2)
+
+
 def content(path: str, alert: str = "") -> bytes:
     """Of one of the files that a host needs for the watch."""
     wanted = units.timed(watch.Watch(URL, (), "/metrics"), "hourly", alert).files()
@@ -200,9 +246,39 @@ def test_another_host_that_is_silent_is_asked_once(monkeypatch: pytest.MonkeyPat
             raise url.NoAnswer("nobody answers")
         return crl(ROOT)
 
-    ways = [clients.Way("10.0.0.5", own=True, named=True), clients.Way("192.0.2.1", own=False, named=True)]
+    ways = [clients.Way("192.0.2.1", own=False, named=True), clients.Way("10.0.0.5", own=True, named=True)]
     monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
     monkeypatch.setattr(watch, "fetch", fetch)
     watched = tuple(watch.Watched(f"{name}.crl", "root_crl", 1, ROOT.pem) for name in "abc")
-    assert [one.fault for one in watch.look(watch.Watch(URL, watched))] == ["", "", ""]
-    assert asked.count("192.0.2.1") == 1
+    found = watch.look(watch.Watch(URL, watched))
+    assert [(one.fault, one.end is None) for one in found] == [("", False)] * 3
+    assert [asked.count(way.address) for way in ways] == [1, 3]
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: [clients.Way("192.0.2.1", own=True, named=True)])
+    found = watch.look(watch.Watch(URL, watched))
+    assert [(one.watched, one.fault) for one in found] == [(one, "nobody answers.") for one in watched]
+
+
+def test_an_address_to_which_nobody_is_sent_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ways = [clients.Way("10.0.0.5", own=True, named=True), clients.Way("10.0.0.6", own=True, named=False)]
+    monkeypatch.setattr(clients, "ways", lambda _host, _ipv6: ways)
+
+    def fetch(_url: url.PublicationUrl, _name: str, address: str, _timeout: float) -> bytes:
+        asked.append(address)
+        return crl(ROOT)
+
+    monkeypatch.setattr(watch, "fetch", fetch)
+    watch.look(watch.Watch(URL, (watch.Watched("a.crl", "root_crl", 1, ROOT.pem),)))
+    assert asked == ["10.0.0.5"]
+
+
+def test_metrics_are_written_where_there_is_a_directory_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.as_current_user(monkeypatch)
+    found = [finding(watch.Watched("a.crl", "root_crl", 60), NOW + 61)]
+    watch.write_metrics(watch.Watch(URL, ()), found, NOW)
+    assert list(tmp_path.iterdir()) == []
+    watch.write_metrics(watch.Watch(URL, (), str(tmp_path)), found, NOW)
+    text = (tmp_path / "trustanchor_publication.prom").read_text()
+    assert text == metrics.render("publication", watch.as_metrics(found, NOW))

@@ -7,12 +7,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.action import service_certificate, step_ca_preflight
 from factories import pki
 from factories.actions import Host
+from factories.pki import profiled
 
 ROOT = pki.root()
 KEY = pki.key_pem(pki.new_key())
@@ -71,6 +73,29 @@ def test_a_key_that_cannot_be_read_stops_before_the_host(monkeypatch: pytest.Mon
     assert found["failed"]
     assert found["error"]["what"] == "the provisioner's private key cannot be read"
     assert "SECRET" not in json.dumps(found)
+    assert host.seen == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"names": ["my_web.corp.example"]}, "Java refuses an underscore"),
+        ({"names": []}, "has no names"),
+        ({"renew_before": "23h59m"}, "renews without end"),
+        ({"names": ["web.corp.example", "www.example.net"]}, "do not permit 'www.example.net'"),
+        ({"names": ["*.corp.example"]}, "spans secret.corp.example, .*Go and Python's cryptography"),
+        ({"root": "garbage"}, "holds no PEM certificate"),
+    ],
+)
+def test_what_cannot_work_stops_before_the_host(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], message: str
+) -> None:
+    limits = {"permitted_dns": ["corp.example"], "excluded_dns": ["secret.corp.example"]}
+    root = pki.pem(profiled.root(name_constraints=limits))
+    host = Host()
+    found = enrol(host, monkeypatch, **{"root": root, **changes})
+    assert found["failed"]
+    assert re.search(message, found["msg"]), found["msg"]
     assert host.seen == []
 
 

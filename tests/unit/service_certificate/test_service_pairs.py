@@ -213,3 +213,14 @@ def test_what_is_above_a_leaf_ends_first(
     monkeypatch.setattr(store, "end_of", lambda _certificates: latest + later)
     monkeypatch.setattr(Client, "intermediates", lambda _self: [])
     assert lifecycle._due(settings, now) is due
+
+
+def test_text_that_nobody_can_read_between_certificates(settings: Settings) -> None:
+    """Comments of a CA's own file, in Latin-1."""
+    leaf = host.leaf()
+    host.put(settings, leaf)
+    pair = store.current(settings)
+    expected = store.issuers_end(pair)
+    Path(pair.chain).write_bytes(b"# Zertifikat f\xfcr web\n" + leaf.chain.encode())
+    assert store.issuers_end(pair) == expected
+    assert store.effective_end(pair) == leaf.certificate.not_valid_after_utc.timestamp()

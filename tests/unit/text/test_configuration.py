@@ -32,7 +32,10 @@ SHAPES: dict[str, Any] = {
     "file_variable": lambda text: ("NAME", text),
     "unit_variables": lambda text: [("X", "x"), ("NAME", text)],
 }
-LITERAL = ("unit_text", "unit_word", "unit_words", "unit_path", "unit_paths", "optional_paths", "unit_variable")
+LITERAL = (
+    *("unit_text", "unit_word", "unit_words", "unit_path", "unit_paths", "optional_paths"),
+    *("unit_variable", "unit_variables"),
+)
 NEVER = ["a\nb", "/a\nExecStartPre=/bin/x", "/a\r", "/a\0", "/\x1b[2J", "/\x85", "/a\u2028b", "/a\u202eb", "/a\udcff"]
 
 
@@ -70,14 +73,20 @@ def test_nothing_is_left_for_systemd_to_expand(kind: str) -> None:
         ("flag", True, "yes"),
         ("flag", False, "no"),
         ("unit_text", 'the "x" certificate', 'the "x" certificate'),
+        ("unit_text", "50%", "50%%"),
         ("unit_word", "web", "web"),
         ("unit_word", "a;b", '"a;b"'),
         ("unit_word", ";", '";"'),
         ("unit_word", "$HOME", "$$HOME"),
+        ("unit_word", "50%", "50%%"),
+        ("unit_word", "%", "%%"),
+        ("unit_word", "$", "$$"),
+        ("unit_word", "azAZ09_./:=@,+-", "azAZ09_./:=@,+-"),
         ("unit_word", 'a "b" \\', '"a \\"b\\" \\\\"'),
         ("unit_words", ["a", "b c"], 'a "b c"'),
         ("unit_words_expanded", ["/bin/x", "%H ${A}"], '/bin/x "%H ${A}"'),
         ("unit_path", "/srv/a b", "/srv/a b"),
+        ("unit_path", "/50%h", "/50%%h"),
         ("unit_paths", ["/a", "/b c"], '/a "/b c"'),
         ("optional_paths", ["/a", "/b c"], '-/a "-/b c"'),
         ("optional_paths", [], ""),
@@ -85,10 +94,21 @@ def test_nothing_is_left_for_systemd_to_expand(kind: str) -> None:
         ("unit_variable", ("A", 'b "c" % \\'), '"A=b \\"c\\" %% \\\\"'),
         ("unit_variable", ("A", ""), '"A="'),
         ("unit_variable_expanded", ("A", "%d/key"), '"A=%d/key"'),
-        ("unit_variables", [("A", "/b"), ("C", "d e")], 'A=/b "C=d e"'),
+        ("unit_variables", [("A", "/b"), ("C", "50% d")], 'A=/b "C=50%% d"'),
         ("calendar", "Mon..Fri *-*-1/2 02:00:00 Europe/Berlin", "Mon..Fri *-*-1/2 02:00:00 Europe/Berlin"),
         ("time_span", "1h 30min", "1h 30min"),
+        ("account", "web", "web"),
+        ("account", "5_A.b-c", "5_A.b-c"),
+        ("credential", "key", "key"),
+        ("credential", "_A.b-5", "_A.b-5"),
+        ("directory_name", "web", "web"),
+        ("directory_name", "A_b.c-5", "A_b.c-5"),
         ("network", "fd00::/8", "fd00::/8"),
+        ("network", "10.0.0.0/8", "10.0.0.0/8"),
+        ("toml_text", 'a "b" \\', '"a \\"b\\" \\\\"'),
+        ("line_path", "/a b%", "/a b%"),
+        ("json_in_template", "{{a}}", r'"\u007b\u007ba\u007d\u007d"'),
+        ("json_in_template", "", '""'),
         ("nginx_word", "[::]:80", "[::]:80"),
         ("nginx_addresses", ["10.0.0.1", "fd00::1", "[fd00::2]"], "10.0.0.1 [fd00::1] [fd00::2]"),
         ("shell_variable", ("A", "b c"), "A='b c'"),
@@ -125,8 +145,13 @@ def test_what_is_written(kind: str, value: Any, expected: str) -> None:
         ("calendar", "%H"),
         ("account", "%u"),
         ("account", "a b"),
+        ("account", "-a"),
+        ("account", ".a"),
         ("credential", "a:b"),
+        ("credential", "-a"),
         ("directory_name", "../x"),
+        ("directory_name", ".."),
+        ("directory_name", "a/b"),
         ("network", "fe80::%eth0/64"),
         ("network", "fe80::%x\nExecStartPre=/bin/false/64"),
         ("nginx_word", "a;b"),
@@ -171,8 +196,10 @@ def test_systemd_reads_what_was_given(tmp_path: Path) -> None:
 def test_a_template_takes_what_another_made_and_nothing_raw() -> None:
     part = fill("a{{}} {x:number}\n", {"x": 1})
     assert fill("<{one:block}{many:block}>", {"one": part, "many": [part, part]}) == "<" + "a{} 1\n" * 3 + ">"
-    with pytest.raises(TrustAnchorError, match="text of a template is expected"):
-        fill("{x:block}", {"x": ["raw"]})
+    for raw in (["raw"], [part, "raw"], ["raw", part]):
+        with pytest.raises(TrustAnchorError, match="text of a template is expected"):
+            fill("{x:block}", {"x": raw})
+    assert fill("<{x:block}>", {"x": []}) == "<>"
 
 
 @pytest.mark.parametrize(("template", "values"), [("{x}", {"x": "y"}), ("{x:other}", {"x": "y"}), ("{x:number}", {})])

@@ -72,6 +72,18 @@ def test_a_duration_that_no_time_can_be_moved_by(text: str) -> None:
         durations.delta(text, "lifetime")
 
 
+def test_a_century_of_leap_years_is_the_most() -> None:
+    assert durations.seconds("36600d", "lifetime") == 36600 * DAY
+    with pytest.raises(TrustAnchorError, match="more than a century"):
+        durations.seconds("36600d1s", "lifetime")
+
+
+def test_a_span_of_zero_only_where_it_has_a_meaning() -> None:
+    assert durations.delta("0", "max_age", zero=True) == dt.timedelta(0)
+    with pytest.raises(TrustAnchorError, match="lifetime: .* is a duration of zero"):
+        durations.delta("0", "lifetime")
+
+
 @given(st.integers(0, 99), st.integers(0, 999), st.integers(0, 999), st.integers(1, 999))
 def test_a_duration_is_the_sum_of_its_parts(days: int, hours: int, minutes: int, rest: int) -> None:
     expected = days * DAY + hours * 3600 + minutes * 60 + rest
@@ -87,6 +99,17 @@ def test_any_text_is_a_duration_or_refused(text: str, zero: bool) -> None:
 
 
 MINUTE = 60 * 10**9
+
+
+@pytest.mark.parametrize(("length", "good"), [(63, True), (64, True), (65, False)])
+def test_the_longest_one(length: int, good: bool) -> None:
+    text = "5s".rjust(length, "0")
+    for read, expected in ((durations.seconds, 5), (durations.go_nanoseconds, 5 * 10**9)):
+        if good:
+            assert read(text, "x") == expected
+        else:
+            with pytest.raises(TrustAnchorError, match="is not a duration"):
+                read(text, "x")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +156,8 @@ def test_go_durations(text: str, expected: int) -> None:
         "24H",
         "٢٤h",
         "2562048h",
+        "2562047h47m16.854775808s",
+        "-2562047h47m16.854775809s",
         24,
         None,
     ],
@@ -153,3 +178,15 @@ def test_any_text_is_a_go_duration_or_refused(text: str) -> None:
         assert isinstance(durations.go_nanoseconds(text, "x"), int)
     except TrustAnchorError as error:
         assert "is not a duration" in error.what
+
+
+@pytest.mark.parametrize(("length", "good"), [(63, True), (64, True), (65, False)])
+def test_how_long_a_duration_may_be_written(length: int, good: bool) -> None:
+    text = "1h".rjust(length, "0")
+    if good:
+        assert durations.seconds(text, "x") == 3600
+        assert durations.go_nanoseconds(text, "x") == 3600 * 10**9
+        return
+    for read in (durations.seconds, durations.go_nanoseconds):
+        with pytest.raises(TrustAnchorError, match="is not a duration"):
+            read(text, "x")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ class Sluggish(Broken):
     """A store that was found, and looks whether the host's own are right already."""
 
     def find(self, wanted: Wanted) -> list[StoreFinding]:
-        self.seen = debian.trusted_by_bundle()
+        self.seen = set(debian.trusted_by_bundle())
         return [StoreFinding(self.name, self.path, "wrong", tuple(sorted(wanted.sha256s)))]
 
 
@@ -252,3 +253,19 @@ def test_users_stores_have_a_limited_time(host: Host, monkeypatch: pytest.Monkey
     monkeypatch.setattr(convergence, "FOUND_SECONDS", 0.0)
     host.others = [Sluggish("nss", False)]
     assert "took more than" in host.plan([ONE]).listed[-1].why
+
+
+@pytest.mark.parametrize(("seconds", "declared", "left"), [(119, False, True), (120, False, False), (9999, True, True)])
+def test_the_time_of_found_stores_is_counted_and_of_declared_ones_not(
+    host: Host, monkeypatch: pytest.MonkeyPatch, seconds: float, declared: bool, left: bool
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    class Slow(Broken):
+        def find(self, _wanted: Wanted) -> list[StoreFinding]:
+            clock[0] += seconds
+            return [StoreFinding(self.name, self.path, "unknown", why="slow")]
+
+    host.others = [Slow("slow", declared), Broken("last", False, readable=True)]
+    assert ("took more than" in host.plan([ONE]).listed[-1].why) is (not left)

@@ -123,3 +123,12 @@ def test_what_shows_a_root_on_every_host(directory: Path) -> None:
     proven(directory)
     report(directory, manifest={**shown, "sequence": 3, "digest": "of sequence 3"})
     proven(directory)
+
+
+@pytest.mark.parametrize(("seconds", "expired"), [(-1, {"r1"}), (0, {"r1"}), (1, set())])
+def test_roots_that_have_ended(directory: Path, seconds: int, expired: set[str]) -> None:
+    ended = pki.root("R1", end=pki.NOW + dt.timedelta(seconds=seconds))
+    (directory / "roots/r1.crt").write_text(ended.pem)
+    roots = (Root("r1", ended.sha256, "retiring"), Root("r2", R2.sha256, "trusted"))
+    (directory / "trust.yml").write_bytes(Manifest(4, roots).to_yaml())
+    assert gather(directory).expired == expired

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,13 @@ def test_what_is_no_file_is_told_and_nothing_waits_for_it(tmp_path: Path, name: 
             manifest_store.read(str(tmp_path))
         with pytest.raises(AnsibleLookupError):
             LookupModule().run([str(tmp_path)], ANCHORS)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(-1, True), (0, True), (1, False)])
+def test_a_trusted_root_that_has_ended_is_told(tmp_path: Path, seconds: int, told: bool) -> None:
+    found = manifest_store.read(write(tmp_path, ENTRY))
+    now = ONE.certificate.not_valid_after_utc - dt.timedelta(seconds=seconds)
+    said = manifest_store.expired(found, now)
+    assert [(what.split(" (")[0], "refused everywhere" in why, "change_trust" in step) for what, why, step in said] == (
+        [("root 'one' has expired", True, True)] if told else []
+    )

@@ -261,3 +261,13 @@ def test_what_a_sister_version_adds_passes(host: HostState) -> None:
             )
 
     assert offered(host, sign(More(**vars(manifest(8))), GOOD)) == ""
+
+
+@pytest.mark.parametrize(
+    "jump",
+    [{"sequence": 1}, {"since": 1.0}, {"sequence": "1", "since": 1.0}, {"sequence": 1, "since": "x"}, {}, [1], None],
+)
+def test_what_is_not_a_window_begins_a_new_one(host: HostState, jump: object) -> None:
+    host.manifest["jump"] = jump
+    assert offered(host, sign(manifest(8), GOOD)) == ""
+    assert host.manifest["jump"] == {"sequence": 7, "since": pki.NOW.timestamp()}

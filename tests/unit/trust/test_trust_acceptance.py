@@ -27,6 +27,7 @@ R1, R2, STRANGER = pki.root("R1"), pki.root("R2"), pki.root("Stranger")
 UNDER_R1, UNDER_R2 = signer(R1), signer(R2)
 URL = "http://pki.corp.example/trust.p7m"
 DAYS = dt.timedelta(days=1)
+WINDOW = acceptance.JUMP_WINDOW.total_seconds()
 
 
 def manifest(sequence: int = 7, *roots: Root, **changes: Any) -> SignedManifest:
@@ -155,6 +156,29 @@ def test_the_newest_of_several_is_taken(host: HostState) -> None:
     assert decision.accepted is not None
     assert decision.accepted.manifest.sequence == 9
     assert set(decision.refused) == {f"{URL}?1", f"{URL}?3"}
+
+
+@pytest.mark.parametrize(
+    "jump",
+    [None, 5, [], {}, {"sequence": 1}, {"since": 1.0}, {"sequence": "1", "since": 1.0}, {"sequence": 1, "since": None}],
+)
+def test_a_window_that_cannot_be_read_begins_again(host: HostState, jump: Any) -> None:
+    """With the sequence that the host was told, so that nothing runs away by it."""
+    host.manifest["jump"] = jump
+    assert "a jump of more than 1000" in refusal(host, sign(manifest(1008), UNDER_R1))
+    take_up(host, sign(manifest(8), UNDER_R1))
+    assert host.manifest["jump"] == {"sequence": 7, "since": pki.NOW.timestamp()}
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [(0.0, True), (1.0, True), (WINDOW - 1, True), (WINDOW, False), (WINDOW + 1, False), (-1.0, False)],
+)
+def test_how_long_a_window_is(host: HostState, before: float, kept: bool) -> None:
+    began = {"sequence": 6, "since": pki.NOW.timestamp() - before}
+    host.manifest["jump"] = began
+    take_up(host, sign(manifest(8), UNDER_R1))
+    assert host.manifest["jump"] == (began if kept else {"sequence": 7, "since": pki.NOW.timestamp()})
 
 
 def test_a_host_that_was_told_nothing_has_nothing_to_verify_with() -> None:

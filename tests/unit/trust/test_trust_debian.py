@@ -39,16 +39,20 @@ def links(source: Path) -> Path:
     return source.parent / "certs"
 
 
+def wanted(*roots: Root, distrusted: Root | None = None) -> Wanted:
+    return Wanted(roots, distrusted=frozenset([distrusted.sha256] if distrusted else []))
+
+
 def test_one_file_for_each_root(source: Path) -> None:
     files.converge(debian.files(ROOTS), check=False)
     assert {path.name for path in source.iterdir()} == {f"trustanchor-{root.sha256[:32]}.crt" for root in ROOTS}
     assert files.converge(debian.files(ROOTS), check=False) == {}
-    assert debian.foreign_files(ROOTS, set()) == []
+    assert debian.foreign_files(wanted(*ROOTS)) == []
 
 
 def test_a_root_that_left_the_set_goes(source: Path) -> None:
     files.converge(debian.files(ROOTS), check=False)
-    assert debian.foreign_files([ONE], set()) == [str(source / f"{entry_name(TWO.sha256)}.crt")]
+    assert debian.foreign_files(wanted(ONE)) == [str(source / f"{entry_name(TWO.sha256)}.crt")]
 
 
 def test_files_of_others_stay_unless_they_hold_what_must_be_absent(source: Path) -> None:
@@ -56,9 +60,9 @@ def test_files_of_others_stay_unless_they_hold_what_must_be_absent(source: Path)
     (source / "sub").mkdir()
     (source / "sub" / "deep.crt").write_text("# two in one\n" + ONE.pem + TWO.pem)
     (source / "broken.crt").write_bytes(b"\xff\xfe")
-    assert debian.foreign_files([], set()) == []
-    assert debian.foreign_files([ONE], {TWO.sha256}) == [str(source / "sub" / "deep.crt")]
-    assert set(debian.foreign_files([], {ONE.sha256})) == {
+    assert debian.foreign_files(wanted()) == []
+    assert debian.foreign_files(wanted(ONE, distrusted=TWO)) == [str(source / "sub" / "deep.crt")]
+    assert set(debian.foreign_files(wanted(distrusted=ONE))) == {
         str(source / "company.crt"),
         str(source / "sub" / "deep.crt"),
     }
@@ -66,18 +70,18 @@ def test_files_of_others_stay_unless_they_hold_what_must_be_absent(source: Path)
 
 def test_no_directory_of_sources(source: Path) -> None:
     source.rmdir()
-    assert debian.foreign_files(ROOTS, {ONE.sha256}) == []
+    assert debian.foreign_files(wanted(distrusted=ONE)) == []
 
 
 def test_a_dangling_source_is_no_fault(source: Path) -> None:
     (source / "gone.crt").symlink_to(source / "nothing")
-    assert debian.foreign_files([], {ONE.sha256}) == []
+    assert debian.foreign_files(wanted(distrusted=ONE)) == []
 
 
 def test_the_bundle_is_read_back(links: Path) -> None:
-    assert debian.trusted_by_bundle() == set()
+    assert set(debian.trusted_by_bundle()) == set()
     (links / "ca-certificates.crt").write_text(ONE.pem + TWO.pem)
-    assert debian.trusted_by_bundle() == {ONE.sha256, TWO.sha256}
+    assert set(debian.trusted_by_bundle()) == {ONE.sha256, TWO.sha256}
 
 
 def test_the_directory_counts_hash_links_only(links: Path, source: Path) -> None:
@@ -85,13 +89,13 @@ def test_the_directory_counts_hash_links_only(links: Path, source: Path) -> None
     (source / "one.crt").write_text(ONE.pem)
     (source / "two.crt").write_text(TWO.pem)
     (links / "two.pem").symlink_to(source / "two.crt")
-    assert debian.trusted_by_directory() == set()
+    assert set(debian.trusted_by_directory()) == set()
     (links / "0a1b2c3d.0").symlink_to(source / "one.crt")
     (links / "0a1b2c3d.1").symlink_to(source / "gone.crt")
     (links / "0A1B2C3D.0").symlink_to(source / "two.crt")
-    assert debian.trusted_by_directory() == {ONE.sha256}
+    assert set(debian.trusted_by_directory()) == {ONE.sha256}
     (links / "ffffffff.12").symlink_to("two.pem")
-    assert debian.trusted_by_directory() == {ONE.sha256, TWO.sha256}
+    assert set(debian.trusted_by_directory()) == {ONE.sha256, TWO.sha256}
 
 
 def test_dangling_links_of_ours(links: Path, source: Path) -> None:
@@ -104,7 +108,7 @@ def test_dangling_links_of_ours(links: Path, source: Path) -> None:
 
 def test_a_host_without_the_store(links: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     links.rmdir()
-    assert (debian.trusted_by_bundle(), debian.trusted_by_directory(), debian.dangling_links()) == (set(), set(), [])
+    assert (debian.trusted_by_bundle(), debian.trusted_by_directory(), debian.dangling_links()) == ({}, {}, [])
     monkeypatch.setattr(os.path, "exists", lambda _path: False)
     with pytest.raises(
         TrustAnchorError, match=r"update-ca-certificates is missing.*Install the package ca-certificates"
@@ -137,10 +141,10 @@ def test_a_loose_file_is_trusted_by_programs_that_read_every_file(
     loose.write_text(TWO.pem + ONE.pem)
     (tmp_path / "elsewhere.pem").write_text(TWO.pem)
     away.symlink_to(tmp_path / "elsewhere.pem")
-    wanted = Wanted((ONE,), frozenset({TWO.sha256}), frozenset({TWO.sha256}))
-    assert debian.SystemStore().find(wanted)[2].unwanted == (TWO.sha256,)
-    debian.SystemStore().converge(wanted)
-    assert debian.SystemStore().find(wanted)[2].unwanted == ()
+    without = Wanted((ONE,), frozenset({TWO.sha256}), frozenset({TWO.sha256}))
+    assert debian.SystemStore().find(without)[2].unwanted == (TWO.sha256,)
+    debian.SystemStore().converge(without)
+    assert debian.SystemStore().find(without)[2].unwanted == ()
     assert loose.read_text() == ONE.pem
     assert not away.is_symlink()
     assert (tmp_path / "elsewhere.pem").exists()

@@ -116,3 +116,25 @@ def test_what_others_have_is_kept(host: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "0 added, 0 removed" in program(host)
     assert picture(host) == here
     assert set(seen) == {"openssl"}
+
+
+def test_what_is_deselected_goes_from_bundle_and_links(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way out that is told of a root of the distribution that must be absent; its file stays."""
+    off = PUBLIC["First"]
+    must = Wanted(wanted(R1).roots, frozenset({off.sha256}), frozenset({off.sha256}))
+    real = commands.run
+
+    def on_the_host(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        if command[0] != "update-ca-certificates":
+            return real(command, **options)
+        return subprocess.CompletedProcess(command, 0, program(host).encode(), b"")
+
+    monkeypatch.setattr(debian, "run", on_the_host)
+    debian.SystemStore().converge(must)
+    bundle, directory = debian.SystemStore().find(must)[1:]
+    assert bundle.unwanted == directory.unwanted == (off.sha256,)
+    assert f"write !First.crt in {host}/ca-certificates.conf" in bundle.why
+    (host / "ca-certificates.conf").write_text("Second.crt\n!First.crt\n")
+    debian.SystemStore().converge(must)
+    assert [one.state for one in debian.SystemStore().find(must)] == ["ok"] * 3
+    assert (host / "public/First.crt").read_text() == off.pem

@@ -300,3 +300,57 @@ def test_a_found_store_that_others_can_change_is_left_alone(
     monkeypatch.setattr(java, "is_roots_alone", lambda _path: False)
     with pytest.raises(TrustAnchorError, match="can be changed by users other than root.*Declare it"):
         Keystore(str(path), "java", Cache(), declared=False).find(Wanted((ROOT3,)))
+
+
+def test_what_java_reads_as_empty_is_told(path: Path) -> None:
+    """openssl marks no certificate as trusted, and keytool says that there are none."""
+    source = path.with_suffix(".pem")
+    source.write_text(ONE.pem + TWO.pem)
+    secret = path.with_name("password")
+    secret.write_text("geheim-4711\n")
+    command = ["openssl", "pkcs12", "-export", "-nokeys", "-in", str(source), "-out", str(path), "-passout"]
+    for password, more in ((f"pass:{java.PASSWORD}", {}), (f"file:{secret}", {"password_file": str(secret)})):
+        subprocess.run([*command, password], check=True, capture_output=True)
+        (found,) = store(path, **more).find(Wanted((ROOT1,)))
+        assert (found.state, found.missing, found.unwanted) == ("wrong", (ONE.sha256,), ())
+        assert "Java reads no certificate in it, though it holds 2: they are not marked as trusted" in found.why
+        store(path, **more).converge(Wanted((ROOT1,)))
+        assert store(path, **more).find(Wanted((ROOT1,)))[0].state == "ok"
+    assert listed(path, "geheim-4711") == {ONE.sha256}
+
+
+@pytest.mark.parametrize("form", ["jks", "pkcs12"])
+def test_an_empty_store_is_missing_its_roots_and_no_more(path: Path, form: str) -> None:
+    path.write_bytes(jks.write([], java.PASSWORD))
+    if form == "pkcs12":
+        make_store(path.with_name("other"), "PKCS12", {"one": ONE})
+        keytool("-delete", "-alias", "one", "-keystore", str(path.with_name("other")))
+        path.write_bytes(path.with_name("other").read_bytes())
+    (found,) = store(path).find(Wanted((ROOT1,)))
+    assert (found.missing, found.why) == ((ONE.sha256,), "")
+
+
+def test_of_three_jdks_one_hides_its_store_behind_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JDK with a jssecacerts reads that one alone; keytool -cacerts looks at the other."""
+    monkeypatch.setattr(java, "is_roots_alone", lambda _path: True)
+    monkeypatch.setattr(java, "DEBIAN", str(path.with_name("debian")))
+    monkeypatch.setattr(java, "JDKS", (f"{path.parent}/jvm/*",))
+    entries = [jks.Entry(alias, 0, root.der) for alias, root in ((b"two", ROOT2), (b"again", ROOT2), (b"one", ROOT1))]
+    places = [
+        "17/lib/security/cacerts",
+        "21/lib/security/cacerts",
+        "21/lib/security/jssecacerts",
+        "8/jre/lib/security/cacerts",
+    ]
+    for place in places:
+        file = path.parent / "jvm" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(jks.write(entries, java.PASSWORD))
+    wanted = Wanted((ROOT3,), frozenset({TWO.sha256}), frozenset({TWO.sha256}))
+    found = list(java.discover(Cache(), ()))
+    assert [one.path.removeprefix(f"{path.parent}/jvm/") for one in found] == places
+    for one in found:
+        assert one.find(wanted)[0].unwanted == (TWO.sha256,)
+        one.converge(wanted)
+        assert one.find(wanted)[0].state == "ok"
+        assert set(one.entries().values()) == {ONE.sha256, THREE.sha256}

@@ -78,6 +78,35 @@ def test_the_end_of_what_was_signed_outlives_a_push(host: HostState) -> None:
     assert "not_after" not in host.manifest
 
 
+def test_what_was_distrusted_is_remembered(host: HostState) -> None:
+    """When no manifest names it any more, too. Only a push that trusts the root again takes it off the list."""
+    gone = "ab" * 32
+    assert (host.distrusted, host.ever_distrusted) == ([gone], [gone])
+    AssignedManifest("a", 6, [ONE], [TWO.sha256]).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([TWO.sha256], sorted([gone, TWO.sha256]))
+    AssignedManifest("a", 7, [ONE], []).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([], sorted([gone, TWO.sha256]))
+    AssignedManifest("a", 8, [ONE, TWO], []).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([], [gone])
+    AssignedManifest("a", 9, [ONE], ["cd" * 32]).note(host, override=True)
+    assert (host.distrusted, host.ever_distrusted) == (["cd" * 32], ["cd" * 32])
+
+
+def test_what_a_former_version_was_told_to_distrust_is_remembered() -> None:
+    """It kept no list of all that it ever was told."""
+    host = HostState(distrusted=["ab" * 32])
+    AssignedManifest("a", 6, [ONE], ["cd" * 32]).note(host)
+    assert host.ever_distrusted == ["ab" * 32, "cd" * 32]
+
+
+def test_refused_signers_are_added_to(host: HostState) -> None:
+    for number, refused in enumerate((["2"], ["1", "3"], [])):
+        AssignedManifest("a", 6 + number, [ONE], [], refused).note(host)
+    assert host.refused_signers == ["1", "2", "3"]
+    AssignedManifest("a", 9, [ONE], [], ["3"]).note(host, override=True)
+    assert host.refused_signers == ["3"]
+
+
 @pytest.mark.parametrize(
     ("assigned", "message"),
     [
@@ -212,3 +241,23 @@ def test_the_digest_of_what_a_host_is_told(trusted: list[dict[str, str]], *, sam
     assert (found == digest([ONE.sha256], ["ab" * 32])) is same
     assert told({"trusted": [{"pem": "none"}]}) == ""
     assert told({"trusted": [{"pem": "", "sha256": ONE.sha256}]}) == digest([ONE.sha256], [])
+
+
+def test_a_distrusted_root_is_remembered_until_it_is_trusted_again(host: HostState) -> None:
+    """A manifest that no longer lists it must not let it come back unnoticed."""
+    AssignedManifest("a", 6, [ONE], ["cd" * 32]).note(host)
+    assert (host.distrusted, host.ever_distrusted) == (["cd" * 32], ["ab" * 32, "cd" * 32])
+    AssignedManifest("a", 7, [ONE], [TWO.sha256]).note(host)
+    assert host.ever_distrusted == sorted(["ab" * 32, "cd" * 32, TWO.sha256])
+    AssignedManifest("a", 8, [ONE, TWO], []).note(host)
+    assert (host.distrusted, host.ever_distrusted) == ([], ["ab" * 32, "cd" * 32])
+    AssignedManifest("a", 9, [ONE], ["ef" * 32]).note(host, override=True)
+    assert host.ever_distrusted == ["ef" * 32]
+
+
+def test_refused_signers_are_only_added_to_but_by_override(host: HostState) -> None:
+    AssignedManifest("a", 6, [ONE], [], ["11" * 32]).note(host)
+    AssignedManifest("a", 7, [ONE], [], ["22" * 32]).note(host)
+    assert host.refused_signers == ["11" * 32, "22" * 32]
+    AssignedManifest("a", 8, [ONE], [], ["33" * 32]).note(host, override=True)
+    assert host.refused_signers == ["33" * 32]

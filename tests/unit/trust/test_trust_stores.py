@@ -193,6 +193,20 @@ def test_firefox_keeps_what_others_have(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == others
 
 
+def test_firefox_is_told_of_no_distrusted_root(tmp_path: Path) -> None:
+    """Its policy names files of others, too; what is not there, or holds more, is theirs."""
+    path, corp, mixed = tmp_path / "policies.json", tmp_path / "corp.pem", tmp_path / "mixed.pem"
+    corp.write_text(TWO.pem)
+    mixed.write_text(TWO.pem + ONE.pem)
+    given = [str(corp), str(mixed), "relative.pem", f"{tmp_path}/nothing.pem"]
+    path.write_text(json.dumps({"policies": {"Certificates": {"Install": given}}}))
+    without = Wanted((ONE,), frozenset({TWO.sha256}), frozenset({TWO.sha256}))
+    converge(browsers.firefox_policy("/sources", str(path)), without)
+    installed = json.loads(path.read_text())["policies"]["Certificates"]["Install"]
+    assert installed == [*given[1:], f"/sources/trustanchor-{ONE.sha256[:32]}.crt"]
+    assert corp.exists()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("{", "is not JSON"), ("[]", "is not a JSON object"), ('{"policies": []}', "'policies' is not a JSON object")],

@@ -121,6 +121,16 @@ def test_each_profile_is_found(home: Path) -> None:
     assert one.path == f"{home}/{paths[0]}"  # a declared one is not found, too
 
 
+def test_nothing_is_tried_where_nothing_could_be_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database(home / ".pki/nssdb")
+    one = store(home)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "defpath", "/nowhere")
+        assert [found.state for found in one.find(WANTED)] == ["unknown"]
+    assert one.converge(WANTED) == []
+    assert [found.state for found in find(home)] == ["wrong"]
+
+
 def test_what_bears_our_name_is_not_ours(home: Path) -> None:
     """A user who calls any certificate so, and takes the right to write away, would stop the host."""
     other = pki.root("Other")
@@ -308,7 +318,7 @@ def test_an_identity_that_is_none_is_not_kept(
     monkeypatch.setattr(children, "call", lambda *_arguments: [{"path": f"{home}/x", "trusted": [], "file": file}])
     cache = Cache()
     store(home, cache).find(WANTED)
-    assert cache.as_dict() == {f"{home}/x/cert9.db": {"file": kept, "entries": {}}}
+    assert cache.as_dict() == {f"{home}/x/cert9.db": {"file": kept, "entries": {}, "issuers": {}}}
 
 
 def test_what_the_system_refuses_is_of_one_database(home: Path) -> None:
@@ -323,24 +333,6 @@ def test_what_the_system_refuses_is_of_one_database(home: Path) -> None:
     with pytest.raises(TrustAnchorError, match=f"^{odd}: {told}"):
         store(home).converge(WANTED)
     assert [one.state for one in find(home)] == ["ok", "unknown"]
-
-
-def test_users_share_their_time() -> None:
-    """Who uses it up does not use up what the others have."""
-    budget = Budget(40.0, 4)
-    with budget.share() as first:
-        pass
-    assert first == 10.0
-    budget.left -= 10
-    with budget.share() as second:
-        pass
-    assert 9.9 < second <= 10.0
-    budget.left = 0.1
-    with budget.share() as third:
-        assert third == user_databases.LEAST_SECONDS
-    budget.left = 0.0
-    with pytest.raises(TrustAnchorError, match="took more than"), budget.share():
-        pass
 
 
 def discovered(monkeypatch: pytest.MonkeyPatch, *listed: Home) -> list[StoreFinding]:

@@ -242,3 +242,27 @@ def test_what_is_permitted_beyond_another_one(own: dict[str, list[str]], beyond:
     assert mine is not None and theirs is not None
     assert mine.beyond(theirs) == beyond
     assert theirs.beyond(theirs) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "above", "dead"),
+    [
+        ({}, {}, []),
+        ({"excluded_dns": ["secret.corp.test"]}, {}, []),
+        ({"excluded_dns": ["corp.test"]}, {}, ["corp.test"]),
+        ({"excluded_dns": ["test"]}, {}, ["corp.test"]),
+        ({}, {"excluded_dns": ["corp.test"]}, ["corp.test"]),
+        ({"permitted_ip": ["10.1.0.0/16", "10.2.0.0/16"], "excluded_ip": ["10.1.0.0/16"]}, {}, ["10.1.0.0/16"]),
+        ({"permitted_ip": ["10.1.0.0/16"]}, {"excluded_ip": ["10.0.0.0/8"]}, ["10.1.0.0/16"]),
+        ({"permitted_email": ["ada@corp.test"]}, {"excluded_email": ["corp.test"]}, ["ada@corp.test"]),
+        ({"permitted_uri": [".a.corp.test"]}, {"excluded_uri": [".corp.test"]}, [".a.corp.test"]),
+    ],
+)
+def test_what_is_permitted_and_taken_back(
+    own: dict[str, list[str]], above: dict[str, list[str]], dead: list[str]
+) -> None:
+    both = {"permitted_dns": ["corp.test"], "permitted_ip": ["10.0.0.0/8"]}
+    mine, theirs = (parse_constraints(closed({**both, **one}), "x") for one in (own, above))
+    assert mine is not None and theirs is not None
+    assert mine.dead(theirs) == dead
+    assert mine.dead() == (mine.dead(theirs) if not above else [])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,3 +136,29 @@ def test_a_crl_of_the_builder_is_clean_and_a_bare_one_is_not() -> None:
         .sign(make.ROOT_KEY, hashes.SHA384())
     )
     assert len(list(lint_crl(bare, ROOT))) == 5
+
+
+@pytest.mark.parametrize(
+    ("permitted", "clean"), [([], True), (["invalid"], False), (["test.example"], False), (["corp.example"], True)]
+)
+def test_an_e_mail_address_in_a_subject_is_held_to_the_constraints_of_mailboxes(
+    permitted: list[str], clean: bool, tmp_path: Path
+) -> None:
+    """By OpenSSL, which would refuse all that is below it; Go, Java and pyca do not look there."""
+    root = make.root(pki.NOW, name_constraints={"permitted_dns": ["corp.example"], "permitted_email": permitted})
+    key = pki.new_key()
+    signed = make.intermediate(root, key, pki.NOW, subject="CN=Mail,1.2.840.113549.1.9.1=pki@corp.example")
+    assert ("e-mail address pki@corp.example" not in " ".join(lint_intermediate(signed, root))) is clean
+    leaf = pki.Authority(signed, key).leaf("web.corp.example")
+    paths = [tmp_path / name for name in ("root.pem", "intermediate.pem", "leaf.pem")]
+    for path, certificate in zip(paths, (root, signed, leaf.certificate), strict=True):
+        path.write_text(pki.pem(certificate))
+    arguments = ["-no-CApath", "-no-CAstore", "-CAfile", str(paths[0]), "-untrusted", str(paths[1]), str(paths[2])]
+    done = subprocess.run(["openssl", "verify", *arguments], capture_output=True, check=False)
+    assert (done.returncode == 0) is clean
+
+
+def test_an_e_mail_address_that_is_not_ascii() -> None:
+    root = make.root(name_constraints={"permitted_dns": ["corp.example"], "permitted_email": ["corp.example"]})
+    signed = make.intermediate(root, make.new_key(), subject="CN=Mail,1.2.840.113549.1.9.1=pkï@corp.example")
+    assert "e-mail address" in " ".join(lint_intermediate(signed, root))

@@ -98,7 +98,8 @@ class CrossAct:
             raise TrustAnchorError(
                 f"{self.id} does not put a standby root under a primary one",
                 "were the primary under the standby, distrusting the primary would not kill what the primary's"
-                " intermediates sign: their chains would go on to the standby",
+                " intermediates sign: their chains would go on to the standby, and its path length would not stop Java,"
+                " which takes none from a trust anchor",
                 "Name a root with standby: true as standby, and one without as primary",
             )
         if standby is not None and not standby.not_before <= self.not_before < self.not_after <= standby.not_after:

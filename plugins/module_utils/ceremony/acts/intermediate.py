@@ -14,7 +14,7 @@ from cryptography import x509
 from ...errors import TrustAnchorError
 from ...schema import read_text
 from ...x509.builders import Issuance, PublicKey, checked_key, intermediate_builder
-from ...x509.constraint_set import closed, parse_constraints
+from ...x509.constraint_set import closed, parse_constraints, require_alive
 from ...x509.lint import lint_intermediate
 from ...x509.profiles import (
     ANY_PURPOSE,
@@ -275,7 +275,7 @@ def _limited(act: Entry, above: Entry | None) -> Entry:
         above: the issuer's constraints, as its plan has them.
 
     Raises:
-        TrustAnchorError: it permits what its issuer does not.
+        TrustAnchorError: it permits what its issuer does not, or what one of both excludes.
     """
     act = {"extended_key_usage": list(TLS_PURPOSES), **act}
     where = f"intermediate '{act['name']}'"
@@ -290,6 +290,8 @@ def _limited(act: Entry, above: Entry | None) -> Entry:
             "most clients would refuse such certificates, and those that do not look at the root's constraints accept",
             "Permit less: an intermediate's name constraints are its root's or narrower",
         )
+    if mine is not None:
+        require_alive(mine, theirs, where)
     return {**act, "name_constraints": own}
 
 

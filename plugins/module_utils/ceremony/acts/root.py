@@ -18,7 +18,7 @@ from ...schema import read_bool
 from ...trust.manifest.model import parse_manifest
 from ...x509 import certificates as certs
 from ...x509.builders import Issuance, PublicKey, checked_key, root_builder
-from ...x509.constraint_set import ConstraintSet, closed
+from ...x509.constraint_set import ConstraintSet, closed, parse_constraints, require_alive
 from ...x509.lint import lint_root
 from ...x509.profiles import ROOT_DAYS, RootProfile, parse_root
 from ..draft import Draft
@@ -181,6 +181,9 @@ def _drafts(drafting: Drafting) -> Iterable[Entry]:
         act = former = {"act": KIND.name, **entry}
         if "name_constraints" in entry:
             act = {**act, "name_constraints": closed(entry["name_constraints"])}
+            where = f"root '{entry['name']}'"
+            if constraints := parse_constraints(act["name_constraints"], where):
+                require_alive(constraints, None, where)
         if root is None or not drafting.is_done(act if is_closed(root) else former, root):
             yield act
 

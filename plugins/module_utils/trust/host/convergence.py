@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ...errors import TrustAnchorError
 from ..root import Root
 from ..stores import debian
-from ..stores.base import OK, UNKNOWN, WRONG, Store, StoreFinding, Wanted
+from ..stores.base import OK, UNKNOWN, WRONG, Store, StoreFinding, Wanted, name_of
 from ..stores.cache import Cache
 from ..stores.declaration import StoreDeclaration
 from .state import HostState
@@ -113,7 +113,7 @@ class ConvergenceOutcome:
         return TrustAnchorError(f"not every trust store is as it should be: {listed}", "", first.next_step)
 
 
-def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState) -> Wanted:
+def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState, cache: Cache) -> Wanted:
     debian.require()
     sha256s = [root.sha256 for root in roots]
     if not roots:
@@ -127,10 +127,11 @@ def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState
         raise TrustAnchorError(
             f"root {min(both)} is declared both as trusted and as distrusted", "it can be only one of them"
         )
-    former = set(state.ever_installed) - set(sha256s)
-    if former:
-        former -= debian.distributed()  # once declared by us, it is the distribution's all the same
-    return Wanted(tuple(roots), frozenset(former | set(distrusted)), frozenset(distrusted))
+    of_others = debian.distributed()  # once declared by us, it is the distribution's all the same
+    former = set(state.ever_installed) - set(sha256s) - of_others
+    names = cache.names(debian.former_names(former | set(distrusted)) | {one.sha256: name_of(one) for one in roots})
+    issuers = frozenset(name for sha256, name in names.items() if name and sha256 not in of_others)
+    return Wanted(tuple(roots), frozenset(former | set(distrusted)), frozenset(distrusted), issuers)
 
 
 class _Measurement:
@@ -219,7 +220,7 @@ def converge(
             store. Nothing was changed.
     """
     cache = Cache(state.cache)
-    wanted, stores = _wanted(roots, distrusted, state), declaration.stores(cache)
+    wanted, stores = _wanted(roots, distrusted, state, cache), declaration.stores(cache)
     parts = []
     for declared in (True, False):
         measurement = _Measurement(wanted, cache)

@@ -162,12 +162,11 @@ def _parse(content: bytes) -> HostState:
 
 def _checked(found: dict[str, Any]) -> HostState:
     """Raises: ValueError, TypeError, KeyError: it is not what was written."""
-    entries = found.get("roots", [])
-    roots = [_root(one) for one in entries]
+    entries = [(_root(one), versioned.others(one, _OF_ROOT)) for one in found.get("roots", [])]
     state = HostState(
         ever_installed=_texts(found.get("known", [])),
         manifest=_mapping(found.get("manifest", {})),
-        roots=roots,
+        roots=[root for root, _more in entries],
         distrusted=_texts(found.get("absent", [])),
         ever_distrusted=_texts(found.get("ever_absent", [])),
         refused_signers=_texts(found.get("refused_signers", [])),
@@ -176,10 +175,8 @@ def _checked(found: dict[str, Any]) -> HostState:
         in_vain=_mapping(found.get("in_vain", {})),
         cache=_mapping(found.get("cache", {})),
         more=versioned.others(found, _KEYS),
+        more_of_roots={root.sha256: more for root, more in entries if more},
     )
-    for root, entry in zip(roots, entries, strict=True):
-        if more := versioned.others(entry, _OF_ROOT):
-            state.more_of_roots[root.sha256] = more
     sequence = state.manifest.get("sequence")
     if "id" in state.manifest and (isinstance(sequence, bool) or not isinstance(sequence, int)):
         raise TypeError("the sequence is not a whole number")

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ...errors import TrustAnchorError
+from ...host import der
 from ..root import Root
 
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
+Certificates = Mapping[str, str]  # fingerprint to `der.foreign_issuer`
 PREFIX = "trustanchor-"
 
 
@@ -28,16 +30,31 @@ class Wanted:
         roots: that it must trust.
         forbidden: fingerprints that it must not trust: those that once were ours, and `distrusted`.
         distrusted: fingerprints that it must not trust whoever put them there.
+        issuers: digests of the names of our roots (`names_of`). What these have issued, intermediates and
+            cross-certificates, is not a root: in a store it would be an anchor that outlives the distrust of its root.
     """
 
     roots: tuple[Root, ...]
     forbidden: frozenset[str] = frozenset()
     distrusted: frozenset[str] = frozenset()
+    issuers: frozenset[str] = frozenset()
 
     @property
     def sha256s(self) -> frozenset[str]:
         """Fingerprints of the roots."""
         return frozenset(root.sha256 for root in self.roots)
+
+    def intermediates(self, found: Certificates) -> set[str]:
+        """Fingerprints of what our roots have issued."""
+        return {sha256 for sha256, issuer in found.items() if issuer in self.issuers} - self.sha256s
+
+    def unwanted(self, found: Certificates) -> set[str]:
+        """Fingerprints of what a store must not trust."""
+        return (found.keys() & (self.forbidden - self.sha256s)) | self.intermediates(found)
+
+    def banned(self, found: Certificates) -> set[str]:
+        """Fingerprints of what must not be there whoever put it there."""
+        return (found.keys() & (self.distrusted - self.sha256s)) | self.intermediates(found)
 
     @property
     def pem(self) -> str:
@@ -132,22 +149,33 @@ class Unmeasured:
         return []
 
 
+def name_of(root: Root) -> str:
+    """Digest of the subject of a root; empty where its certificate does not read as one."""
+    return der.name_digests(root.der)[1]
+
+
+def names_of(roots: Iterable[Root]) -> frozenset[str]:
+    """`name_of` each root that has one."""
+    return frozenset(filter(None, map(name_of, roots)))
+
+
 def compared(
-    name: str, path: str, trusted: Iterable[str], wanted: Wanted, forbidden: Iterable[str] = ()
+    name: str, path: str, trusted: Certificates, wanted: Wanted, forbidden: Iterable[str] = (), why: str = ""
 ) -> StoreFinding:
     """A finding by fingerprints.
 
     Args:
         name: of the store.
         path: of the store.
-        trusted: fingerprints that it trusts.
+        trusted: what it trusts.
         wanted: what it must be.
         forbidden: further fingerprints that it must not trust, such as those that bear our name in it.
+        why: what else is wrong with it.
     """
-    present = set(trusted)
-    missing = sorted(wanted.sha256s - present)
-    unwanted = sorted(present & ((wanted.forbidden | set(forbidden)) - wanted.sha256s))
-    return found(name, path, missing, unwanted)
+    missing = sorted(wanted.sha256s - trusted.keys())
+    unwanted = sorted(wanted.unwanted(trusted) | ((trusted.keys() & set(forbidden)) - wanted.sha256s))
+    issued = [f"{one[:16]} is not a root: one of ours has issued it" for one in sorted(wanted.intermediates(trusted))]
+    return found(name, path, missing, unwanted, "; ".join([why] * bool(why) + issued))
 
 
 def found(name: str, path: str, missing: Sequence[str], unwanted: Sequence[str], why: str = "") -> StoreFinding:

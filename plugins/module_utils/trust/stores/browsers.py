@@ -14,9 +14,12 @@ from ...host.files import File
 from . import debian
 from .base import PREFIX, Wanted, entry_name
 from .cache import Cache
+from .certificate_files import certificates
 from .json_settings import dumped, json_object, member, parents
 from .kind import Declared, StoreKind, texts
 from .managed import Items, ManagedFiles
+
+_FIREFOX_LOOKS_IN = "/usr/lib/mozilla/certificates"  # for what its policy names without a directory
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,19 @@ def firefox_policy(sources: str, path: str) -> ManagedFiles:
             raise TrustAnchorError(
                 f"{path}: 'Install' is not a list", "paths of certificates are expected", "Correct it"
             )
-        listed = [one for one in given if not os.path.basename(str(one)).startswith(PREFIX)]
+        others = [one for one in given if not os.path.basename(str(one)).startswith(PREFIX)]
+        listed = [one for one in others if not _is_banned(os.path.join(_FIREFOX_LOOKS_IN, str(one)), wanted)]
         ours = [f"{sources}/{entry_name(sha256)}.crt" for sha256 in sorted(wanted.sha256s)]
         certificates["Install"] = [*listed, *ours]
         return [*parents(path), File(path, dumped(settings))]
 
     return ManagedFiles("firefox policy", path, render, holds_roots=False)
+
+
+def _is_banned(path: str, wanted: Wanted) -> bool:
+    """Whether a file holds nothing but what must not be trusted."""
+    held = certificates(path)
+    return bool(held) and wanted.banned(held) == held.keys()
 
 
 def chromium_policy(program: str, path: str) -> ManagedFiles:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from ...errors import TrustAnchorError
 from ...host import limited
 from ...host.accounts import is_alone
-from ...host.pem import fingerprints
+from ...host.pem import issuers
 from ..root import Root
 from .base import Wanted, entry_name
 
@@ -31,6 +31,7 @@ _TRUST = "C,,"  # a CA for servers' certificates (certutil(1), trust arguments)
 _FLAGS = re.compile(rb"[a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*")
 _FILES = ("cert9.db", "key4.db", "pkcs11.txt")  # what certutil opens
 _NAME_BYTES = 1000
+Trusted = dict[str, tuple[bytes, str]]  # fingerprint to nickname and `der.foreign_issuer`
 
 
 @dataclass
@@ -107,16 +108,16 @@ class Database:
                 "Correct owners and modes of all that leads there",
             )
 
-    def trusted(self) -> dict[str, bytes]:
-        """Fingerprint to nickname of each certificate that is trusted for servers.
+    def trusted(self) -> Trusted:
+        """Each certificate that is trusted for servers.
 
         Raises:
             TrustAnchorError: it cannot be read, or not within the limits.
         """
-        found: dict[str, bytes] = {}
+        found: Trusted = {}
         for nickname in self._nicknames():
             pem = self._run("-L", "-n", nickname, "-a").decode("ascii", errors="replace")
-            found.update(dict.fromkeys(sorted(fingerprints(pem)), nickname))
+            found |= {sha256: (nickname, issuer) for sha256, issuer in sorted(issuers(pem).items())}
         return found
 
     def _nicknames(self) -> Iterable[bytes]:
@@ -136,10 +137,10 @@ class Database:
         """
         present = self._with(wanted.roots, self.trusted())
         for _certificate in range(len(present)):
-            unwanted = sorted(present.keys() & (wanted.forbidden - wanted.sha256s))
+            unwanted = sorted(wanted.unwanted({sha256: issuer for sha256, (_name, issuer) in present.items()}))
             if not unwanted:
                 break
-            self._run("-D", "-n", present[unwanted[0]], *self._secret)
+            self._run("-D", "-n", present[unwanted[0]][0], *self._secret)
             present = self.trusted()
         self._with(wanted.roots, present)
 
@@ -153,7 +154,7 @@ class Database:
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         self._run("-N", *(self._secret or ["--empty-password"]))
 
-    def _with(self, roots: Collection[Root], present: dict[str, bytes]) -> dict[str, bytes]:
+    def _with(self, roots: Collection[Root], present: Trusted) -> Trusted:
         """Add the roots that are missing; what is there then."""
         added = [root for root in roots if root.sha256 not in present]
         for root in added:

@@ -21,10 +21,10 @@ from ...host import openssl
 from ...host.commands import run
 from ...host.files import File, read, write_atomically
 from ...host.files import converge as converge_files
-from ...host.pem import blocks as pem_blocks
-from ...host.pem import fingerprints
+from ...host.pem import issuers, subjects
 from ..root import Root
-from .base import PREFIX, StoreFinding, Wanted, compared, entry_name, found
+from .base import PREFIX, Certificates, StoreFinding, Wanted, compared, entry_name, found
+from .certificate_files import all_in, certificates, fault, take_out, text
 from .kind import StoreKind
 
 SOURCE = "/usr/local/share/ca-certificates"
@@ -50,34 +50,34 @@ class SystemStore:
     def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Measure each of the three; OpenSSL reads the second or the third, and never the first."""
         files_wrong = converge_files(files(wanted.roots), check=True)
-        foreign = [*foreign_files(wanted.roots, wanted.distrusted), *dangling_links()]
+        foreign = [*foreign_files(wanted), *dangling_links()]
         why = [*(f"{path}: {', '.join(what)}" for path, what in files_wrong.items())]
         why += [f"{path}: must not be there" for path in foreign]
         bundled = trusted_by_bundle()
-        lost = len(distributed() - bundled - wanted.distrusted)
-        bundle = compared("system bundle", BUNDLE, bundled, wanted)
-        if lost:
-            bundle = found(bundle.name, BUNDLE, bundle.missing, bundle.unwanted, f"{lost} of the distribution are lost")
+        lost = len(distributed() - bundled.keys() - wanted.distrusted)
+        faults = [f"{lost} of the distribution are lost"] * bool(lost) + kept(wanted)
         return [
             found("system sources", SOURCE, (), (), "; ".join(why)),
-            bundle,
+            compared("system bundle", BUNDLE, bundled, wanted, why="; ".join(faults)),
             self._directory(wanted),
         ]
 
     def _directory(self, wanted: Wanted) -> StoreFinding:
         """OpenSSL trusts what its hash links lead to; Go, git and others every file, whatever its name."""
-        linked = compared("system directory", DIRECTORY, trusted_by_directory(), wanted)
-        unwanted = {sha256 for path in directory_files() for sha256 in _fingerprints(path)} & wanted.forbidden
-        return found(linked.name, DIRECTORY, linked.missing, sorted(unwanted - wanted.sha256s))
+        paths = directory_files()
+        missing = sorted(wanted.sha256s - trusted_by_directory().keys())
+        why = "; ".join(filter(None, map(fault, paths)))
+        read = compared("system directory", DIRECTORY, all_in(paths), wanted, why=why)
+        return found(read.name, DIRECTORY, missing, read.unwanted, read.why)
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Source files first, new ones before old ones go; then everything that is made from them."""
         os.makedirs(SOURCE, mode=0o755, exist_ok=True)
         converge_files(files(wanted.roots), check=False)
-        for path in [*foreign_files(wanted.roots, wanted.distrusted), *dangling_links()]:
-            _take_out(path, wanted.distrusted)
-        for path in loose_files(wanted.forbidden - wanted.sha256s):
-            _take_out(path, wanted.forbidden - wanted.sha256s)
+        for path in [*foreign_files(wanted), *dangling_links()]:
+            take_out(path, wanted.banned)
+        for path in loose_files(wanted):
+            take_out(path, wanted.unwanted)
         return rebuild()
 
     def writes(self, wanted: Wanted) -> list[str]:
@@ -85,19 +85,21 @@ class SystemStore:
         return [*(file.path for file in files(wanted.roots)), *map(_link, _local()), BUNDLE]
 
 
-def _take_out(path: str, distrusted: Collection[str]) -> None:
-    """Remove a file, or from a file of somebody else that holds several certificates what is distrusted."""
-    blocks = [block for block in pem_blocks(_text(path)) if not fingerprints(block) & set(distrusted)]
-    if os.path.basename(path).startswith(PREFIX) or os.path.islink(path) or not blocks:
-        os.unlink(path)
-    else:
-        write_atomically(path, "".join(blocks).encode(), 0o644, "root", "root")
-
-
 def distributed() -> set[str]:
     """Fingerprints of the certificates that the distribution brings and its administrator has not deselected."""
     listed, _deselected = _configured()
-    return {sha256 for path in listed for sha256 in _fingerprints(path)}
+    return set(all_in(listed))
+
+
+def kept(wanted: Wanted) -> list[str]:
+    """What the distribution brings and must not be trusted, with the way out: no file of a package is removed."""
+    listed, _deselected = _configured()
+    names = [path.removeprefix(f"{DISTRIBUTION}/") for path in listed if wanted.banned(certificates(path))]
+    return [
+        f"{name} is the distribution's, and no file of a package is removed: write !{name} in {CONFIGURATION} for it, "
+        "or deselect it with dpkg-reconfigure ca-certificates, and run again"
+        for name in names
+    ]
 
 
 def require() -> None:
@@ -115,33 +117,40 @@ def files(roots: Sequence[Root]) -> list[File]:
     return [File(f"{SOURCE}/{entry_name(root.sha256)}.crt", root.pem.encode()) for root in roots]
 
 
-def foreign_files(roots: Sequence[Root], distrusted: Collection[str]) -> list[str]:
-    """Source files that must go: ours that left the set, and anybody's that hold a distrusted fingerprint."""
-    keep = {f"{entry_name(root.sha256)}.crt" for root in roots}
+def foreign_files(wanted: Wanted) -> list[str]:
+    """Source files that must go: ours that left the set, and anybody's that hold what nobody may trust."""
+    keep = {f"{entry_name(root.sha256)}.crt" for root in wanted.roots}
     listed = []
     for top, _directories, names in os.walk(SOURCE):
         for name in sorted(names):
             path = os.path.join(top, name)
             ours = name.startswith(PREFIX) and name not in keep
-            if ours or (distrusted and _fingerprints(path) & set(distrusted)):
+            if ours or wanted.banned(certificates(path)):
                 listed.append(path)
     return listed
 
 
-def trusted_by_bundle() -> set[str]:
-    """Fingerprints in the bundle file: what curl, Python and Go read. None in a damaged one: OpenSSL refuses it all."""
+def former_names(sha256s: Collection[str]) -> dict[str, str]:
+    """Digests of the subjects of roots that are not wanted any more, by fingerprint, as far as their files remain."""
+    listed = os.listdir(SOURCE) if os.path.isdir(SOURCE) else []
+    paths = [f"{SOURCE}/{name}" for name in listed if name.startswith(PREFIX)]
+    names = subjects("".join(text(path) for path in paths if not fault(path)))
+    return {sha256: name for sha256, name in names.items() if sha256 in sha256s and name}
+
+
+def trusted_by_bundle() -> Certificates:
+    """What is in the bundle file: what curl, Python and Go read. None in a damaged one: OpenSSL refuses it all."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(BUNDLE)
     except (ssl.SSLError, FileNotFoundError):
-        return set()
-    return fingerprints(_text(BUNDLE))
+        return {}
+    return issuers(text(BUNDLE))
 
 
-def trusted_by_directory() -> set[str]:
-    """Fingerprints behind the hash links: what OpenSSL's CApath reads."""
+def trusted_by_directory() -> Certificates:
+    """What is behind the hash links: what OpenSSL's CApath reads."""
     names = os.listdir(DIRECTORY) if os.path.isdir(DIRECTORY) else []
-    links = [os.path.join(DIRECTORY, name) for name in names if _HASH_LINK.match(name)]
-    return {sha256 for link in links for sha256 in _fingerprints(link)}
+    return all_in(os.path.join(DIRECTORY, name) for name in names if _HASH_LINK.match(name))
 
 
 def directory_files() -> list[str]:
@@ -151,14 +160,14 @@ def directory_files() -> list[str]:
     return [path for path in paths if path != BUNDLE and os.path.isfile(path)]
 
 
-def loose_files(forbidden: Collection[str]) -> list[str]:
-    """Files with a forbidden fingerprint that somebody has put into the directory, or links to such elsewhere."""
+def loose_files(wanted: Wanted) -> list[str]:
+    """Files with what must not be trusted that somebody has put into the directory, or links to such elsewhere."""
     made = (f"{SOURCE}/", f"{DISTRIBUTION}/", f"{DIRECTORY}/")  # what such a link leads to is dealt with there
     return [
         path
         for path in directory_files()
         if not (os.path.islink(path) and os.path.realpath(path).startswith(made))
-        and _fingerprints(path) & set(forbidden)
+        and wanted.unwanted(certificates(path))
     ]
 
 
@@ -312,26 +321,6 @@ def _hooks() -> Iterator[str]:
 def _others_wait() -> bool:
     """Whether a source file that is not ours has no link yet."""
     return any(not os.path.exists(_link(source)) for source in _local() if not _is_ours(source))
-
-
-# Links lead to the distribution's files and to ours: each file is read once, by whatever name.
-_read_already: dict[tuple[int, ...], frozenset[str]] = {}
-
-
-def _fingerprints(path: str) -> frozenset[str]:
-    """Fingerprints in a file; none where there is none."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return frozenset()
-    identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-    if identity not in _read_already:
-        _read_already[identity] = frozenset(fingerprints(_text(path)))
-    return _read_already[identity]
-
-
-def _text(path: str) -> str:
-    return (read(path) or b"").decode(errors="replace") if os.path.exists(path) else ""
 
 
 KIND = StoreKind(

@@ -10,6 +10,7 @@ from ...host.files import Directory, File
 from . import container_registries
 from .base import PREFIX, Wanted, entry_name
 from .cache import Cache
+from .certificate_files import certificates
 from .kind import Declared, StoreKind, texts
 from .managed import Items, ManagedFiles
 
@@ -29,7 +30,12 @@ def store(registry: str, base: str) -> ManagedFiles:
         names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
         return [f"{directory}/{name}" for name in names if name.startswith(PREFIX) and name not in keep]
 
-    return ManagedFiles(f"docker {registry}", directory, render, stale)
+    def stray(wanted: Wanted) -> list[str]:
+        names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+        paths = [f"{directory}/{name}" for name in names if name.endswith(".crt") and not name.startswith(PREFIX)]
+        return [path for path in paths if wanted.unwanted(certificates(path))]
+
+    return ManagedFiles(f"docker {registry}", directory, render, stale, stray)
 
 
 def _open(declared: Declared, _cache: Cache) -> list[ManagedFiles]:

@@ -14,7 +14,7 @@ from ...host import systemd
 from ...host.commands import run
 from ...host.files import Directory, File
 from ...text.configuration import fill
-from . import debian, private_roots
+from . import debian, private_roots, variable_stores
 from .base import Wanted
 from .cache import Cache
 from .kind import Declared, StoreKind, texts
@@ -96,6 +96,7 @@ KIND = StoreKind(
     option="environment",
     spec=texts(CHOICES, CHOICES),
     open=_open,
+    discover=variable_stores.discover,
     always_writable=lambda: [os.path.dirname(path) for path in (SHELLS, USERS, SERVICES)],
     example=CHOICES,
 )

@@ -20,14 +20,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...errors import TrustAnchorError
+from ...host import der, openssl
 from ...host.accounts import is_roots_alone, run_as, writer_through
 from ...host.commands import run
 from ...host.files import read, replace, write_atomically
-from ...host.pem import fingerprint
+from ...host.pem import fingerprint, issuers
 from ..root import Root
 from . import jks
 from .base import StoreFinding, Wanted, compared, entry_name
-from .cache import Cache
+from .cache import Cache, Contents
 from .kind import OWNER, PASSWORD_FILE, Declared, StoreKind, directories, entries
 
 DEBIAN = "/etc/ssl/certs/java/cacerts"
@@ -38,9 +39,11 @@ JDKS = ("/usr/lib/jvm/*", "/opt/*", "/opt/*/*", "/usr/local/*")
 _CACERTS = tuple(f"{top}lib/security/{name}" for top in ("", "jre/") for name in ("cacerts", "jssecacerts"))
 # Entries in what ``keytool -list -rfc`` prints, also that of JDK 8.
 _RFC = re.compile(
-    r"^Alias name: (.*)$(?:\n(?!Alias name: ).*)*?\n(-----BEGIN CERTIFICATE-----\n[^-]*-----END CERTIFICATE-----)",
+    r"^Alias name: (.*)$(?:\n(?!Alias name: |Entry type: ).*)*?\nEntry type: (.*)$"
+    r"(?:\n(?!Alias name: ).*)*?\n(-----BEGIN CERTIFICATE-----\n[^-]*-----END CERTIFICATE-----)",
     re.MULTILINE,
 )
+_TRUSTED = "trustedCertEntry"
 
 
 @dataclass
@@ -72,16 +75,17 @@ class Keystore:
         has put there for us.
         """
         if not os.path.exists(self.path) and self.create:
-            return [compared(self.name, self.path, (), wanted)]
+            return [compared(self.name, self.path, {}, wanted)]
         if not self.declared and not is_roots_alone(self.path):
             raise TrustAnchorError(
                 f"{self.path} can be changed by users other than root",
                 "what was found there is not touched",
                 "Declare it as a keystore",
             )
-        entries = self.entries()
-        ours = {sha256 for alias, sha256 in entries.items() if entry_name(sha256) in alias}
-        return [compared(self.name, self.path, entries.values(), wanted, ours)]
+        read = self._contents()
+        ours = {sha256 for alias, sha256 in read.entries.items() if entry_name(sha256) in alias}
+        trusted = {sha256: read.issuers.get(sha256, "") for sha256 in read.entries.values()}
+        return [compared(self.name, self.path, trusted, wanted, ours, "" if trusted else self._unread())]
 
     def entries(self) -> dict[str, str]:
         """Alias to fingerprint of each certificate in the store; some are there under several aliases.
@@ -89,13 +93,34 @@ class Keystore:
         Raises:
             TrustAnchorError: it cannot be read, or has another password.
         """
+        return self._contents().entries
+
+    def _contents(self) -> Contents:
         content = read(self.path)
         if content is None:
             raise TrustAnchorError(f"{self.path} does not exist", "it is declared as a trust store of Java")
         if content.startswith(jks.MAGIC):
-            return {entry.name: entry.sha256 for entry in jks.read(content, self.path, self._password())}
+            listed = jks.read(content, self.path, self._password())
+            issued = {entry.sha256: der.foreign_issuer(entry.certificate) for entry in listed}
+            return Contents({entry.name: entry.sha256 for entry in listed}, issued)
         cached = self.cache.get(self.path)
-        return cached if cached is not None else self.cache.put(self.path, self._listed())
+        return cached if cached is not None else self.cache.put(self.path, *self._listed())
+
+    def _unread(self) -> str:
+        """Why Java reads a store as empty that is not."""
+        content = read(self.path) or b""
+        if content.startswith(jks.MAGIC):
+            return ""
+        secret = f"file:{self.password_file}" if self.password_file else f"pass:{PASSWORD}"
+        # Exit code 1: not PKCS#12 that this openssl reads, so nobody knows.
+        said = openssl.run(["pkcs12", "-nokeys", "-passin", secret], stdin=content, accept=(0, 1))
+        hidden = len(issuers(said.stdout.decode(errors="replace")))
+        return (
+            f"Java reads no certificate in it, though it holds {hidden}: they are not marked as trusted, as keytool "
+            "-importcert and openssl pkcs12 -jdktrust do"
+            if hidden
+            else ""
+        )
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Add and remove entries in a copy, and put it in the store's place."""
@@ -168,10 +193,13 @@ class Keystore:
         alias = ["-alias", entry_name(root.sha256), "-keystore", store]
         self._keytool("-importcert", "-noprompt", "-trustcacerts", *alias, *more, stdin=root.pem.encode())
 
-    def _listed(self) -> dict[str, str]:
-        listed = self._keytool("-list", "-rfc", "-keystore", self.path)
+    def _listed(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Entries, and who issued those that are trusted certificates: one with a private key is left alone."""
+        listed = _RFC.findall(self._keytool("-list", "-rfc", "-keystore", self.path))
         try:
-            return {alias: fingerprint(block) for alias, block in _RFC.findall(listed)}
+            entries = {alias: fingerprint(block) for alias, _kind, block in listed}
+            issued = [issuers(block) for _alias, kind, block in listed if kind == _TRUSTED]
+            return entries, {sha256: issuer for one in issued for sha256, issuer in one.items() if issuer}
         except ValueError as error:  # an alias may hold lines that look like a certificate
             raise TrustAnchorError(f"what keytool says of {self.path} cannot be read", str(error)) from error
 

@@ -18,8 +18,8 @@ from ...errors import TrustAnchorError
 from ...host import children
 from ...host.files import ids
 from . import user_databases
-from .base import StoreFinding, Wanted, compared
-from .cache import Cache, Entries, identity
+from .base import Certificates, StoreFinding, Wanted, compared
+from .cache import Cache, identity
 from .certutil import Certutil, Database
 from .kind import PASSWORD_FILE, Declared, StoreKind, entries, paths
 
@@ -53,11 +53,11 @@ class NssDatabase:
     def find(self, wanted: Wanted) -> list[StoreFinding]:
         """Compare what it trusts, by fingerprint."""
         if not os.path.exists(self._file) and self.owner:
-            return [compared(self.name, self.path, (), wanted)]
+            return [compared(self.name, self.path, {}, wanted)]
         return [compared(self.name, self.path, self.trusted(), wanted)]
 
-    def trusted(self) -> Entries:
-        """Fingerprint to nickname of each certificate that is trusted for servers.
+    def trusted(self) -> Certificates:
+        """Each certificate that is trusted for servers.
 
         Raises:
             TrustAnchorError: there is no database, it cannot be read, or certutil is missing.
@@ -65,11 +65,11 @@ class NssDatabase:
         if not os.path.exists(self._file):
             raise TrustAnchorError(f"{self.path} has no NSS database", "cert9.db is expected there")
         cached = self.cache.get(self._file)
-        if cached is not None:
-            return cached
-        file = identity(self._file)
-        found = self._as_owner(lambda database: list(database.trusted()))
-        return self.cache.keep(self._file, file, dict.fromkeys(user_databases.read_fingerprints(found), ""))
+        if cached is None:
+            file = identity(self._file)
+            read = user_databases.read_certificates(self._as_owner(user_databases.told))
+            cached = self.cache.keep(self._file, file, *read)
+        return cached.certificates
 
     def converge(self, wanted: Wanted) -> list[str]:
         """Add what is missing, then delete what must go; make it where it is absent."""

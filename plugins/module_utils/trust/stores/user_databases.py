@@ -22,7 +22,7 @@ from ...host import children, homes
 from ...host.homes import Home
 from ...text.document import visible
 from .base import UNKNOWN, StoreFinding, Wanted, compared
-from .cache import Cache, identity
+from .cache import Cache, Entries, identity
 from .certutil import Certutil, Database
 from .kind import Declared, paths
 
@@ -35,8 +35,8 @@ _MOST_ENTRIES = 1000  # of a directory in which profiles are
 _MOST_CERTIFICATES = 1000  # that one database trusts
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WHY = 300  # characters
-# Below a home: Chromium's and Chrome's (newer ones in .local), as a snap, and Firefox's profiles, also as a snap or a
-# flatpak. A star stands for each entry of a directory.
+# Below a home: Chromium's and Chrome's, and Firefox's profiles, newer ones in XDG's directories; also as a snap or a
+# flatpak, which has XDG's directories of its own. A star stands for each entry of a directory.
 IN_HOMES = (
     ".pki/nssdb",
     ".local/share/pki/nssdb",
@@ -44,7 +44,14 @@ IN_HOMES = (
     ".mozilla/firefox/*",
     ".config/mozilla/firefox/*",
     "snap/firefox/common/.mozilla/firefox/*",
+    "snap/firefox/common/.config/mozilla/firefox/*",
+    "snap/firefox/current/.config/mozilla/firefox/*",
     ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
+    ".var/app/org.mozilla.firefox/config/mozilla/firefox/*",
+    ".var/app/org.chromium.Chromium/.pki/nssdb",
+    ".var/app/org.chromium.Chromium/data/pki/nssdb",
+    ".var/app/com.google.Chrome/.pki/nssdb",
+    ".var/app/com.google.Chrome/data/pki/nssdb",
 )
 
 
@@ -87,8 +94,8 @@ class UserDatabases:
     """
 
     home: Home
-    cache: Cache = field(repr=False)
-    budget: Budget = field(repr=False)
+    cache: Cache
+    budget: Budget
     but: frozenset[str] = frozenset()
     declared: bool = False
     unmeasured: set[str] = field(default_factory=set, init=False)
@@ -145,9 +152,9 @@ class UserDatabases:
         if "why" in said:
             self.unmeasured.add(path)
             return StoreFinding(name, visible(path), UNKNOWN, why=_text(said["why"]))
-        trusted = read_fingerprints(said.get("trusted"))
-        self.cache.keep(os.path.join(path, "cert9.db"), _identity(said.get("file")), dict.fromkeys(trusted, ""))
-        return compared(name, visible(path), trusted, wanted)
+        read = read_certificates(said.get("trusted"))
+        kept = self.cache.keep(os.path.join(path, "cert9.db"), _identity(said.get("file")), *read)
+        return compared(name, visible(path), kept.certificates, wanted)
 
     # The rest runs in the child.
 
@@ -166,7 +173,7 @@ class UserDatabases:
             database.require_alone()
             before = identity(file)
             cached = self.cache.get(file)
-            trusted = list(database.trusted() if cached is None else cached)
+            trusted = told(database) if cached is None else list(map(list, cached.certificates.items()))
             return {"path": database.path, "file": before, "trusted": trusted}
         except TrustAnchorError as error:
             return {"path": database.path, "why": str(error)}
@@ -271,12 +278,26 @@ def discover(cache: Cache, declared: Declared) -> Iterator[UserDatabases | Unloo
     yield Unlooked([home for home in listed if home.refused], but)
 
 
-def read_fingerprints(value: Any) -> list[str]:
-    """Raises: TrustAnchorError: it is not a list of fingerprints, or one that is too long."""
+def told(database: Database) -> list[list[str]]:
+    """What a child says of a database: pairs of a fingerprint and who issued that certificate, as a digest or empty."""
+    return [[sha256, issuer] for sha256, (_nickname, issuer) in database.trusted().items()]
+
+
+def read_certificates(value: Any) -> tuple[Entries, Entries]:
+    """What `told` has said, as `Contents` has it.
+
+    Raises:
+        TrustAnchorError: it is something else, or too long.
+    """
     found = _list_of(value, _MOST_CERTIFICATES)
-    if not all(isinstance(one, str) and _SHA256.fullmatch(one) for one in found):
+    if not all(map(_is_pair, found)):
         raise TrustAnchorError("a child process said what is not an answer", "fingerprints are expected")
-    return found
+    return {sha256: "" for sha256, _issuer in found}, {sha256: issuer for sha256, issuer in found if issuer}
+
+
+def _is_pair(value: Any) -> bool:
+    texts = isinstance(value, list) and len(value) == 2 and all(isinstance(one, str) for one in value)
+    return bool(texts and _SHA256.fullmatch(value[0]) and (not value[1] or _SHA256.fullmatch(value[1])))
 
 
 def _list_of(value: Any, most: int) -> list[Any]:
