@@ -19,7 +19,7 @@ from .settings import CHECKOUT, content_hash
 
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,python3,python3-cryptography,iproute2,procps,ca-certificates,openssl,"
-    "curl,nginx,default-jdk-headless,ca-certificates-java,nodejs,libnss3-tools"
+    "curl,wget,gnutls-bin,nginx,default-jdk-headless,ca-certificates-java,nodejs,libnss3-tools"
 )
 
 # Host keys are made by each host at its first start. nginx is there but off. Timers of the distribution would

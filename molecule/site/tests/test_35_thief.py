@@ -12,14 +12,14 @@ import re
 
 import pytest
 from ansible_collections.trustanchor.private_ca.plugins.module_utils.x509 import certificates
-from ansible_collections.trustanchor.private_ca.tests.lab import estate, hosts, servers, streams
+from ansible_collections.trustanchor.private_ca.tests.lab import clients, estate, hosts, servers, streams
 from ansible_collections.trustanchor.private_ca.tests.lab.play import STATE
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-PORT = 8443
+PORT, OTHER_PORT = 8443, 8444
 FOREIGN, OWN = "www.foreign.example", "shop.corp.example"
 REFUSED = {
     "curl": "permitted subtree violation",
@@ -84,3 +84,17 @@ def test_a_name_of_the_estate_is_taken_until_the_root_is_distrusted(client):
     """So it is the constraint that stopped the other one."""
     with servers.serve("web2", PORT, *forged(OWN)):
         assert streams.once("client1", f"{OWN}:{PORT}", client) == "ok"
+
+
+def test_every_client_that_the_product_knows_refuses_it_below_the_root_alone():
+    """Each by its own verifier: OpenSSL, Java, Go, GnuTLS, NSS, rustls."""
+    foreign, own = f"{FOREIGN}:{PORT}", f"{OWN}:{OTHER_PORT}"
+    with (
+        servers.serve("web2", PORT, *forged(FOREIGN)),
+        servers.serve("web2", OTHER_PORT, *forged(OWN)),
+        clients.installed("client1") as known,
+    ):
+        said = clients.ask("client1", [foreign, own], known, "/etc/trustanchor/roots.pem")
+    assert {client.split()[0] for client in said[own]} == set(known)
+    assert {client: one for client, one in said[own].items() if one != "ok"} == {}
+    assert [client for client, one in said[foreign].items() if one == "ok"] == []
