@@ -4,8 +4,8 @@
 
 Constraints bind only the types of names that they mention, so a type that is to be closed has to be mentioned. An
 excluded subtree of everything has no form that verifiers agree on (OpenSSL and NSS take an empty one for nothing, Java
-refuses the certificate). What all of them read is a *permitted* subtree that nobody can be in: ``nobody.invalid``, below
-which there is no name (RFC 6761), and the unspecified address.
+refuses the certificate). What all of them read is a *permitted* subtree that nobody can be in: ``nobody.invalid``, as
+there is no name below ``invalid`` (RFC 6761), and the unspecified address.
 """
 
 from __future__ import annotations
