@@ -18,8 +18,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from factories import pki, proof_estate
 
 PORT, OTHER_PORT = 8443, 8444
+ROOTS = "/root/throw-away.pem"
 FOREIGN, OWN = "www.foreign.example", "shop.corp.example"
 REFUSED = {
     "curl": "permitted subtree violation",
@@ -84,6 +86,22 @@ def test_a_name_of_the_estate_is_taken_until_the_root_is_distrusted(client):
     """So it is the constraint that stopped the other one."""
     with servers.serve("web2", PORT, *forged(OWN)):
         assert streams.once("client1", f"{OWN}:{PORT}", client) == "ok"
+
+
+def test_below_an_intermediate_without_name_constraints_java_takes_it():
+    """So it is the intermediate's own that stop Java. The hierarchy is this test's, in a file that clients are given."""
+    root = proof_estate.root()
+    leaf = proof_estate.below(root, None).leaf(FOREIGN)
+    hosts.run("client1", f"cat > {ROOTS}", certificates.to_pem(root).decode())
+    try:
+        with (
+            servers.serve("web2", PORT, leaf.chain, pki.key_pem(leaf.key)),
+            clients.installed("client1") as known,
+        ):
+            said = clients.ask("client1", [f"{FOREIGN}:{PORT}"], known, ROOTS)[f"{FOREIGN}:{PORT}"]
+    finally:
+        hosts.run("client1", f"rm -f {ROOTS}")
+    assert {client.split()[0] for client, one in said.items() if one == "ok"} == {"java"}
 
 
 def test_every_client_that_the_product_knows_refuses_it_below_the_root_alone():
