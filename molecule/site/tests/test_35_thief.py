@@ -89,7 +89,7 @@ def test_a_name_of_the_estate_is_taken_until_the_root_is_distrusted(client):
 
 
 def test_below_an_intermediate_without_name_constraints_java_takes_it():
-    """So it is the intermediate's own that stop Java. The hierarchy is this test's, in a file that clients are given."""
+    """So it is the intermediate's own that stop Java. The hierarchy is this test's, in a file that they get."""
     root = proof_estate.root()
     leaf = proof_estate.below(root, None).leaf(FOREIGN)
     hosts.run("client1", f"cat > {ROOTS}", certificates.to_pem(root).decode())
