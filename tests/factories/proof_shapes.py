@@ -38,6 +38,12 @@ BAD = {
     "another root": (pki.root("Stranger").intermediate().leaf("web.corp.example"), "web.corp.example"),
 }
 FORMER = "a foreign name, below an intermediate without name constraints"
+# What it is: the certificate, and how clients call the server.
+ALL = {
+    **{what: (CA.leaf(*names), host) for what, (names, host) in GOOD.items()},
+    **BAD,
+    FORMER: (proof_estate.below(ROOT, None).leaf(_FOREIGN), _FOREIGN),
+}
 Answers = dict[str, dict[str, str]]
 
 
@@ -47,9 +53,6 @@ def ask_all(directory: Path) -> Answers:
     with pytest.MonkeyPatch.context() as patch, proof_estate.running(directory) as estate:
         proof_clients.no_declarations(patch, directory / "home")
         proof_clients.put_on_path(patch, directory / "bin")
-        for what, (names, host) in GOOD.items():
-            estate.serve(what, CA.leaf(*names), host)
-        for what, (leaf, host) in BAD.items():
+        for what, (leaf, host) in ALL.items():
             estate.serve(what, leaf, host)
-        estate.serve(FORMER, proof_estate.below(ROOT, None).leaf(_FOREIGN), _FOREIGN)
         return estate.ask(list(registry.CLIENTS), ROOT)

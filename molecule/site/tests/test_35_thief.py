@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Somebody has the intermediate's key: before anything is distrusted, no client takes a foreign name from him.
 
-Java looks at the name constraints of an intermediate only, and not at those of the root that it trusts.
+Java looks at the name constraints of an intermediate only, and not at those of the root that it trusts: what it would
+take otherwise is in test_36_compatibility.py.
 """
 
 from __future__ import annotations
@@ -18,10 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from factories import pki, proof_estate
 
 PORT, OTHER_PORT = 8443, 8444
-ROOTS = "/root/throw-away.pem"
 FOREIGN, OWN = "www.foreign.example", "shop.corp.example"
 REFUSED = {
     "curl": "permitted subtree violation",
@@ -86,22 +85,6 @@ def test_a_name_of_the_estate_is_taken_until_the_root_is_distrusted(client):
     """So it is the constraint that stopped the other one."""
     with servers.serve("web2", PORT, *forged(OWN)):
         assert streams.once("client1", f"{OWN}:{PORT}", client) == "ok"
-
-
-def test_below_an_intermediate_without_name_constraints_java_takes_it():
-    """So it is the intermediate's own that stop Java. The hierarchy is this test's, in a file that they get."""
-    root = proof_estate.root()
-    leaf = proof_estate.below(root, None).leaf(FOREIGN)
-    hosts.run("client1", f"cat > {ROOTS}", certificates.to_pem(root).decode())
-    try:
-        with (
-            servers.serve("web2", PORT, leaf.chain, pki.key_pem(leaf.key)),
-            clients.installed("client1") as known,
-        ):
-            said = clients.ask("client1", [f"{FOREIGN}:{PORT}"], known, ROOTS)[f"{FOREIGN}:{PORT}"]
-    finally:
-        hosts.run("client1", f"rm -f {ROOTS}")
-    assert {client.split()[0] for client, one in said.items() if one == "ok"} == {"java"}
 
 
 def test_every_client_that_the_product_knows_refuses_it_below_the_root_alone():
