@@ -19,7 +19,7 @@ from .settings import CHECKOUT, content_hash
 
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,python3,python3-cryptography,iproute2,procps,ca-certificates,openssl,"
-    "curl,wget,gnutls-bin,nginx,default-jdk-headless,ca-certificates-java,nodejs,libnss3-tools"
+    "curl,wget,gnutls-bin,nginx,default-jdk-headless,ca-certificates-java,nodejs,libnss3-tools,locales"
 )
 
 # Host keys are made by each host at its first start. nginx is there but off. Timers of the distribution would
@@ -28,6 +28,7 @@ CUSTOMIZE = r"""
 rm -f "$1"/etc/ssh/ssh_host_*_key*
 : > "$1/etc/machine-id"
 printf '127.0.0.1 localhost\n::1 localhost\n' > "$1/etc/hosts"
+chroot "$1" localedef -i de_DE -f UTF-8 de_DE.UTF-8
 printf 'MaxStartups 100\nMaxSessions 100\n' > "$1/etc/ssh/sshd_config.d/lab.conf"
 mkdir -p "$1/etc/systemd/system-preset"
 printf 'disable nginx.service\n' > "$1/etc/systemd/system-preset/00-lab.preset"
