@@ -179,6 +179,18 @@ options:
       ca_url:
         description: The CA that C(step) talks to; without one, the setting is left alone.
         type: str
+  bundles:
+    description:
+      - Bundles that programs bring with them, such as certifi's in a virtual environment. Nothing is changed there; a
+        root that must be absent is looked for, and the store is wrong as long as it is there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file.
+        type: path
+        required: true
   files:
     description:
       - PEM files with our roots and nothing else, for services that are given a file of their own, such as nginx

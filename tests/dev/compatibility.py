@@ -1,19 +1,19 @@
 # Copyright: The trustanchor.private_ca authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""./dev compatibility: let all clients read what the profiles make, and write docs/compatibility.md from it."""
+"""./dev compatibility: let all clients read what the profiles make, and every store; write the tables of the docs."""
 
 from __future__ import annotations
 
 import datetime as dt
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .console import Failure, say
 from .settings import CHECKOUT
 
-PAGE = "docs/compatibility.md"
+PAGE, STORES_PAGE = "docs/compatibility.md", "docs/guides/stores.md"
 _BEGIN, _END = "<!-- begin: written by ./dev compatibility -->", "<!-- end -->"
 # Client to what says its version, and whose verifier it is.
 _VERSIONS = {
@@ -33,35 +33,59 @@ _VERSIONS = {
 
 
 def main(_arguments: list[str]) -> int:
-    """Write the page."""
+    """Write the pages."""
     from factories.collection import make_importable
 
     make_importable()
-    from factories import proof_clients, proof_shapes
+    from factories import proof_clients, proof_shapes, store_places
 
     with tempfile.TemporaryDirectory() as directory:
-        say("asking all clients ...")
+        say("asking all clients about every certificate ...")
         answers = proof_shapes.ask_all(Path(directory))
         paths = {"step": str(proof_clients.step())}
-    page = CHECKOUT / PAGE
-    before, begin, rest = page.read_text().partition(_BEGIN)
-    _old, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise Failure(f"{PAGE} has lost its marks")
-    page.write_text(f"{before}{_BEGIN}\n\n{table(answers)}\n{_versions(paths)}\n{_END}{after}")
-    say(f"{PAGE} is written")
+    _write(PAGE, f"{table(answers)}\n{_versions(paths)}")
+    rows = []
+    for place in store_places.PLACES:
+        with tempfile.TemporaryDirectory() as directory:
+            say(f"asking all clients with a root in {place} ...")
+            rows.append((place, store_places.ask(place, Path(directory))))
+    clients = _clients(said for _place, said in rows)
+    lines = [f"| a root in | {' | '.join(clients)} |", f"|---|{'---|' * len(clients)}"]
+    _write(STORES_PAGE, "\n".join([*lines, *(store_row(place, said) for place, said in rows), ""]))
     return 0
 
 
+def _write(path: str, text: str) -> None:
+    page = CHECKOUT / path
+    before, begin, rest = page.read_text().partition(_BEGIN)
+    _old, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise Failure(f"{path} has lost its marks")
+    page.write_text(f"{before}{_BEGIN}\n\n{text}\n{_END}{after}")
+    say(f"{path} is written")
+
+
+def store_row(place: str, said: Mapping[str, str]) -> str:
+    """A row of the table of stores: which clients find a root there."""
+    words = {"accepted": "yes", "refused": "no", "**differ**": "some"}
+    return f"| {place} | {' | '.join(words[_answer(said, client)] for client in _clients([said]))} |"
+
+
+def _clients(answers: Iterable[Mapping[str, str]]) -> list[str]:
+    """Several installations of one are one column."""
+    return list(dict.fromkeys(name.split()[0] for said in answers for name in said))
+
+
+def _answer(said: Mapping[str, str], client: str) -> str:
+    return _cell({text == "ok" for name, text in said.items() if name.split()[0] == client})
+
+
 def table(answers: Mapping[str, Mapping[str, str]]) -> str:
-    """A row for each certificate, a column for each client; several installations of one are one column."""
-    clients = list(dict.fromkeys(name.split()[0] for said in answers.values() for name in said))
+    """A row for each certificate, a column for each client."""
+    clients = _clients(answers.values())
     lines = [f"| certificate | {' | '.join(clients)} |", f"|---|{'---|' * len(clients)}"]
     for what, said in answers.items():
-        cells = [
-            _cell({text == "ok" for name, text in said.items() if name.split()[0] == client}) for client in clients
-        ]
-        lines.append(f"| {what} | {' | '.join(cells)} |")
+        lines.append(f"| {what} | {' | '.join(_answer(said, client) for client in clients)} |")
     return "\n".join([*lines, ""])
 
 

@@ -11,6 +11,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,6 @@ from ansible_collections.trustanchor.private_ca.plugins.module_utils.proof impor
 asked = json.loads(sys.stdin.read())
 print(json.dumps([asdict(one) for one in handshakes.perform(**asked)]))
 """
-_IN_NAMESPACE = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -106,20 +106,37 @@ class Estate:
         if not hostnames.is_address(host):
             self.hosts.append(f"127.0.0.1 {host}")
 
-    def ask(self, clients: Sequence[str], root: x509.Certificate) -> dict[str, dict[str, str]]:
-        """What each client says about each server, with one root alone."""
+    def ask(
+        self,
+        clients: Sequence[str],
+        root: x509.Certificate | None,
+        binds: Mapping[Path, Path] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> dict[str, dict[str, str]]:
+        """What each client says about each server.
+
+        Args:
+            clients: by name.
+            root: clients trust it alone; None: what they find by themselves.
+            binds: directories and files that they see in the place of others.
+            environment: what they have beside.
+        """
         roots, hosts = self.directory / "root.pem", self.directory / "hosts"
-        roots.write_text(pki.pem(root))
         hosts.write_text("\n".join([*self.hosts, ""]))
-        asked = {"targets": list(self.targets.values()), "clients": list(clients), "roots": str(roots)}
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _IN_NAMESPACE, "sh", str(hosts)]
+        asked = {"targets": list(self.targets.values()), "clients": list(clients), "roots": ""}
+        if root is not None:
+            roots.write_text(pki.pem(root))
+            asked["roots"] = str(roots)
+        seen = {hosts: Path("/etc/hosts"), **(binds or {})}
+        script = "; ".join(f"mount --bind {shlex.quote(str(a))} {shlex.quote(str(b))}" for a, b in seen.items())
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-e", "-c", f'{script}; exec "$@"', "sh"]
         done = subprocess.run(
             [*command, sys.executable, "-c", _ASK],
             input=f"{json.dumps(sys.path)}\n{json.dumps(asked)}",
             capture_output=True,
             text=True,
             check=True,
-            env=dict(os.environ),
+            env={**os.environ, **(environment or {})},
         )
         results: list[dict[str, Any]] = json.loads(done.stdout)
         by_target = {one["target"]: one["clients"] for one in results}

@@ -294,6 +294,7 @@ DECLARED = {
     "docker_registries": ["registry.corp.example:5000"],
     "containerd_registries": ["registry.corp.example"],
     "step_paths": [{"path": "/root/.step"}],
+    "bundles": [{"path": "/opt/app/cacert.pem"}],
     "files": [{"path": "/etc/nginx/roots.pem", "mode": "0640"}],
 }
 

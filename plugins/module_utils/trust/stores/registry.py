@@ -7,7 +7,7 @@ A kind is one file with its `StoreKind`; a line here makes it known to the modul
 
 from __future__ import annotations
 
-from . import browsers, containerd, debian, docker, environment, java, nss, pem_file, private_roots, step
+from . import browsers, bundles, containerd, debian, docker, environment, java, nss, pem_file, private_roots, step
 from .kind import StoreKind
 
 # In this order stores are converged and reported. The host's own come first: others are led to their files.
@@ -16,6 +16,7 @@ KINDS: tuple[StoreKind, ...] = (
     private_roots.KIND,
     java.KIND,
     pem_file.KIND,
+    bundles.KIND,
     nss.KIND,
     step.KIND,
     docker.KIND,
