@@ -319,8 +319,8 @@ def test_the_systems_java_store_is_no_matter_of_discovery(
 def test_the_stores_of_a_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(java, "DEBIAN", str(tmp_path / "none"))
     assert [store.name for store in declaration.parse(DECLARED).stores(Cache())] == [
-        *("system", "roots", "java /etc/kafka/trust.p12", "file /etc/nginx/roots.pem", "nss /srv/nss"),
-        *("step /root/.step", "docker registry.corp.example:5000", "containerd registry.corp.example"),
+        *("system", "roots", "java /etc/kafka/trust.p12", "file /etc/nginx/roots.pem", "bundle /opt/app/cacert.pem"),
+        *("nss /srv/nss", "step /root/.step", "docker registry.corp.example:5000", "containerd registry.corp.example"),
         *("firefox policy", "environment"),
     ]
 
