@@ -31,7 +31,9 @@ def installed(host: str) -> Iterator[tuple[str, ...]]:
         hosts.run(host, f"rm -f {' '.join(f'/usr/local/bin/{name}' for name in programs)}")
 
 
-def ask(host: str, targets: Sequence[str], clients: Sequence[str], roots: str = "") -> dict[str, dict[str, str]]:
+def ask(
+    host: str, targets: Sequence[str], clients: Sequence[str], roots: str = "", nss_databases: Sequence[str] = ()
+) -> dict[str, dict[str, str]]:
     """What each client says about each target, ``ok`` or its error, as the product's proof asks it.
 
     Args:
@@ -39,6 +41,7 @@ def ask(host: str, targets: Sequence[str], clients: Sequence[str], roots: str = 
         targets: ``host:port``.
         clients: names of the registry.
         roots: a PEM file on the host, to trust nothing else; empty for each client's own store.
+        nss_databases: of NSS, in the place of root's own.
 
     Returns:
         Target to client to what it says. A client has several names where it was found more than once.
@@ -47,6 +50,7 @@ def ask(host: str, targets: Sequence[str], clients: Sequence[str], roots: str = 
         "handshakes_targets": list(targets),
         "handshakes_clients": list(clients),
         "handshakes_roots": roots,
+        "handshakes_nss_databases": list(nss_databases),
     }
     result = converge("tests/lab/handshakes.yml", limit=host, variables=variables).result("Shake hands", host)
     return {one["target"]: one["clients"] for one in result["handshakes"]}
