@@ -46,6 +46,27 @@ def test_two_runs(host: Host) -> None:
     assert host.rebuilt == 1
 
 
+def test_what_was_repaired_is_reported_as_it_was_found(host: Host) -> None:
+    """The rollout's report is about what the run met; what is still not right is told as it is now."""
+    done = convergence.converge([ONE], set(), host.declaration, state.load())
+    assert "system bundle" in done.repaired
+    reported = {one.name: one for one in done.reported}
+    assert (reported["system bundle"].state, reported["system bundle"].missing) == ("wrong", (ONE.sha256,))
+    host.deaf = True
+    done = convergence.converge([ONE, TWO], set(), host.declaration, state.load())
+    reported = {one.name: one for one in done.reported}
+    assert (reported["system bundle"].state, reported["system bundle"].missing) == ("wrong", (TWO.sha256,))
+
+
+def test_a_host_without_a_system_store_is_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def require() -> None:
+        raise TrustAnchorError("update-ca-certificates is missing")
+
+    monkeypatch.setattr(debian, "require", require)
+    with pytest.raises(TrustAnchorError, match="update-ca-certificates is missing"):
+        host.plan([ONE])
+
+
 def test_a_root_that_left_the_set_leaves_every_store(host: Host) -> None:
     host.give_java()
     run(host, [ONE, TWO])
