@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -261,3 +262,9 @@ def test_refused_signers_are_only_added_to_but_by_override(host: HostState) -> N
     assert host.refused_signers == ["11" * 32, "22" * 32]
     AssignedManifest("a", 8, [ONE], [], ["33" * 32]).note(host, override=True)
     assert host.refused_signers == ["33" * 32]
+
+
+def test_the_digest_of_a_manifest_is_the_same_in_every_version() -> None:
+    """Hosts keep it, and compare it with what a later version says."""
+    lines = b"+aa\n+bb\n-cc\n!dd\n"
+    assert digest(["bb", "aa"], ["cc"], ["dd"]) == hashlib.sha256(lines).hexdigest()
