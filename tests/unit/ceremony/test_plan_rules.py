@@ -124,9 +124,9 @@ def test_of_which_root_a_cross_certificate_is_the_standbys() -> None:
             make.parsed(changed(change))
 
 
-def test_a_request_of_this_plan_cannot_be_revoked_by_its_path() -> None:
+@pytest.mark.parametrize("path", ["intermediates/ca1.crt", "cross/s1-by-r1.crt"])
+def test_what_this_plan_makes_cannot_be_revoked_by_its_path(path: str) -> None:
     """The file that stands there now is another one than after the ceremony."""
-    path = "intermediates/ca1.crt"
     with pytest.raises(TrustAnchorError, match=f"{path}.*which this plan makes again"):
         make.parsed(changed(act(6, revoked=[{"certificate": path}])))
     assert make.parsed(changed(act(6, revoked=[{"certificate": "intermediates/old.crt"}])))

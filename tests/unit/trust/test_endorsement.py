@@ -97,6 +97,11 @@ def test_a_wider_root_that_a_root_of_the_host_has_endorsed() -> None:
     assert accepted(WIDER, cross(WIDER, OTHER), cross(WIDER, path_length=1))
 
 
+def test_an_endorsement_is_for_the_root_that_it_names() -> None:
+    found = decide(WIDER, OTHER, endorsements=(Endorsement(OTHER.sha256, cross(WIDER)),))
+    assert found.accepted is None
+
+
 def test_what_endorses_nothing() -> None:
     named = x509.NameConstraints([x509.DNSName("corp.example")], None)
     for certificate in (

@@ -125,6 +125,14 @@ def test_what_shows_a_root_on_every_host(directory: Path) -> None:
     proven(directory)
 
 
+def test_reports_before_the_one_that_shows_it_are_not_read(directory: Path) -> None:
+    manifest = manifest_store.read_declared(str(directory))
+    shown = {"id": manifest.id, "sequence": 4, "digest": manifest.digest, "trusted": [R1.sha256, R2.sha256]}
+    report(directory, manifest=shown)
+    (directory / "rollouts/000003.json").write_text("cut off {")
+    proven(directory)
+
+
 @pytest.mark.parametrize(("seconds", "expired"), [(-1, {"r1"}), (0, {"r1"}), (1, set())])
 def test_roots_that_have_ended(directory: Path, seconds: int, expired: set[str]) -> None:
     ended = pki.root("R1", end=pki.NOW + dt.timedelta(seconds=seconds))

@@ -215,6 +215,23 @@ def test_a_signer_that_hosts_would_refuse(
         plan(directory, key=wrong.key)
 
 
+@pytest.mark.parametrize("names", [("manifest1", "manifest2"), ("manifest2", "manifest1")])
+def test_of_several_certificates_of_a_key_the_one_that_ends_last_signs(directory: Path, names: tuple[str, str]) -> None:
+    soon, late = (signer(R1, end=pki.NOW + days * pki.DAY, key=UNDER_R1.key) for days in (200, 400))
+    for name, one in zip(names, (soon, late), strict=True):
+        (directory / f"signers/{name}.crt").write_text(pki.pem(one.certificate))
+    assert plan(directory).signer == late.certificate
+
+
+def test_what_a_host_would_refuse_is_not_signed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_content: bytes) -> Any:
+        raise TrustAnchorError("hosts refuse it")
+
+    monkeypatch.setattr(signed, "parse", refuse)
+    with pytest.raises(TrustAnchorError, match="hosts refuse it"):
+        plan(directory)
+
+
 def test_another_key(directory: Path) -> None:
     with pytest.raises(TrustAnchorError, match="no manifest signer of the record has this key"):
         plan(directory, key=pki.new_key())

@@ -97,8 +97,8 @@ class PlanSoFar(Protocol):
         """Of the window."""
 
     @property
-    def from_requests(self) -> frozenset[str]:
-        """Paths that acts of this plan make from requests."""
+    def paths(self) -> frozenset[str]:
+        """Of what acts of this plan make, relative to the record."""
 
     def require_root(self, name: str, act: str) -> MadeRoot | None:
         """The root if the plan makes it, None for one that exists.

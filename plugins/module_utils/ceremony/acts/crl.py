@@ -163,7 +163,7 @@ class CrlAct:
                 raise TrustAnchorError(
                     f"{self.id} revokes at {times.render(entry.date)}", "that is after the CRL's date"
                 )
-            if entry.certificate in plan.from_requests:
+            if entry.certificate in plan.paths:
                 raise TrustAnchorError(
                     f"{self.id} revokes {entry.certificate}, which this plan makes again",
                     "it is not clear which of the two is meant",

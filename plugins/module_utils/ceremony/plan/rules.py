@@ -129,9 +129,9 @@ class _Acts:
         return self.plan.window.start
 
     @property
-    def from_requests(self) -> frozenset[str]:
-        """Paths that acts of this plan make from requests."""
-        return frozenset(act.path for act in self.plan.signing_acts if act.request)
+    def paths(self) -> frozenset[str]:
+        """Of what acts of this plan make, relative to the record."""
+        return frozenset(act.path for act in self.plan.signing_acts)
 
     def require_root(self, name: str, act: str) -> MadeRoot | None:
         """The act that made the root before, None for a known root."""
