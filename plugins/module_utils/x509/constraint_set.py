@@ -128,8 +128,7 @@ def _range_within(own: Network, other: Network) -> bool:
 
 def _tree_within(own: str, other: str) -> bool:
     """Of mailboxes and hosts of URIs: the same subtree, what is below a domain, or a mailbox at a host."""
-    below = other.startswith(".") and own.endswith(other)
-    return own == other or below or host_within(own.rpartition("@")[2], other)
+    return own == other or host_within(own.rpartition("@")[2], other)
 
 
 # Whether a subtree of a type is within another one of that type.

@@ -169,6 +169,9 @@ def test_key_usage_for_crls() -> None:
     refused("CN=Test Intermediate lacks the key usage cRLSign", declared(intermediate=without, crl={"enabled": True}))
     inputs.check(declared(intermediate=without, crl={"enabled": False}), pki.NOW)
     inputs.check(declared(crl={"enabled": True}), pki.NOW)
+    # What the root signs at ceremonies is no matter of the CA's.
+    root = pki.root(crl_sign=False)
+    inputs.check(declared(root, root.intermediate().pem, crl={"enabled": True}), pki.NOW)
 
 
 @pytest.mark.parametrize("text", ["garbage", pki.key_pem(pki.new_key()), INTERMEDIATE.pem + pki.key_pem(pki.new_key())])
