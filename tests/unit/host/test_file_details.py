@@ -232,3 +232,10 @@ def test_whose_a_kept_file_is(tmp_path: Path) -> None:
         os.chown(tmp_path / "key", owner, group)
         assert kept.differences() == ["owner"]
         kept.correct()
+
+
+def test_what_is_flushed_is_a_directory(tmp_path: Path) -> None:
+    files.sync_directory(str(tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        files.sync_directory(str(tmp_path / "file"))

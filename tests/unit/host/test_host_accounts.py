@@ -141,3 +141,12 @@ def test_roots_group_is_not_root(tmp_path: Path) -> None:
     path.touch()
     path.chmod(0o664)
     assert accounts._others_write(path.stat(), 0)
+
+
+@as_root
+def test_a_group_that_may_write_is_somebody_else_unless_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.touch()
+    path.chmod(0o664)
+    assert not accounts.is_alone(str(path), 0)
+    assert accounts.is_alone(str(path), 0, groups=False)

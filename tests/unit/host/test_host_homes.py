@@ -85,6 +85,12 @@ def test_a_home_of_somebody_else(accounts: Accounts) -> None:
     assert accounts.refused() == {"srv/ada": "the home of ada belongs to user 1001"}
 
 
+def test_a_host_without_a_directory_of_homes(accounts: Accounts) -> None:
+    accounts.add("ada", 1000, "srv/ada")
+    (accounts.base / "home").rmdir()
+    assert accounts.refused() == {"srv/ada": ""}
+
+
 def test_users_that_nobody_lists(accounts: Accounts) -> None:
     """A directory service with enumerate = false; homes of a domain are in a directory of their own."""
     accounts.add("ada", 200_001, "home/ada", listed=False)
