@@ -228,3 +228,13 @@ def test_what_is_watched() -> None:
     found = wanted(sources=(SOURCE,), issuers={"ca1": "PEM"}, margins={**MARGINS, "ca_crl": 7}).watched()
     assert watch.Watched("ca1.crl", "ca_crl", 7, "PEM") in found.watched
     assert watch.Watched("root-r1.crl", "root_crl", 60, ROOT.pem) in found.watched
+
+
+def test_the_watch_looks_at_once_when_something_changed(host: Host) -> None:
+    now = "systemctl --no-block start trustanchor-publication-watch.service"
+    site.converge(wanted(), check=True)
+    assert now not in host.acts
+    site.converge(wanted(), check=False)
+    assert host.acts.count(now) == 1
+    site.converge(wanted(), check=False)
+    assert host.acts.count(now) == 1
