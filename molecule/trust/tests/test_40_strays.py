@@ -28,10 +28,8 @@ STRAYS = {
     f" >> /etc/environment && cp {COPY} /opt/roots/$(openssl x509 -noout -subject_hash -in {COPY}).0",
     "a user's database": f"cp {COPY} /tmp/r2.pem && runuser -u ada -- certutil -A -n mine -t C,, -a -i /tmp/r2.pem"
     f" -d sql:{DATABASE}; rm /tmp/r2.pem",
-    "a program's own bundle": f"mkdir -p $(dirname {CERTIFI}) && cat /usr/share/ca-certificates/mozilla/*.crt {COPY}"
-    f" > {CERTIFI}",
+    "a program's own bundle": f"cp {CERTIFI} /root/certifi.pem && cat {COPY} >> {CERTIFI}",
 }
-DECLARED = {"trust_store_bundles": [{"path": CERTIFI}]}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +40,7 @@ def target() -> Iterator[str]:
     ca = estate.client("ca2", "https://ca2.corp.example", root)
     with servers.serve("web2", PORT, *servers.issue(ca, ["web2.corp.example"])) as served:
         yield served
-    hosts.run(CLIENT, f"sed -i /SSL_CERT_DIR/d /etc/environment; rm -rf {COPY} /opt/roots /opt/app")
+    hosts.run(CLIENT, f"sed -i /SSL_CERT_DIR/d /etc/environment; rm -rf {COPY} /opt/roots")
     hosts.run(CLIENT, "systemctl start trustanchor-trust-agent.timer")
 
 
@@ -66,7 +64,7 @@ def test_with_copies_everywhere_all_do(target: str) -> None:
 
 
 def test_what_is_ours_goes_and_the_rest_is_named(target: str) -> None:
-    done = play("playbooks/rollout_trust.yml", limit=LAB, variables=DECLARED, arguments=INVENTORY)
+    done = play("playbooks/rollout_trust.yml", limit=LAB, arguments=INVENTORY)
     told = " ".join(done.output.split())
     assert done.rc != 0, done.output
     assert f"bundle {CERTIFI}" in told
@@ -77,7 +75,6 @@ def test_what_is_ours_goes_and_the_rest_is_named(target: str) -> None:
 
 
 def test_the_rollout_is_complete_when_that_is_done() -> None:
-    hosts.run(CLIENT, f"cat /usr/share/ca-certificates/mozilla/*.crt > {CERTIFI}")
-    done = play("playbooks/rollout_trust.yml", limit=LAB, variables=DECLARED, arguments=INVENTORY)
-    assert done.rc == 0, done.output
+    hosts.run(CLIENT, f"mv /root/certifi.pem {CERTIFI}")
+    assert roll_out()["complete"]
     assert roll_out()["hosts"][CLIENT]["drift"] == []

@@ -66,6 +66,37 @@ def test_system_and_java_lose_it_and_keep_what_is_foreign(host: Host) -> None:
     assert not run(host, [ONE]).changed
 
 
+def test_what_an_intermediate_has_issued_is_ours_too(host: Host) -> None:
+    """In any order of files, in all stores, and also when its intermediate is gone."""
+    lower = OURS.intermediate("A Lower One")
+    lowest = lower.intermediate("Another Lower One")
+    for name, made in {"a": lowest, "b": OURS, "c": lower}.items():
+        (host.source / f"{name}.crt").write_text(made.pem)
+    host.rebuild()
+    host.give_java(one=ONE, lowest=as_root(lowest), foreign=as_root(FOREIGN))
+    found = wrong(run(host, [ONE]))
+    assert found["system bundle"].unwanted == tuple(sorted([OURS.sha256, lower.sha256, lowest.sha256]))
+    assert found["java"].unwanted == (lowest.sha256,)
+    assert host.trusted() == {ONE.sha256}
+    assert host.java == {ONE.sha256, FOREIGN.sha256}
+    (host.source / "late.crt").write_text(lowest.pem)
+    host.rebuild()
+    assert wrong(run(host, [ONE]))["system bundle"].unwanted == (lowest.sha256,)
+    assert not run(host, [ONE]).changed
+
+
+def test_a_partner_whose_root_ours_has_certified_keeps_its_own(host: Host) -> None:
+    """The cross-certificate goes; what the partner's root has issued is the partner's."""
+    partner = pki.root("A Partner's Root")
+    cross = pki.Authority(pki.authority_certificate("A Partner's Root", partner.key, MADE[0]), partner.key)
+    theirs = partner.intermediate("A Partner's")
+    for name, made in {"cross": cross, "partner": partner, "theirs": theirs}.items():
+        (host.source / f"{name}.crt").write_text(made.pem)
+    host.rebuild()
+    run(host, [ONE])
+    assert host.trusted() == {ONE.sha256, partner.sha256, theirs.sha256}
+
+
 def test_it_is_known_by_its_root_when_that_is_distrusted(host: Host) -> None:
     """Of a distrusted root hosts are told the fingerprint alone, so its name is remembered."""
     run(host, [ONE, TWO])

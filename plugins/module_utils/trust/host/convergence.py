@@ -49,6 +49,11 @@ class ConvergencePlan:
         """All findings, in the order of the stores."""
         return [finding for store in self.stores for finding in self.findings[store.name]]
 
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known of stores with which all is right, as far as anybody can see to it here."""
+        return [f"{one.name}: {one.why}" for one in self.listed if one.state == OK and one.why]
+
     def needs(self, store: Store) -> bool:
         """Whether a store is to be converged: one that was discovered and cannot be measured is left alone."""
         states = {finding.state for finding in self.findings[store.name]}
@@ -131,7 +136,10 @@ def _wanted(roots: Sequence[Root], distrusted: Collection[str], state: HostState
     former = set(state.ever_installed) - set(sha256s) - of_others
     names = cache.names(debian.former_names(former | set(distrusted)) | {one.sha256: name_of(one) for one in roots})
     issuers = frozenset(name for sha256, name in names.items() if name and sha256 not in of_others)
-    return Wanted(tuple(roots), frozenset(former | set(distrusted)), frozenset(distrusted), issuers)
+    below = debian.names_below(issuers)
+    cache.names(below)  # it is known later, too, when it is gone
+    forbidden = frozenset(former | set(distrusted))
+    return Wanted(tuple(roots), forbidden, frozenset(distrusted), issuers | frozenset(below.values()))
 
 
 class _Measurement:
@@ -231,7 +239,7 @@ def converge(
         plan=_joined(own.plan, found.plan, stores),
         after=_joined(own.after, found.after, stores),
         failures=own.failures | found.failures,
-        warnings=[*own.warnings, *found.warnings],
+        warnings=[*own.warnings, *found.warnings, *own.after.notes, *found.after.notes],
         check=check,
         in_vain=frozenset(name for name, digest in state.in_vain.items() if digest == _digest(found.plan, name)),
     )

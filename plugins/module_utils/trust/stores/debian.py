@@ -138,6 +138,31 @@ def former_names(sha256s: Collection[str]) -> dict[str, str]:
     return {sha256: name for sha256, name in names.items() if sha256 in sha256s and name}
 
 
+def names_below(issuers: Collection[str]) -> dict[str, str]:
+    """Digests of the subjects of what these have issued, and of what that has issued, by fingerprint.
+
+    Looked for where anybody's certificates come to the system from. Elsewhere such a certificate is known by its
+    issuer then: of intermediates a host is told nothing.
+
+    Args:
+        issuers: digests of names.
+    """
+    loose = [path for path in directory_files() if not os.path.islink(path)]
+    sources = [os.path.join(top, name) for top, _more, names in os.walk(SOURCE) for name in names]
+    held = all_in([*loose, *sources])
+    if not any(held.values()):
+        return {}
+    subject = subjects("".join(text(path) for path in [*loose, *sources] if certificates(path)))
+    roots = {subject[one] for one, by in held.items() if not by}  # a partner's that ours has cross-certified is a root
+    known, below = set(issuers), dict[str, str]()
+    while new := {
+        one: subject[one] for one, by in held.items() if by in known and one not in below and subject[one] not in roots
+    }:
+        below |= new
+        known |= set(new.values())
+    return below
+
+
 def trusted_by_bundle() -> Certificates:
     """What is in the bundle file: what curl, Python and Go read. None in a damaged one: OpenSSL refuses it all."""
     try:

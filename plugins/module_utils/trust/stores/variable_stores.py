@@ -12,7 +12,7 @@ import contextlib
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ...errors import TrustAnchorError
@@ -140,10 +140,20 @@ def discover(_cache: Cache, _declared: Declared) -> Iterator[VariableStore]:
                 yield VariableStore(path, f"{name} {visible(path)}", source)
 
 
+def is_set(names: Collection[str]) -> bool:
+    """Whether one of the files that set variables for all sets one of these, to anything."""
+    wanted = re.compile(rf"^[^#;]*?(?<!\w)(?:{'|'.join(names)})=[\"']?[^\s\"']", re.MULTILINE)
+    return any(wanted.search(_content(source)) for pattern in SOURCES for source in glob.glob(pattern))
+
+
 def _paths_in(source: str) -> Iterator[tuple[str, str]]:
+    for line in _content(source).splitlines():
+        for name, value in assignments(line):
+            yield from ((name, path) for path in _named(name, value))
+
+
+def _content(source: str) -> str:
     content = b""
     with contextlib.suppress(TrustAnchorError):  # programs cannot read it either
         content = read(source) or b""
-    for line in content.decode(errors="surrogateescape").splitlines():
-        for name, value in assignments(line):
-            yield from ((name, path) for path in _named(name, value))
+    return content.decode(errors="surrogateescape")
