@@ -11,6 +11,7 @@ from collections.abc import Iterator
 SEQUENCE, BOOLEAN, INTEGER, OCTETS, IDENTIFIER = 0x30, 0x01, 0x02, 0x04, 0x06
 _VERSION = 0xA0  # [0] of TBSCertificate; a certificate of version 1 has none
 _EXTENSIONS = 0xA3  # [3] of TBSCertificate (RFC 5280 section 4.1)
+_BASIC_CONSTRAINTS = b"\x55\x1d\x13"  # 2.5.29.19
 
 Element = tuple[int, bytes]  # tag of one byte, and content
 
@@ -78,9 +79,21 @@ def name_digests(certificate: bytes) -> tuple[str, str]:
 
 
 def foreign_issuer(certificate: bytes) -> str:
-    """`name_digests` of who issued a certificate; empty for one that is self-issued, as roots are."""
+    """`name_digests` of who issued a CA's certificate; empty for one that is self-issued, as roots are.
+
+    Empty for leaves, too: servers keep theirs where they like, and nothing can be issued below one.
+    """
     issuer, subject = name_digests(certificate)
-    return "" if issuer == subject else issuer
+    return issuer if issuer != subject and is_ca(certificate) else ""
+
+
+def is_ca(certificate: bytes) -> bool:
+    """Whether a certificate's basic constraints say so (RFC 5280 section 4.2.1.9)."""
+    try:
+        listed = extensions(certificate, _BASIC_CONSTRAINTS)
+        return any(next(elements(only(value, SEQUENCE)), None) == (BOOLEAN, b"\xff") for _critical, value in listed)
+    except ValueError:
+        return False
 
 
 def extensions(certificate: bytes, identifier: bytes) -> list[tuple[bool, bytes]]:

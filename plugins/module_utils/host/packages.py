@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .commands import run
@@ -26,9 +27,10 @@ def versions(names: Sequence[str]) -> dict[str, str]:
 
 def owner(path: str) -> str:
     """The package that a file belongs to; empty where it belongs to none."""
-    done = run(["dpkg-query", "--search", path], accept=(0, 1))
+    pattern = re.sub(r"([\\*?\[\]])", r"\\\1", path)  # dpkg reads a path as a pattern
+    done = run(["dpkg-query", "--search", pattern], accept=(0, 1))
     for line in done.stdout.decode(errors="surrogateescape").split("\n"):
         name, _colon, found = line.partition(": ")
-        if found == path:  # a path is read as a pattern
+        if found == path:
             return name
     return ""

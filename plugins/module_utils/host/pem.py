@@ -46,6 +46,11 @@ def issuers(text: str) -> dict[str, str]:
     return {hashlib.sha256(content).hexdigest(): der.foreign_issuer(content) for content in _certificates(text)}
 
 
+def all_of_authorities(text: str) -> bool:
+    """Whether all certificates in a PEM text are those of CAs (`der.is_ca`)."""
+    return all(map(der.is_ca, _certificates(text)))
+
+
 def subjects(text: str) -> dict[str, str]:
     """As `fingerprints`, each with the digest of its certificate's subject (`der.name_digests`)."""
     return {hashlib.sha256(content).hexdigest(): der.name_digests(content)[1] for content in _certificates(text)}

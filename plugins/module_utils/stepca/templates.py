@@ -21,7 +21,7 @@ _LEAF = """\
   {{- if and (has .Type (list "dns" "email")) (eq .Value $wanted) (le (len .Value) COMMON) -}}
     {{- $common = .Value -}}
   {{- end -}}
-  {{- if and (eq .Type "dns") (not (regexMatch "^(?i)([*][.])?HOST$" .Value)) -}}
+  {{- if and (eq .Type "dns") (not (regexMatch "^NAME$" .Value)) -}}
     {{- fail (printf "%s is not a name of a host that all clients read (letters, digits, - and .)" .Value) -}}
   {{- end -}}
 {{- end -}}
@@ -34,7 +34,7 @@ _LEAF = """\
   "keyUsage": ["digitalSignature"],
 {{- end }}
   "extKeyUsage": ["serverAuth", "clientAuth"]""".replace("COMMON", str(hostnames.COMMON_NAME_LENGTH)).replace(
-    "HOST", hostnames.HOST_PATTERN
+    "NAME", hostnames.NAME_PATTERN
 )
 _DISTRIBUTION = ',\n  "crlDistributionPoints": [{url:json_in_template}]'
 _CANARY_HOST = (

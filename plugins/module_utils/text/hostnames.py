@@ -13,8 +13,10 @@ import re
 from collections.abc import Sequence
 
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-# Also read by Go's regexp (RE2), in the template of leaves.
 HOST_PATTERN = rf"({_LABEL}[.])*{_LABEL}"
+# Of a host, or of all below a domain that is not a top-level one, in letters of either case; the template of leaves has
+# Go read it (RE2).
+NAME_PATTERN = rf"({HOST_PATTERN}|[*][.]({_LABEL}[.])+{_LABEL})".replace("a-z", "A-Za-z")
 HOST_LENGTH = 253  # RFC 1035 section 2.3.4, without the length bytes
 COMMON_NAME_LENGTH = 64  # RFC 5280 appendix A.1, ub-common-name
 _HOST = re.compile(HOST_PATTERN)

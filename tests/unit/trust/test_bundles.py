@@ -32,10 +32,10 @@ def store(path: Path) -> bundles.Bundle:
     return found
 
 
-@pytest.mark.parametrize("held", [[], [ONE]])
+@pytest.mark.parametrize("held", [[WEB], [WEB, ONE]])
 def test_without_our_roots_it_is_right(tmp_path: Path, held: list[Root]) -> None:
     path = tmp_path / "cacert.pem"
-    path.write_text("".join(one.pem for one in [WEB, *held]))
+    path.write_text("".join(one.pem for one in held))
     (found,) = store(path).find(WANTED)
     assert (found.state, found.missing, found.unwanted) == (OK, (), ())
 
@@ -68,4 +68,11 @@ def test_nobody_waits_for_a_pipe(tmp_path: Path) -> None:
     """It may be in a directory of a service's user."""
     os.mkfifo(tmp_path / "cacert.pem")
     with pytest.raises(TrustAnchorError, match="regular file"):
+        store(tmp_path / "cacert.pem").find(WANTED)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xfe\xed\xfe\xed keystore", ONE.pem.encode("utf-16")])
+def test_what_holds_no_certificate_is_no_bundle(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cacert.pem").write_bytes(content)
+    with pytest.raises(TrustAnchorError, match="holds no certificate in PEM"):
         store(tmp_path / "cacert.pem").find(WANTED)

@@ -65,7 +65,7 @@ def test_they_are_asked_at_all(tmp_path: Path) -> None:
     assert "e_ext_authority_key_identifier_no_key_identifier" in zlint_findings(bare, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["my_web.corp.example", "web-.corp.example"])
+@pytest.mark.parametrize("name", ["my_web.corp.example", "web-.corp.example", "*.corp", "*.*.corp.example", "*"])
 def test_a_name_that_some_client_does_not_read_is_refused_by_the_template(name: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="is not a name of a host that all clients read"):
         issued.by_template(templates.leaf(""), [name], proof_shapes.CA.intermediate, tmp_path)

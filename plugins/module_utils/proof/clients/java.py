@@ -49,7 +49,7 @@ class Handshake {
         String host = target.substring(0, colon).replaceAll("^\\\\[|\\\\]$", "");
         // Its timeout is for one read alone: a server that trickles would never end.
         Timer timer = new Timer(true);
-        try (final Socket raw = new Socket()) {
+        try (final Socket raw = new Socket(Proxy.NO_PROXY)) {
             timer.schedule(new TimerTask() {
                 public void run() {
                     try {

@@ -49,6 +49,9 @@ class Bundle:
                 f"{self.path} is not there", "it is declared as a program's bundle", "Correct the declaration"
             )
         held = pem.issuers(content.decode(errors="replace"))
+        if not held:
+            said = "it is declared as a program's bundle"
+            raise TrustAnchorError(f"{self.path} holds no certificate in PEM", said, "Correct the declaration")
         bad = wanted.unwanted(held)
         if not bad:
             return [StoreFinding(self.name, self.path, why=_told(len(wanted.sha256s - held.keys())))]

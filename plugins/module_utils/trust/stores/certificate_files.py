@@ -16,6 +16,10 @@ from ...host import pem
 from ...host.files import read, replace
 from .base import PREFIX, Certificates
 
+MORE = (
+    "it holds more than certificates of CAs, a server's chain or key perhaps: move it to another directory, or take out "
+    "by hand what must not be trusted"
+)
 # Links lead to the distribution's files and to ours: each file is read once, by whatever name. With why it cannot be.
 _read_already: dict[tuple[int, ...], tuple[Certificates, str]] = {}
 
@@ -47,13 +51,30 @@ def text(path: str) -> str:
     return (read(path) or b"").decode(errors="replace")
 
 
+def holds_more(path: str) -> bool:
+    """Whether a file holds something beside certificates of CAs, comments, and what openssl prints before each.
+
+    A private key, a server's chain, a program's configuration with a certificate in it: nothing to be rewritten.
+    """
+    content = text(path)
+    if any(not label.endswith("CERTIFICATE") for label in pem.labels(content)) or not pem.all_of_authorities(content):
+        return True
+    for block in pem.blocks(content):
+        content = content.replace(block.rstrip("\n"), "")
+    return any(line.lstrip().startswith(("<", "[")) for line in content.splitlines())
+
+
 def take_out(path: str, unwanted: Callable[[Certificates], set[str]]) -> None:
     """Remove a file, or from a file of somebody else that holds several certificates what must not be there.
+
+    What holds more than certificates is left as it is: whoever measures the store next finds it, and says why.
 
     Args:
         path: of the file; of a link, the link goes and what it leads to stays.
         unwanted: which of some certificates must not be there.
     """
+    if not os.path.islink(path) and holds_more(path):
+        return
     blocks = [block for block in pem.blocks(text(path)) if not unwanted(pem.issuers(block))]
     if os.path.basename(path).startswith(PREFIX) or os.path.islink(path) or not blocks:
         os.unlink(path)

@@ -22,9 +22,10 @@ from ...host.commands import run
 from ...host.files import File, read, write_atomically
 from ...host.files import converge as converge_files
 from ...host.pem import issuers, subjects
+from ...text.document import visible
 from ..root import Root
 from .base import PREFIX, Certificates, StoreFinding, Wanted, compared, entry_name, found
-from .certificate_files import all_in, certificates, fault, take_out, text
+from .certificate_files import MORE, all_in, certificates, fault, holds_more, take_out, text
 from .kind import StoreKind
 
 SOURCE = "/usr/local/share/ca-certificates"
@@ -66,7 +67,8 @@ class SystemStore:
         """OpenSSL trusts what its hash links lead to; Go, git and others every file, whatever its name."""
         paths = directory_files()
         missing = sorted(wanted.sha256s - trusted_by_directory().keys())
-        why = "; ".join(filter(None, map(fault, paths)))
+        held_back = [_held_back(path) for path in loose_files(wanted) if not os.path.islink(path) and holds_more(path)]
+        why = "; ".join([*filter(None, map(fault, paths)), *held_back])
         read = compared("system directory", DIRECTORY, all_in(paths), wanted, why=why)
         return found(read.name, DIRECTORY, missing, read.unwanted, read.why)
 
@@ -100,6 +102,10 @@ def kept(wanted: Wanted) -> list[str]:
         "or deselect it with dpkg-reconfigure ca-certificates, and run again"
         for name in names
     ]
+
+
+def _held_back(path: str) -> str:
+    return f"{visible(path)} stays: {MORE}"
 
 
 def require() -> None:
@@ -153,10 +159,14 @@ def names_below(issuers: Collection[str]) -> dict[str, str]:
     if not any(held.values()):
         return {}
     subject = subjects("".join(text(path) for path in [*loose, *sources] if certificates(path)))
-    roots = {subject[one] for one, by in held.items() if not by}  # a partner's that ours has cross-certified is a root
+    # A partner's that ours has cross-certified is a root.
+    roots = {subject.get(one, "") for one, by in held.items() if not by}
     known, below = set(issuers), dict[str, str]()
     while new := {
-        one: subject[one] for one, by in held.items() if by in known and one not in below and subject[one] not in roots
+        one: subject[one]
+        for one, by in held.items()
+        # What has gone since it was listed has no subject here.
+        if by in known and one not in below and subject.get(one) and subject[one] not in roots
     }:
         below |= new
         known |= set(new.values())

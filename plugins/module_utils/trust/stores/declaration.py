@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import TrustAnchorError
 from ...schema import check_keys, read_bool
+from . import bundles
 from .base import Store, Unmeasured
 from .cache import Cache
 from .kind import Declared, Spec, StoreKind
@@ -43,7 +44,8 @@ class StoreDeclaration:
     def stores(self, cache: Cache) -> list[Store]:
         """All stores of the host: its own first, then those that were found, then those that are declared."""
         opened = {kind.name: list(kind.open(self._of(kind), cache)) for kind in DECLARED}
-        paths = {store.path for stores in opened.values() for store in stores}
+        # A store that is declared takes the place of one that was found; one that is only looked into, of none.
+        paths = {store.path for name, stores in opened.items() if name != bundles.KIND.name for store in stores}
         own = [store for kind in KINDS for store in kind.of_host(cache)]
         found = [store for kind in DECLARED for store in self._found(kind, cache)] if self.discover else []
         return [

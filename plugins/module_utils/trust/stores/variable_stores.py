@@ -23,7 +23,7 @@ from ...text.document import visible
 from . import debian, private_roots
 from .base import StoreFinding, Wanted, compared
 from .cache import Cache
-from .certificate_files import all_in, certificates, fault, take_out
+from .certificate_files import MORE, all_in, certificates, fault, holds_more, take_out
 from .kind import Declared
 
 # OpenSSL, Go and uv; Node.js; requests and pip; curl; git.
@@ -105,11 +105,13 @@ class VariableStore:
 
 
 def _why_it_stays(path: str, wanted: Wanted) -> str:
+    if not os.path.islink(path) and holds_more(path):
+        return MORE
     held = certificates(path)
     others = len(held) - len(wanted.unwanted(held))
     if others and not os.path.islink(path):
         return f"it holds {others} more, and belongs to somebody else; take out by hand what must not be trusted"
-    owner = "" if os.path.islink(path) else packages.owner(path)
+    owner = "" if os.path.islink(path) else packages.owner(os.path.realpath(path))
     return f"it belongs to the package {owner}" if owner else ""
 
 
@@ -126,7 +128,7 @@ def assignments(line: str) -> Iterator[tuple[str, str]]:
 def _named(name: str, value: str) -> Iterable[str]:
     """Paths in a value; what a shell would have to compute first is not known here."""
     parts = value.split(":") if name == "SSL_CERT_DIR" else [value]
-    return (os.path.normpath(part) for part in parts if part.startswith("/") and "$" not in part)
+    return (os.path.normpath(part) for part in parts if part.startswith("/") and "$" not in part and "\0" not in part)
 
 
 def discover(_cache: Cache, _declared: Declared) -> Iterator[VariableStore]:
@@ -135,7 +137,7 @@ def discover(_cache: Cache, _declared: Declared) -> Iterator[VariableStore]:
     for source in sorted(path for pattern in SOURCES for path in glob.glob(pattern)):
         for name, path in _paths_in(source):
             real = os.path.realpath(path)
-            if real not in seen and os.path.exists(path):
+            if real not in seen and (os.path.isfile(path) or os.path.isdir(path)):  # /dev/null stands for none
                 seen.add(real)
                 yield VariableStore(path, f"{name} {visible(path)}", source)
 
