@@ -17,8 +17,8 @@ from ...host.files import read, replace
 from .base import PREFIX, Certificates
 
 MORE = (
-    "it holds more than certificates of CAs, a server's chain or key perhaps: move it to another directory, or take out "
-    "by hand what must not be trusted"
+    "it holds more than certificates of CAs, a server's chain or key perhaps: move it to another directory, or take "
+    "out by hand what must not be trusted"
 )
 # Links lead to the distribution's files and to ours: each file is read once, by whatever name. With why it cannot be.
 _read_already: dict[tuple[int, ...], tuple[Certificates, str]] = {}
