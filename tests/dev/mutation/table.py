@@ -31,6 +31,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "trust/test_signed_manifest.py",
         "trust/test_trust_acceptance.py",
         "trust/test_signer_limits.py",
+        "trust/test_endorsement.py",
     ),
     "trust/manifest/signing.py": (
         "trust/test_signed_manifest.py",

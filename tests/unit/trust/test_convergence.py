@@ -303,6 +303,23 @@ def test_when_trust_changed_is_kept(host: Host) -> None:
     assert state.load().changed_at > first
 
 
+@pytest.mark.parametrize("root", [ONE, TWO])
+def test_a_killed_run_counts_as_a_change_where_roots_would_have_changed(
+    host: Host, monkeypatch: pytest.MonkeyPatch, root: Root
+) -> None:
+    run(host, [ONE])
+    first = state.load().changed_at
+
+    def killed(_store: debian.SystemStore, _wanted: Wanted) -> list[str]:
+        raise KeyboardInterrupt
+
+    (host.source / f"{entry_name(ONE.sha256)}.crt").chmod(0o600)
+    monkeypatch.setattr(debian.SystemStore, "converge", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(host, [root])
+    assert (state.load().changed_at > first) is (root is TWO)
+
+
 subsets = st.sets(st.integers(0, 3))
 
 
