@@ -65,7 +65,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         "trust/test_database_paths.py",
     ),
     "trust/stores/certutil.py": ("trust/test_trust_nss.py", "trust/test_user_databases.py"),
-    "trust/rollout/plan.py": ("trust/test_rollout_gate.py", "trust/test_rollout.py", "trust/test_rollout_action.py"),
+    "trust/rollout/plan.py": (
+        "trust/test_rollout_gate.py",
+        "trust/test_rollout.py",
+        "trust/test_rollout_report.py",
+        "trust/test_rollout_action.py",
+    ),
     "trust/rollout/waivers.py": ("trust/test_rollout_gate.py", "trust/test_waivers.py", "trust/test_rollout.py"),
     # ceremonies
     "ceremony/plan/rules.py": ("ceremony/test_plan_rules.py",),

@@ -143,3 +143,10 @@ def test_a_key_uri_in_a_wrong_place_is_not_repeated(kms: Any) -> None:
     with pytest.raises(TrustAnchorError, match="kms") as caught:
         validation.check_declared({"kms": kms})
     assert "123456" not in str(caught.value)
+
+
+def test_the_table_goes_into_lists_of_objects() -> None:
+    """So a key in one is known, and checked."""
+    paths = [path for path, _setting in TABLE]
+    assert len(paths) == len(set(paths))
+    assert "provisioner JWK.options.webhooks[].url" in paths

@@ -125,6 +125,13 @@ def test_what_shows_a_root_on_every_host(directory: Path) -> None:
     proven(directory)
 
 
+def test_a_distrusted_root_whose_certificate_is_gone_has_nothing_below_it(directory: Path) -> None:
+    gone = Root("r0", "ab" * 32, "distrusted")
+    roots = (gone, Root("r1", R1.sha256, "retiring"), Root("r2", R2.sha256, "trusted"))
+    (directory / "trust.yml").write_bytes(Manifest(4, roots).to_yaml())
+    assert gather(directory).intermediates == {"r1": ("ca1",)}
+
+
 def test_reports_before_the_one_that_shows_it_are_not_read(directory: Path) -> None:
     manifest = manifest_store.read_declared(str(directory))
     shown = {"id": manifest.id, "sequence": 4, "digest": manifest.digest, "trusted": [R1.sha256, R2.sha256]}
