@@ -142,7 +142,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_port.py",
     ),
     "host/constraints.py": ("host/test_constraints.py", "host/test_host_closed_constraints.py"),
-    "host/homes.py": ("host/test_host_homes.py", "trust/test_user_databases.py"),
+    "host/homes.py": ("host/test_host_homes.py", "trust/test_user_databases.py", "project/test_fixed_places.py"),
     "host/children.py": ("host/test_host_children.py", "trust/test_user_databases.py"),
     "host/limited.py": ("host/test_host_limited.py", "trust/test_trust_nss.py", "trust/test_user_databases.py"),
     "host/generations.py": ("host/test_generations.py",),
@@ -159,7 +159,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "publication/test_publication_proof.py",
     ),
     "publication/proof.py": ("publication/test_publication_proof.py",),
-    "publication/record_state.py": ("publication/test_publication_order.py",),
+    "publication/record_state.py": ("publication/test_publication_order.py", "project/test_fixed_places.py"),
     "publication/collection.py": (
         "publication/test_publication_bounds.py",
         "publication/test_publication_collection.py",

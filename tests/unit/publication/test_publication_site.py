@@ -238,3 +238,8 @@ def test_the_watch_looks_at_once_when_something_changed(host: Host) -> None:
     assert host.acts.count(now) == 1
     site.converge(wanted(), check=False)
     assert host.acts.count(now) == 1
+
+
+def test_a_published_file_that_cannot_be_removed_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(TrustAnchorError, match=f"{tmp_path} cannot be removed"):
+        site._unlink(str(tmp_path))
