@@ -26,7 +26,7 @@ _TEXT = re.compile(rb"[!-~]*")
 _EVERYTHING = {"IP": {"0.0.0.0/0", "::/0"}, "DNS": {""}, "email": {""}, "URI": {""}}
 
 # Subtrees that hold no name of anybody: with them a certificate says that it permits nothing of a type.
-_NOBODY = {"nobody.invalid", "invalid", "0.0.0.0/32", "::/128"}
+_NOBODY = {"invalid", "0.0.0.0/32", "::/128"}
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 (pylint of ansible-test)
 # Its kind in openssl's words, and its value: of an address range as ``10.0.0.0/8``, of what is not text in hexadecimal.

@@ -4,8 +4,8 @@
 
 Constraints bind only the types of names that they mention, so a type that is to be closed has to be mentioned. An
 excluded subtree of everything has no form that verifiers agree on (OpenSSL and NSS take an empty one for nothing, Java
-refuses the certificate). What all of them read is a *permitted* subtree that nobody can be in: ``nobody.invalid``, as
-there is no name below ``invalid`` (RFC 6761), and the unspecified address.
+refuses the certificate). What all of them read is a *permitted* subtree that nobody can be in: ``invalid``, of which
+there is no name (RFC 6761), and the unspecified address.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from .name_constraints import (
     uri_subtrees,
 )
 
-# Of two labels, since linters take a host of one for no domain (pkilint, zlint). Former roots have the one label.
-NOBODY, _FORMER_NOBODY = "nobody.invalid", "invalid"
+# pkilint and zlint want two labels here; what has been signed has one, and is compared byte by byte.
+NOBODY = "invalid"
 NO_IPV4, NO_IPV6 = "0.0.0.0/32", "::/128"
-_NOBODIES = (NOBODY, _FORMER_NOBODY, NO_IPV4, NO_IPV6)
+_NOBODIES = (NOBODY, NO_IPV4, NO_IPV6)
 EVERY_ADDRESS = ("0.0.0.0/0", "::/0")
 
 _LABELS = r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*"

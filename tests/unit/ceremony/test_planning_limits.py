@@ -24,8 +24,8 @@ from factories.declared import HOUR, NOW, Estate
 CLOSED = {
     "permitted_dns": ["corp.example"],
     "permitted_ip": ["10.0.0.0/8", "::/128"],
-    "permitted_email": ["nobody.invalid"],
-    "permitted_uri": ["nobody.invalid"],
+    "permitted_email": ["invalid"],
+    "permitted_uri": ["invalid"],
 }
 
 
@@ -97,7 +97,7 @@ def test_an_intermediate_narrower_than_its_root(estate: Estate) -> None:
         "permitted_ip": ["10.1.0.0/16"],
     }
     plan = estate.planned()
-    assert act(plan, "intermediate")["name_constraints"]["permitted_email"] == ["nobody.invalid"]
+    assert act(plan, "intermediate")["name_constraints"]["permitted_email"] == ["invalid"]
     estate.perform(plan)
     assert estate.plan(NOW + HOUR).state == planning.NOTHING
 

@@ -19,6 +19,8 @@ from factories.pki import profiled
 _CRL = "http://pki.corp.example/ca1.crl"
 # What rests on standards; the others are rules of the public web's certificates.
 _SOURCES = "Community,RFC3279,RFC5280,RFC5480,RFC5891,RFC8813"
+# What zlint says of these and is right otherwise: it wants two labels in a subtree, and `invalid` stands for nobody.
+_ACCEPTED = {"e_name_constraint_not_fqdn"}
 _SIGNED_BY_A_ROOT = {
     "root": proof_shapes.ROOT,
     "standby root": profiled.standby(profiled.new_key()),
@@ -49,7 +51,7 @@ def zlint_findings(certificate: x509.Certificate, directory: Path) -> Mapping[st
 def test_what_a_ceremony_signs(what: str, tmp_path: Path) -> None:
     certificate = _SIGNED_BY_A_ROOT[what]
     assert pkilint.certificate_findings(certificate) == ()
-    assert zlint_findings(certificate, tmp_path) == {}
+    assert zlint_findings(certificate, tmp_path).keys() <= _ACCEPTED
 
 
 @pytest.mark.parametrize("what", _SIGNED_BY_STEP_CA)
