@@ -55,7 +55,10 @@ def holds_more(path: str) -> bool:
     """Whether a file holds something beside certificates of CAs, comments, and what openssl prints before each.
 
     A private key, a server's chain, a program's configuration with a certificate in it: nothing to be rewritten.
+    A link holds nothing itself.
     """
+    if os.path.islink(path):
+        return False
     content = text(path)
     if any(not label.endswith("CERTIFICATE") for label in pem.labels(content)) or not pem.all_of_authorities(content):
         return True
@@ -73,7 +76,7 @@ def take_out(path: str, unwanted: Callable[[Certificates], set[str]]) -> None:
         path: of the file; of a link, the link goes and what it leads to stays.
         unwanted: which of some certificates must not be there.
     """
-    if not os.path.islink(path) and holds_more(path):
+    if holds_more(path):
         return
     blocks = [block for block in pem.blocks(text(path)) if not unwanted(pem.issuers(block))]
     if os.path.basename(path).startswith(PREFIX) or os.path.islink(path) or not blocks:

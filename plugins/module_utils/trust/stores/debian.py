@@ -67,7 +67,7 @@ class SystemStore:
         """OpenSSL trusts what its hash links lead to; Go, git and others every file, whatever its name."""
         paths = directory_files()
         missing = sorted(wanted.sha256s - trusted_by_directory().keys())
-        held_back = [_held_back(path) for path in loose_files(wanted) if not os.path.islink(path) and holds_more(path)]
+        held_back = [_held_back(path) for path in loose_files(wanted) if holds_more(path)]
         why = "; ".join([*filter(None, map(fault, paths)), *held_back])
         read = compared("system directory", DIRECTORY, all_in(paths), wanted, why=why)
         return found(read.name, DIRECTORY, missing, read.unwanted, read.why)

@@ -105,7 +105,7 @@ class VariableStore:
 
 
 def _why_it_stays(path: str, wanted: Wanted) -> str:
-    if not os.path.islink(path) and holds_more(path):
+    if holds_more(path):
         return MORE
     held = certificates(path)
     others = len(held) - len(wanted.unwanted(held))
